@@ -1,0 +1,93 @@
+"""Every exception of pytest-perfqa.
+
+PerfqaError
+├── ConfigurationError      bad input, found before anything starts (exit code 4)
+│   ├── FileProblems        all that is wrong with a scenario or service file, with lines
+│   └── PrerequisiteMissing a program or package is not installed; names the command that does
+├── UnitError               a comparison across units, or a text that is no quantity
+├── ServiceError            a service did not start, stopped answering or did not drain
+├── GeneratorError          the load generator itself failed
+├── NoData                  a figure was asked of nothing: unknown name, or zero samples
+├── InvalidRun              verdict INVALID: the measurement can't be trusted
+└── Inconclusive            verdict INCONCLUSIVE: the data can't tell
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PerfqaError(Exception):
+    """The root of all errors of this plugin."""
+
+
+class ConfigurationError(PerfqaError):
+    """Bad input, reported before anything starts."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a file: where it is, what was found, what is accepted."""
+
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class FileProblems(ConfigurationError):
+    """All that is wrong with one or more files.
+
+    Attributes:
+        problems: the mistakes, in the order of files and lines.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class PrerequisiteMissing(ConfigurationError):
+    """A program or package that a service needs is not installed."""
+
+
+class UnitError(PerfqaError, ValueError):
+    """A comparison across units, or a text that is no quantity."""
+
+
+class ServiceError(PerfqaError):
+    """A service did not start, stopped answering, or did not drain."""
+
+
+class GeneratorError(PerfqaError):
+    """The load generator failed: it could not start, died, or wrote what can't be read."""
+
+
+class NoData(PerfqaError, LookupError):
+    """A figure was asked of nothing: an unknown name, or a slice without samples."""
+
+
+class InvalidRun(PerfqaError):
+    """The measurement can't be trusted; says why and what would help.
+
+    Attributes:
+        causes: one sentence per reason.
+    """
+
+    def __init__(self, causes: Iterable[str]) -> None:
+        self.causes = tuple(causes)
+        super().__init__("INVALID: " + "; ".join(self.causes))
+
+
+class Inconclusive(PerfqaError):
+    """The data can't tell; says what would settle it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"INCONCLUSIVE: {message}")

@@ -1,0 +1,195 @@
+"""What a load is: phases of arrivals, and the flow that each arrival runs. Frozen records.
+
+All times are seconds, all rates per second. A scenario read from a file is at full scale;
+``Scenario.scaled`` gives the one to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Arrivals = Literal["uniform", "poisson"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of time with its arrivals.
+
+    Either a rate that goes linearly from ``rate`` to ``rate_end``, or ``count`` arrivals spread
+    evenly. A pause has neither: its rate is 0.
+    """
+
+    name: str
+    duration: float
+    rate: float = 0.0
+    rate_end: float = 0.0
+    count: int | None = None
+    max_vusers: int | None = None
+
+    @property
+    def expected(self) -> float:
+        """How many arrivals the phase brings on average: the integral of its rate."""
+        if self.count is not None:
+            return float(self.count)
+        return (self.rate + self.rate_end) / 2 * self.duration
+
+    def scaled(self, factor: float) -> Phase:
+        """Give the phase with its time multiplied and its rates divided by ``factor``."""
+        return replace(
+            self,
+            duration=self.duration * factor,
+            rate=self.rate / factor,
+            rate_end=self.rate_end / factor,
+        )
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A value taken from an answer into the variable ``name``.
+
+    ``source`` says how: a JSONPath (``json``), a header's name (``header``) or a regular
+    expression (``regexp``, whose ``group`` is taken). ``strict`` makes a miss an error.
+    """
+
+    name: str
+    source: Literal["json", "header", "regexp"]
+    expression: str
+    group: int = 0
+    strict: bool = True
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A condition on an answer: Artillery's ``expect``; a miss makes the request an error."""
+
+    kind: Literal["statusCode", "contentType", "hasProperty", "notHasProperty", "equals"]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request; texts may hold ``{{ templates }}``, expanded at every arrival.
+
+    ``label`` is the endpoint's name in results, with templates not expanded. At most one of
+    ``json``, ``body`` and ``form`` is set; ``has_json`` tells a JSON null from no JSON.
+    """
+
+    method: str
+    url: str
+    label: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    has_json: bool = False
+    body: str | None = None
+    form: Mapping[str, Any] | None = None
+    follow_redirects: bool = True
+    captures: tuple[Capture, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Think:
+    """A pause of the virtual user."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Steps repeated ``count`` times, or once for each of the values in the variable ``over``.
+
+    Within, ``{{ $loopCount }}`` counts from 1 and ``{{ $loopElement }}`` is the value.
+    """
+
+    steps: tuple[Request | Think | Loop, ...]
+    count: int | None = None
+    over: str | tuple[Any, ...] | None = None
+
+
+Step = Request | Think | Loop
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What one virtual user does, and how often it is drawn among its siblings."""
+
+    name: str
+    weight: float
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The rows of a CSV file, one given to each virtual user, in turn or at random."""
+
+    fields: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    order: Literal["random", "sequence"] = "random"
+
+
+@dataclass(frozen=True)
+class Ensure:
+    """A requirement from Artillery's ``ensure``, not yet judged: ``p95 < 200`` and the like."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A whole load: what a scenario file says, in base units.
+
+    Attributes:
+        timeout: how long a request may take from its send, in seconds; beyond it is a failure.
+        keep_connections: reuse connections between virtual users (Artillery's ``http.pool``)
+            instead of a new one for each.
+        warmup: names of phases that are recorded but left out of the statistics.
+        seed: of everything random: Poisson arrivals, the choice among flows, payload rows.
+    """
+
+    name: str
+    phases: tuple[Phase, ...]
+    flows: tuple[Flow, ...]
+    timeout: float = 10.0
+    keep_connections: bool = False
+    variables: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    payloads: tuple[Payload, ...] = ()
+    arrivals: Arrivals = "uniform"
+    seed: int = 0
+    warmup: frozenset[str] = frozenset()
+    ensure: tuple[Ensure, ...] = ()
+    max_error_rate: float | None = None
+
+    @property
+    def duration(self) -> float:
+        """The time over which arrivals come, in seconds."""
+        return sum(phase.duration for phase in self.phases)
+
+    def scaled(self, factor: float) -> Scenario:
+        """Give the scenario with times multiplied and rates divided by ``factor``."""
+        if factor == 1:
+            return self
+        flows = tuple(
+            replace(flow, steps=tuple(_scaled_step(step, factor) for step in flow.steps))
+            for flow in self.flows
+        )
+        return replace(
+            self,
+            phases=tuple(phase.scaled(factor) for phase in self.phases),
+            flows=flows,
+            timeout=self.timeout * factor,
+        )
+
+
+def _scaled_step(step: Step, factor: float) -> Step:
+    match step:
+        case Think(seconds):
+            return Think(seconds * factor)
+        case Loop(steps):
+            return replace(step, steps=tuple(_scaled_step(inner, factor) for inner in steps))
+        case Request():
+            return step

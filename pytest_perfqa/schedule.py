@@ -1,0 +1,86 @@
+"""Phases to arrival times: pure functions, seeded, without a clock.
+
+The k-th arrival (k = 1, 2, ...) of a phase comes where the integral of its rate reaches k, so a
+phase of rate r and duration d brings exactly floor(r d) of them, the first after 1/r seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .scenario import Arrivals, Phase, Scenario
+
+# A rate times a duration such as 0.3 x 200 must not lose an arrival to binary fractions.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When each arrival comes.
+
+    Attributes:
+        times: seconds from the start of the run, in order.
+        phases: for each arrival, the index of its phase.
+    """
+
+    times: NDArray[np.float64]
+    phases: NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def shard(self, index: int, count: int) -> Schedule:
+        """Give the arrivals of one of ``count`` generators: every ``count``-th from ``index``."""
+        return Schedule(self.times[index::count], self.phases[index::count])
+
+
+def schedule(scenario: Scenario) -> Schedule:
+    """Lay out all arrivals of a scenario."""
+    starts = np.cumsum([0.0, *(phase.duration for phase in scenario.phases)])
+    offsets = [
+        _offsets(phase, scenario.arrivals, scenario.seed, index)
+        for index, phase in enumerate(scenario.phases)
+    ]
+    times = [start + part for start, part in zip(starts, offsets, strict=False)]
+    return Schedule(
+        times=np.concatenate([np.empty(0), *times]),
+        phases=np.repeat(np.arange(len(offsets), dtype=np.uint16), [len(part) for part in offsets]),
+    )
+
+
+def arrival_count(phase: Phase) -> int:
+    """How many arrivals a phase brings when they are spread uniformly."""
+    return int(np.floor(phase.expected * (1 + _ROUNDING) + _ROUNDING))
+
+
+def _offsets(phase: Phase, arrivals: Arrivals, seed: int, index: int) -> NDArray[np.float64]:
+    if arrivals == "poisson":
+        return _poisson(phase, np.random.default_rng([seed, index]))
+    return _time_of(phase, np.arange(1.0, arrival_count(phase) + 1))
+
+
+def _poisson(phase: Phase, random: np.random.Generator) -> NDArray[np.float64]:
+    # A Poisson process of any rate is one of unit rate seen through the integral of that rate;
+    # given its number of points, they are uniform. A count keeps its number.
+    total = phase.expected
+    number = phase.count if phase.count is not None else random.poisson(total)
+    return _time_of(phase, np.sort(random.uniform(0, total, number)))
+
+
+def _time_of(phase: Phase, integral: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert the integral of the rate: when does it reach each of these values?"""
+    if phase.count is not None:
+        rate = end = phase.count / phase.duration
+    else:
+        rate, end = phase.rate, phase.rate_end
+    slope = (end - rate) / phase.duration
+    # The root of rate t + slope t^2 / 2 = integral that has no cancellation when slope is near 0.
+    root = np.sqrt(np.maximum(rate * rate + 2 * slope * integral, 0))
+    times: NDArray[np.float64] = 2 * integral / np.maximum(rate + root, np.finfo(float).tiny)
+    return np.minimum(times, phase.duration)

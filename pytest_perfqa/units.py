@@ -1,0 +1,178 @@
+"""Quantities: numbers in base units (seconds, bytes, per second, ratio) that know their unit."""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+
+from .errors import UnitError
+
+
+class Unit(enum.Enum):
+    """A base unit; the value is its symbol."""
+
+    SECOND = "s"
+    PER_SECOND = "/s"
+    BYTE = "B"
+    RATIO = "ratio"
+    COUNT = ""
+
+    @property
+    def time_exponent(self) -> int:
+        """How the unit follows a time scale k: a quantity is multiplied by k to this power."""
+        return {Unit.SECOND: 1, Unit.PER_SECOND: -1}.get(self, 0)
+
+
+_FACTORS: dict[str, tuple[float, Unit]] = {
+    "us": (1e-6, Unit.SECOND),
+    "ms": (1e-3, Unit.SECOND),
+    "s": (1.0, Unit.SECOND),
+    "sec": (1.0, Unit.SECOND),
+    "second": (1.0, Unit.SECOND),
+    "seconds": (1.0, Unit.SECOND),
+    "m": (60.0, Unit.SECOND),
+    "min": (60.0, Unit.SECOND),
+    "minute": (60.0, Unit.SECOND),
+    "minutes": (60.0, Unit.SECOND),
+    "h": (3600.0, Unit.SECOND),
+    "hour": (3600.0, Unit.SECOND),
+    "hours": (3600.0, Unit.SECOND),
+    "d": (86400.0, Unit.SECOND),
+    "day": (86400.0, Unit.SECOND),
+    "days": (86400.0, Unit.SECOND),
+    "/s": (1.0, Unit.PER_SECOND),
+    "rps": (1.0, Unit.PER_SECOND),
+    "/min": (1 / 60, Unit.PER_SECOND),
+    "/h": (1 / 3600, Unit.PER_SECOND),
+    "B": (1.0, Unit.BYTE),
+    "kB": (1e3, Unit.BYTE),
+    "KB": (1e3, Unit.BYTE),
+    "MB": (1e6, Unit.BYTE),
+    "GB": (1e9, Unit.BYTE),
+    "KiB": (2.0**10, Unit.BYTE),
+    "MiB": (2.0**20, Unit.BYTE),
+    "GiB": (2.0**30, Unit.BYTE),
+    "%": (0.01, Unit.RATIO),
+    "": (1.0, Unit.COUNT),
+}
+_TEXT = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\s\d]*)\s*\Z")
+
+_EXAMPLES = {
+    Unit.SECOND: "'250ms', '6s', '0.5 min'",
+    Unit.PER_SECOND: "'50/s', '0.3/s', '10/min'",
+    Unit.BYTE: "'128MiB', '1GB'",
+    Unit.RATIO: "'1%'",
+    Unit.COUNT: "'12'",
+}
+
+
+class Quantity(float):
+    """A float in base units that knows its unit.
+
+    It compares with numbers (taken in base units) and with texts such as ``"250ms"``. A text
+    states a requirement as it is at full scale: under a time scale k it is multiplied by k if it
+    is a time and divided by k if it is a rate, so that one test holds at every scale.
+
+    Raises:
+        UnitError: on comparison with a text or a quantity of another unit.
+    """
+
+    unit: Unit
+    time_scale: float
+
+    def __new__(cls, value: float, unit: Unit, time_scale: float = 1.0) -> Quantity:  # noqa: PYI034
+        """Make a quantity of ``value`` in base units."""
+        self = super().__new__(cls, value)
+        self.unit = unit
+        self.time_scale = time_scale
+        return self
+
+    def _operand(self, other: object) -> float | None:
+        if isinstance(other, str):
+            return self.required(other)
+        if isinstance(other, Quantity):
+            if other.unit is not self.unit:
+                raise UnitError(f"{self!r} can't be compared with {other!r}: the units differ")
+            return float(other)
+        return float(other) if isinstance(other, int | float) else None
+
+    def required(self, text: str) -> Quantity:
+        """Read ``text`` as a requirement on this quantity, scaled as this quantity is."""
+        wanted = parse(text, self.unit)
+        return Quantity(wanted * self.time_scale**self.unit.time_exponent, self.unit)
+
+    def __eq__(self, other: object) -> bool:
+        value = self._operand(other)
+        return NotImplemented if value is None else float(self) == value
+
+    def __ne__(self, other: object) -> bool:
+        value = self._operand(other)
+        return NotImplemented if value is None else float(self) != value
+
+    def __lt__(self, other: float | str) -> bool:
+        value = self._operand(other)
+        return NotImplemented if value is None else float(self) < value
+
+    def __le__(self, other: float | str) -> bool:
+        value = self._operand(other)
+        return NotImplemented if value is None else float(self) <= value
+
+    def __gt__(self, other: float | str) -> bool:
+        value = self._operand(other)
+        return NotImplemented if value is None else float(self) > value
+
+    def __ge__(self, other: float | str) -> bool:
+        value = self._operand(other)
+        return NotImplemented if value is None else float(self) >= value
+
+    __hash__ = float.__hash__
+
+    def __repr__(self) -> str:
+        return show(float(self), self.unit)
+
+    __str__ = __repr__
+
+
+def parse(text: str, unit: Unit | None = None) -> Quantity:
+    """Read a text such as ``"250ms"``, ``"50/s"``, ``"128MiB"`` or ``"1%"``.
+
+    Raises:
+        UnitError: the text is no finite quantity, or not one of ``unit``.
+    """
+    accepted = f"a quantity such as {_EXAMPLES[unit]}" if unit else "a number with a unit"
+    match = _TEXT.match(text)
+    factor = _FACTORS.get(match[2]) if match else None
+    if match is None or factor is None or (unit is not None and factor[1] is not unit):
+        raise UnitError(f"{text!r} is not {accepted}")
+    value = float(match[1]) * factor[0]
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is not finite")
+    return Quantity(value, factor[1])
+
+
+def show(value: float, unit: Unit) -> str:
+    """Print a value in base units with a prefix that suits its size."""
+    if unit is Unit.SECOND:
+        return _show_seconds(value)
+    if unit is Unit.BYTE:
+        return _show_bytes(value)
+    if unit is Unit.RATIO:
+        return f"{value * 100:.4g} %"
+    return f"{value:.6g}{unit.value}"
+
+
+def _show_seconds(value: float) -> str:
+    size = abs(value)
+    if size < 1e-3 and size > 0:
+        return f"{value * 1e6:.4g} us"
+    if size < 1:
+        return f"{value * 1e3:.4g} ms"
+    return f"{value:.5g} s"
+
+
+def _show_bytes(value: float) -> str:
+    for factor, symbol in ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB")):
+        if abs(value) >= factor:
+            return f"{value / factor:.4g} {symbol}"
+    return f"{value:.4g} B"
