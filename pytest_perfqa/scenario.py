@@ -50,13 +50,14 @@ class Capture:
     """A value taken from an answer into the variable ``name``.
 
     ``source`` says how: a JSONPath (``json``), a header's name (``header``) or a regular
-    expression (``regexp``, whose ``group`` is taken). ``strict`` makes a miss an error.
+    expression (``regexp``, whose ``group``, a number or a name, is taken). ``strict`` makes a
+    miss an error.
     """
 
     name: str
     source: Literal["json", "header", "regexp"]
     expression: str
-    group: int = 0
+    group: int | str = 0
     strict: bool = True
 
 
@@ -127,16 +128,21 @@ class Payload:
     """The rows of a CSV file, one given to each virtual user, in turn or at random."""
 
     fields: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | int | float | bool, ...], ...]
     order: Literal["random", "sequence"] = "random"
 
 
 @dataclass(frozen=True)
 class Ensure:
-    """A requirement from Artillery's ``ensure``, not yet judged: ``p95 < 200`` and the like."""
+    """A requirement from Artillery's ``ensure``, not yet judged.
+
+    ``text`` is such as ``http.response_time.p95 < 200 and vusers.failed == 0``, with times in
+    milliseconds as Artillery has them. A miss of one that is not ``strict`` is only told.
+    """
 
     text: str
     line: int
+    strict: bool = True
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,9 @@ class Scenario:
         keep_connections: reuse connections between virtual users (Artillery's ``http.pool``)
             instead of a new one for each.
         warmup: names of phases that are recorded but left out of the statistics.
+        variables: alternatives by name, one of which each virtual user draws.
         seed: of everything random: Poisson arrivals, the choice among flows, payload rows.
+        max_error_rate: the share of virtual users, from 0 to 1, that may fail.
     """
 
     name: str

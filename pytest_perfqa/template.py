@@ -1,4 +1,4 @@
-"""Templates in scenario files: ``{{ name }}`` and a few functions such as ``{{ $randomString(8) }}``.
+"""Templates in scenario files: ``{{ name }}`` and functions such as ``{{ $randomString(8) }}``.
 
 A text that is one template alone keeps the value's type, so that ``json: {id: "{{ id }}"}`` sends
 a number where ``id`` is one; within a longer text the value is printed.
@@ -10,7 +10,7 @@ import json
 import re
 import string
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -124,4 +124,8 @@ def _uuid(random: random.Random) -> str:
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
-_FUNCTIONS = {"$randomString": _random_string, "$randomNumber": _random_number, "$uuid": _uuid}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "$randomString": _random_string,
+    "$randomNumber": _random_number,
+    "$uuid": _uuid,
+}

@@ -81,7 +81,7 @@ class Quantity(float):
     unit: Unit
     time_scale: float
 
-    def __new__(cls, value: float, unit: Unit, time_scale: float = 1.0) -> Quantity:  # noqa: PYI034
+    def __new__(cls, value: float, unit: Unit, time_scale: float = 1.0) -> Quantity:
         """Make a quantity of ``value`` in base units."""
         self = super().__new__(cls, value)
         self.unit = unit

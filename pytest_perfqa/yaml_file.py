@@ -10,11 +10,19 @@ import difflib
 import math
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from . import units
 from .errors import FileProblems, Problem, UnitError
@@ -101,6 +109,24 @@ class Document:
             value = value[part]
         return value
 
+    def overlaid(self, at: Loc, by: Loc) -> Document:
+        """Give the document with the part at ``by`` merged into the one at ``at``.
+
+        Mappings are merged key by key and lists item by item, as lodash's ``merge`` does; lines
+        are those of the values that won.
+        """
+        over = self._node(by)
+        if over is None:
+            return self
+        root = _replaced(self.root, at, over)
+        return Document(self.path, _construct(self.path, root), root)
+
+    def _node(self, loc: Loc) -> yaml.Node | None:
+        node: yaml.Node | None = self.root
+        for part in loc:
+            node = _child(node, part)[1]
+        return node
+
     def problem(self, loc: Loc, message: str, *, key: bool = False) -> Problem:
         """Make a problem of ``message``, with the place written before it.
 
@@ -119,6 +145,29 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node | No
             if key.value == str(part):
                 return key.start_mark.line, value
     return 0, None
+
+
+def _replaced(node: yaml.Node, at: Loc, over: yaml.Node) -> yaml.Node:
+    if not at:
+        return _merged(node, over)
+    pairs = [
+        (key, _replaced(value, at[1:], over) if key.value == at[0] else value)
+        for key, value in node.value
+    ]
+    return yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark)
+
+
+def _merged(node: yaml.Node | None, over: yaml.Node) -> yaml.Node:
+    if isinstance(node, yaml.MappingNode) and isinstance(over, yaml.MappingNode):
+        pairs = {key.value: (key, value) for key, value in node.value}
+        for key, value in over.value:
+            pairs[key.value] = (key, _merged(pairs.get(key.value, (None, None))[1], value))
+        return yaml.MappingNode(over.tag, list(pairs.values()), over.start_mark, over.end_mark)
+    if isinstance(node, yaml.SequenceNode) and isinstance(over, yaml.SequenceNode):
+        both = zip_longest(node.value, over.value)
+        items = [old if new is None else _merged(old, new) for old, new in both]
+        return yaml.SequenceNode(over.tag, items, over.start_mark, over.end_mark)
+    return over
 
 
 def _holds(value: object, part: str | int) -> bool:
@@ -283,6 +332,16 @@ def _tag_mistakes(node: yaml.Node) -> Iterator[tuple[int, str]]:
     if node.tag not in _TAGS:
         tag = node.tag.replace(_TAG, "!!")
         yield node.start_mark.line, f"the tag {shown(tag)} is not accepted: write a plain value"
+    if isinstance(node, yaml.ScalarNode) and not node.value.isascii():
+        yield from _join_surrogates(node)
+
+
+def _join_surrogates(node: yaml.ScalarNode) -> Iterator[tuple[int, str]]:
+    # JSON writes a character above U+FFFF as two escapes, which PyYAML leaves apart.
+    try:
+        node.value = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        yield node.start_mark.line, f"half a surrogate pair in {shown(node.value)}"
 
 
 def _key_mistakes(node: yaml.MappingNode) -> Iterator[tuple[int, str]]:
@@ -293,6 +352,7 @@ def _key_mistakes(node: yaml.MappingNode) -> Iterator[tuple[int, str]]:
         if not isinstance(key, yaml.ScalarNode):
             yield line, "a key is a list or a mapping; accepted: a text"
             continue
+        yield from _tag_mistakes(key)
         if key.value in seen:
             yield line, f"duplicate key {shown(key.value)}, first in line {seen[key.value] + 1}"
         seen.setdefault(key.value, line)
@@ -320,9 +380,32 @@ class Strict(BaseModel):
     def _remember_accepted(cls, data: object, info: ValidationInfo) -> object:
         # pydantic's error for an unknown key doesn't say which keys are known.
         if isinstance(info.context, _Context) and isinstance(data, dict):
-            names = [field.alias or name for name, field in cls.model_fields.items()]
-            info.context.accepted[id(data)] = names
+            info.context.accepted[id(data)] = cls._accepted()
         return data
+
+    @classmethod
+    def _accepted(cls) -> list[str]:
+        return [
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if not any(isinstance(mark, Refused) for mark in field.metadata)
+        ]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Marks a field of a known key that can't be honoured: whoever writes it gets the reason."""
+
+    reason: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Refuse whatever value the key has."""
+        return core_schema.no_info_before_validator_function(self._refuse, handler(source))
+
+    def _refuse(self, _value: object) -> object:
+        raise PydanticCustomError("refused", "{reason}", {"reason": self.reason})
 
 
 class _Context:
@@ -337,8 +420,8 @@ def unaccepted(accepted: str) -> PydanticCustomError:
     return PydanticCustomError("unaccepted", "{accepted}", {"accepted": accepted})
 
 
-def validate(document: Document, model: type[M]) -> M:
-    """Turn a file into a record of ``model``.
+def validate(document: Document, model: type[M], at: Loc = ()) -> M:
+    """Turn a file, or the part of it at ``at``, into a record of ``model``.
 
     A ``ValueError`` from a validator is taken as a whole sentence; ``unaccepted`` gets what was
     found written before it.
@@ -348,9 +431,11 @@ def validate(document: Document, model: type[M]) -> M:
     """
     context = _Context()
     try:
-        return model.model_validate(document.data, context=context)
+        return model.model_validate(document.value(at), context=context)
     except ValidationError as error:
         details = error.errors(include_url=False)
+        for detail in details:
+            detail["loc"] = at + detail["loc"]
         raise FileProblems(_Explain(document, context.accepted).problems(details)) from None
 
 
@@ -367,7 +452,7 @@ class _Explain:
         alternatives: dict[Loc, list[ErrorDetails]] = {}
         for detail in details:
             loc = self._real(detail)
-            if detail["type"] in ("missing", "extra_forbidden", "value_error"):
+            if detail["type"] in ("missing", "extra_forbidden", "value_error", "refused"):
                 problems.append(self._single(loc, detail))
             else:
                 alternatives.setdefault(loc, []).append(detail)
@@ -389,6 +474,8 @@ class _Explain:
             return self._document.problem(loc[:-1], f"the key {loc[-1]!r} is missing")
         if detail["type"] == "extra_forbidden":
             return self._unknown(loc)
+        if detail["type"] == "refused":
+            return self._document.problem(loc, detail["msg"], key=True)
         return self._document.problem(loc, str(detail["ctx"]["error"]))
 
     def _unknown(self, loc: Loc) -> Problem:
@@ -399,14 +486,14 @@ class _Explain:
 
     def _found(self, loc: Loc, errors: list[ErrorDetails]) -> Problem:
         accepted = " or ".join(dict.fromkeys(map(_accepted, errors)))
-        found = shown(errors[0]["input"])
+        found = shown(self._document.value(loc))
         return self._document.problem(loc, f"found {found}; accepted: {accepted}")
 
 
 def unknown_key(key: str, accepted: Iterable[str]) -> str:
     """Write the sentence about a key that isn't one of ``accepted``."""
     names = list(accepted)
-    return f"unknown key {key!r}; accepted: {', '.join(names)}{did_you_mean(key, names)}"
+    return f"unknown key {shown(key)}; accepted: {', '.join(names)}{did_you_mean(key, names)}"
 
 
 _ACCEPTED = {
@@ -426,8 +513,8 @@ _ACCEPTED = {
     "greater_than_equal": "a number of at least {ge}",
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
-    "too_short": "at least {min_length}",
-    "too_long": "at most {max_length}",
+    "too_short": "at least {min_length} item(s)",
+    "too_long": "at most {max_length} item(s)",
     "string_too_short": "a text of at least {min_length} characters",
 }
 

@@ -77,7 +77,9 @@ _FIELDS = (
 RECORD = np.dtype([(name, kind) for name, kind, _ in _FIELDS])
 _STRUCT = struct.Struct("<" + "".join(code for *_, code in _FIELDS))
 
+#: In ``replica``: the answer did not say. In ``endpoint``: the record is of a whole arrival.
 NO_REPLICA = 255
+WHOLE_ARRIVAL = 255
 _BUFFERED = 4096
 _SIZE_LIMIT = 2**32 - 1
 

@@ -1,0 +1,1 @@
+"""Configurations of a service, and how they are started, watched and stopped."""

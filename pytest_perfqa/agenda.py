@@ -1,0 +1,211 @@
+"""What the selected tests need: read and checked before any of it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigurationError, FileProblems, Problem
+from .scenario_file import read_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pytest
+
+    from .options import Options
+    from .scenario import Scenario
+    from .service.config import ServiceConfig
+
+MARKER = "perfqa"
+SERVICE_FIXTURE = "perf_service"
+RUN_FIXTURE = "perf_run"
+_KEYS = ("services", "scenario", "environment")
+_SCENARIOS = "scenarios"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a test asks for in its markers; None is what it leaves open."""
+
+    services: tuple[str, ...] | None
+    scenario: Path | None
+    environment: str | None
+
+
+def service_of(item: pytest.Item) -> str | None:
+    """Give the service that a perf test is parametrised with, None where there was none."""
+    callspec = getattr(item, "callspec", None)
+    name = callspec.params.get(SERVICE_FIXTURE) if callspec else None
+    return None if name is None else str(name)
+
+
+def wish(item: Any) -> Wish:
+    """Read the markers of a test; the nearest one that says something about a key counts.
+
+    Raises:
+        ConfigurationError: an argument is unknown or of the wrong kind, or no such scenario.
+    """
+    said: dict[str, Any] = {}
+    for mark in item.iter_markers(MARKER):
+        strangers = [*map(repr, mark.args), *(key for key in mark.kwargs if key not in _KEYS)]
+        if strangers:
+            accepted = ", ".join(f"{key}=" for key in _KEYS)
+            raise ConfigurationError(f"{MARKER}({', '.join(strangers)}): accepted: {accepted}")
+        said = {**mark.kwargs, **said}
+    scenario = _text(said, "scenario")
+    return Wish(
+        services=_services(said.get("services")),
+        scenario=None if scenario is None else _scenario_path(scenario, item.path.parent),
+        environment=_text(said, "environment"),
+    )
+
+
+def _text(said: Mapping[str, Any], key: str) -> str | None:
+    value = said.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigurationError(f"{MARKER}({key}={value!r}): accepted: a text")
+    return value
+
+
+def _services(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not (isinstance(names, Sequence) and names and all(isinstance(n, str) for n in names)):
+        raise ConfigurationError(f"{MARKER}(services={value!r}): accepted: a list of names")
+    return tuple(dict.fromkeys(names))
+
+
+def _scenario_path(name: str, folder: Path) -> Path:
+    places = [folder / name, folder / _SCENARIOS / name]
+    for place in places:
+        if place.is_file():
+            return place.resolve()
+    looked = " and ".join(map(str, places))
+    raise ConfigurationError(f"{MARKER}(scenario={name!r}): no such file; looked for {looked}")
+
+
+class Agenda:
+    """The services and runs that tests need.
+
+    Attributes:
+        configs: the configurations of all services needed, by name.
+        runs: pairs of a service and a key of ``scenarios``, each once, in the order of the tests.
+        scenarios: by path and environment.
+        tests: how many tests still need each service.
+    """
+
+    def __init__(self, options: Options, items: Iterable[pytest.Item]) -> None:
+        """Read all that these tests need.
+
+        Raises:
+            ConfigurationError: with every mistake in markers, scenario and service files.
+        """
+        self._options = options
+        self._mistakes: dict[str, None] = {}
+        self._problems: set[Problem] = set()
+        self._broken: set[tuple[Path, str | None]] = set()
+        self._known = options.known_services()
+        self.configs: dict[str, ServiceConfig] = {}
+        self.scenarios: dict[tuple[Path, str | None], Scenario] = {}
+        self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
+        self.tests: dict[str, int] = {}
+        self._check_names(options.only or (), "--perfqa-services")
+        for item in items:
+            self._add(item)
+        for name in self.tests:
+            self._read_service(name)
+        self._raise_mistakes()
+
+    @property
+    def seconds(self) -> float:
+        """How long arrivals will come, in all runs together."""
+        total = sum(self.scenarios[key].duration for _, key in self.runs)
+        return total * self._options.time_scale
+
+    def scenario_for(self, item: pytest.Item) -> Scenario | None:
+        """Give the scenario that a test asks for, None if it asks for none."""
+        key = self._key(wish(item))
+        return None if key is None else self.scenarios.get(key)
+
+    def no_longer_needed(self, service: str) -> bool:
+        """Note that a test of this service is done; tell whether it was the last."""
+        self.tests[service] = self.tests.get(service, 0) - 1
+        return self.tests[service] <= 0
+
+    def _key(self, wanted: Wish) -> tuple[Path, str | None] | None:
+        if wanted.scenario is None:
+            return None
+        return wanted.scenario, self._options.environment or wanted.environment
+
+    def _add(self, item: pytest.Item) -> None:
+        where = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
+        try:
+            wanted = wish(item)
+        except ConfigurationError as error:
+            self._mistakes[f"{where}: {error}"] = None
+            return
+        service = service_of(item)
+        if service is None:
+            self._check_any(where)
+        elif self._check_names([service], where):
+            self.tests[service] = self.tests.get(service, 0) + 1
+            if RUN_FIXTURE in getattr(item, "fixturenames", ()):
+                self._add_run(service, self._key(wanted), where)
+
+    def _add_run(self, service: str, key: tuple[Path, str | None] | None, where: str) -> None:
+        if key is None:
+            self._mistakes[
+                f"{where}: {RUN_FIXTURE} needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
+            ] = None
+            return
+        if key not in self.scenarios and key not in self._broken:
+            try:
+                self.scenarios[key] = read_scenario(*key)
+            except ConfigurationError as error:
+                self._broken.add(key)
+                self._note(error)
+        self.runs[service, key] = None
+
+    def _read_service(self, name: str) -> None:
+        try:
+            self.configs[name] = self._known[name]()
+        except ConfigurationError as error:
+            self._note(error)
+
+    def _note(self, error: ConfigurationError) -> None:
+        if isinstance(error, FileProblems):
+            self._problems |= set(error.problems)
+        else:
+            self._mistakes[str(error)] = None
+
+    def _check_any(self, where: str) -> None:
+        if not self._known:
+            self._mistakes[f"{where}: there are no services in {self._options.services_dir}"] = None
+
+    def _check_names(self, names: Iterable[str], where: str) -> bool:
+        strangers = [name for name in names if name not in self._known]
+        if strangers:
+            known = ", ".join(self._known) or f"none in {self._options.services_dir}"
+            found = ", ".join(map(repr, strangers))
+            self._mistakes[f"{where}: no service {found}; accepted: {known}"] = None
+        return not strangers
+
+    def _raise_mistakes(self) -> None:
+        lines = [*map(str, sorted(self._problems)), *self._mistakes]
+        if lines:
+            raise ConfigurationError("\n".join(lines))
+
+
+def services_for(item: Any, options: Options) -> tuple[str, ...]:
+    """Give the services that a test is to run on, empty if none of its own was chosen."""
+    try:
+        wanted = wish(item).services
+    except ConfigurationError:
+        wanted = None  # said, with all other mistakes, once the tests are selected
+    if wanted is None or options.url is not None:
+        wanted = tuple(options.known_services())
+    return tuple(name for name in wanted if options.only is None or name in options.only)

@@ -1,0 +1,62 @@
+"""Fairness: how the load was shared between replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import NoData
+from ..load.record import NO_REPLICA
+from ..units import Quantity, Unit
+
+if TYPE_CHECKING:
+    from ..samples import Samples
+
+
+class Shares(Mapping[str, Quantity]):
+    """The share of answers that each replica gave, by its name.
+
+    Which replica answered is known from the header that ``replica_header`` of the service's file
+    names. A replica that gave no answer has the share 0.
+
+    Raises:
+        NoData: no answer says which replica gave it, or there is no such replica.
+    """
+
+    def __init__(
+        self, samples: Samples, values: tuple[str, ...], replicas: Mapping[str, str]
+    ) -> None:
+        """Count answers; ``values`` are the header's, ``replicas`` maps them to names."""
+        told = samples.answered
+        told = told.where(told.rows["replica"] != NO_REPLICA)
+        counts = np.bincount(
+            told.rows["replica"], weights=told.rows["weight"], minlength=len(values)
+        )
+        self._counts = dict.fromkeys(replicas.values(), 0)
+        for value, count in zip(values, counts.astype(int), strict=True):
+            name = replicas.get(value, value)
+            self._counts[name] = self._counts.get(name, 0) + int(count)
+        self._total = told.count
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many answers each replica gave."""
+        return dict(self._counts)
+
+    def __getitem__(self, name: str) -> Quantity:
+        if not self._total:
+            raise NoData("no answer says which replica gave it; see replica_header")
+        if name not in self._counts:
+            raise NoData(f"no replica {name!r}; there are: {', '.join(self._counts)}")
+        return Quantity(self._counts[name] / self._total, Unit.RATIO)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        return f"{self._counts}"

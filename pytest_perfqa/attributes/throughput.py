@@ -1,0 +1,82 @@
+"""Throughput: what was asked of the service, and what it got done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import NoData
+from ..units import Quantity, Unit, parse
+
+if TYPE_CHECKING:
+    from ..samples import Samples
+
+#: The window of ``Throughput.max`` at full scale, in seconds: that of Artillery's reports.
+WINDOW = 10.0
+
+
+class Throughput:
+    """Rates per second over a slice.
+
+    Only good answers (status below 400) count as throughput: a proxy that turns requests away
+    would otherwise be the fastest service of all.
+
+    Raises:
+        NoData: the slice has no requests.
+    """
+
+    def __init__(self, samples: Samples, start: float, end: float, scale: float) -> None:
+        self._samples = samples
+        self._start = start
+        self._duration = end - start
+        self._scale = scale
+
+    def _rate(self, value: float) -> Quantity:
+        return Quantity(value, Unit.PER_SECOND, self._scale)
+
+    def _require_requests(self) -> None:
+        if not self._samples.count or self._duration <= 0:
+            raise NoData("throughput: this slice has no requests")
+
+    @property
+    def offered(self) -> Quantity:
+        """Requests sent, over the length of the slice."""
+        self._require_requests()
+        return self._rate(self._samples.count / self._duration)
+
+    @property
+    def mean(self) -> Quantity:
+        """Good answers, over the time from the start of the slice to the last of them."""
+        self._require_requests()
+        good = _good(self._samples)
+        if not good.count:
+            return self._rate(0)
+        return self._rate(good.count / (float(good.ends.max()) - self._start))
+
+    @property
+    def max(self) -> Quantity:
+        """The highest rate over any window of 10 s (times the time scale)."""
+        return self.max_over(WINDOW * self._scale)
+
+    def max_over(self, window: float | str) -> Quantity:
+        """Give the highest rate of good answers over any ``window``, in seconds or as a text."""
+        self._require_requests()
+        width = self._seconds(window)
+        good = _good(self._samples)
+        order = np.argsort(good.ends)
+        ends, weights = good.ends[order], good.rows["weight"][order].astype(np.int64)
+        upto = np.concatenate([[0], np.cumsum(weights)])
+        last = np.searchsorted(ends, ends + width, side="left")
+        counts = upto[last] - upto[:-1]
+        return self._rate(float(counts.max(initial=0)) / width)
+
+    def _seconds(self, window: float | str) -> float:
+        if isinstance(window, str):
+            return float(parse(window, Unit.SECOND)) * self._scale
+        return window
+
+
+def _good(samples: Samples) -> Samples:
+    answered = samples.answered
+    return answered.where(answered.rows["status"] < 400)

@@ -1,0 +1,225 @@
+"""Child processes that can't be left behind: started in a session of their own, ended as one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+from . import reaper as reaper_program
+from .errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_POLL_SECONDS = 0.01
+# A killed process is gone at once, unless the kernel is busy for it (memory to free, a slow disk).
+_KILL_SECONDS = 10.0
+
+
+class Reaper:
+    """A process that ends our children when we are gone; it starts with the first of them.
+
+    Use it as a context manager, or ``close`` it at the end of the session.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Put the session that ``process`` leads under watch."""
+        status = reaper_program.status(process.pid)
+        if status is not None:
+            self._tell(f"group {process.pid} {status.start_time}")
+
+    def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Take back ``watch``: the session has ended."""
+        self._tell(f"done {process.pid}")
+
+    def remove_at_end(self, directory: Path) -> None:
+        """Have ``directory`` removed with all it holds, when we end in whatever way."""
+        self._tell(f"directory {directory.absolute()}")
+
+    def start(self) -> None:
+        """Start now, if it hasn't been."""
+        with self._lock:
+            self._started()
+
+    def close(self) -> None:
+        """End it, with all that is still under watch, and wait until that is done."""
+        with self._lock:
+            if self._process is not None:
+                _pipe(self._process).close()
+                self._process.wait()
+                self._process = None
+
+    def _tell(self, line: str) -> None:
+        # If it was killed there is nobody to tell; the children are still ended by us.
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            _pipe(self._started()).write(os.fsencode(line) + b"\n")
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(reaper_program.__file__))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+                bufsize=0,
+            )
+        return self._process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _pipe(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    if process.stdin is None:
+        raise RuntimeError("the reaper was started without a pipe")
+    return process.stdin
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    cwd: Path,
+    env: Mapping[str, str],
+    reaper: Reaper,
+    cpus: frozenset[int] | None = None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, under the reaper's watch.
+
+    Args:
+        log: where its errors are appended, and what it prints unless ``stdout`` says otherwise.
+        env: the whole environment.
+        cpus: the only CPUs it and its children may run on.
+        stdin: nothing by default.
+
+    Raises:
+        ServiceError: it can't be started.
+    """
+    reaper.start()  # before the child, so that the time in which it is unwatched is short
+    with log.open("ab") as printed, _running_on(cpus):
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                cwd=cwd,
+                env=dict(env),
+                stdin=stdin,
+                stdout=printed if stdout is None else stdout,
+                stderr=printed,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ServiceError(f"can't start {argv[0]}: {error}") from error
+    reaper.watch(process)
+    return process
+
+
+@contextlib.contextmanager
+def _running_on(cpus: frozenset[int] | None) -> Iterator[None]:
+    """Bind this thread to ``cpus``, which children inherit: nothing need run in the forked child.
+
+    Other threads aren't touched: to the kernel each has an affinity of its own.
+    """
+    if cpus is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def terminate(process: subprocess.Popen[bytes], patience: float, *, reaper: Reaper) -> None:
+    """End a spawned program and all that it started: ``terminate_all`` of one."""
+    terminate_all([process], patience, reaper=reaper)
+
+
+def terminate_all(
+    processes: Sequence[subprocess.Popen[bytes]], patience: float, *, reaper: Reaper
+) -> None:
+    """End spawned programs and all that they started.
+
+    SIGTERM to the programs themselves, in the order given; when they have gone, or after
+    ``patience`` seconds in all, SIGKILL to what is left of their sessions. Returns when none of
+    it is alive.
+
+    Raises:
+        ServiceError: something survives SIGKILL.
+    """
+    for process in processes:
+        # A paused one gets no signal until it goes on.
+        _signal_session(process, signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    kill_all(processes, reaper=reaper)
+
+
+def kill_all(processes: Sequence[subprocess.Popen[bytes]], *, reaper: Reaper) -> None:
+    """End spawned programs and all that they started with SIGKILL, and wait until that is done.
+
+    Raises:
+        ServiceError: something survives that.
+    """
+    deadline = time.monotonic() + _KILL_SECONDS
+    while left := set[int]().union(*map(_live_members, processes)):
+        if time.monotonic() > deadline:
+            raise ServiceError(f"processes {sorted(left)} survive SIGKILL")
+        reaper_program.signal_all(left, signal.SIGKILL)
+        time.sleep(_POLL_SECONDS)
+    for process in processes:
+        process.wait()
+        reaper.forget(process)
+
+
+def pause(process: subprocess.Popen[bytes]) -> None:
+    """Stop a spawned program and all that it started, until ``resume``."""
+    _signal_session(process, signal.SIGSTOP)
+
+
+def resume(process: subprocess.Popen[bytes]) -> None:
+    """Let a paused program go on."""
+    _signal_session(process, signal.SIGCONT)
+
+
+def _signal_session(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    reaper_program.signal_all(_live_members(process), number)
+
+
+def _live_members(process: subprocess.Popen[bytes]) -> set[int]:
+    """Give what lives of the session that a child of ours leads."""
+    if process.poll() is not None and reaper_program.status(process.pid) is not None:
+        return set()  # we have waited for the child: whoever has its number now is a stranger
+    return reaper_program.live_members(process.pid)
+
+
+def ending(process: subprocess.Popen[bytes]) -> str:
+    """Say how a dead process ended: its exit code, or the signal that killed it."""
+    code = process.poll()
+    if code is None:
+        return "is still running"
+    if code < 0:
+        names = {number.value: number.name for number in signal.Signals}
+        return f"was killed by {names.get(-code, f'signal {-code}')}"
+    return f"exited with code {code}"

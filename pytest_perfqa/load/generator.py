@@ -1,0 +1,232 @@
+"""Runs the generator processes of one load, from the pytest process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ..children import Reaper, ending, spawn, terminate
+from ..errors import GeneratorError
+from .plan import Plan, Summary, longest_pass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ..scenario import Scenario
+
+_READY_SECONDS = 60.0
+_HEAD_START = 0.05
+_SLACK_SECONDS = 30.0
+_PATIENCE_SECONDS = 2.0
+_LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a load stands.
+
+    Attributes:
+        elapsed: seconds since the start of the run.
+        errors: requests that failed or were answered with a 5xx.
+        p95: of the requests answered in the last half second, in seconds; None if there was none.
+    """
+
+    elapsed: float
+    launched: int
+    pending: int
+    answered: int
+    errors: int
+    p95: float | None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the generator processes left behind.
+
+    Attributes:
+        started_at: the wall clock at the start of the run.
+        start: the same moment on ``time.monotonic``.
+        summaries: one account per process.
+        records: one file of records per process.
+    """
+
+    started_at: datetime
+    start: float
+    summaries: tuple[Summary, ...]
+    records: tuple[Path, ...]
+
+
+def generate(
+    scenario: Scenario,
+    url: str,
+    directory: Path,
+    *,
+    reaper: Reaper,
+    processes: int = 1,
+    cpus: frozenset[int] | None = None,
+    replica_header: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Recording:
+    """Put the load of a scenario, already scaled, on ``url`` and wait for its end.
+
+    Args:
+        directory: an empty folder for plans, records and logs.
+        processes: among how many processes the arrivals are split.
+        cpus: where the processes may run.
+        on_progress: called about once a second.
+
+    Raises:
+        GeneratorError: a process could not start, died, or did not end in time.
+    """
+    plans = [
+        Plan(scenario, url, directory, replica_header, shard, processes)
+        for shard in range(processes)
+    ]
+    limit = scenario.duration + longest_pass(scenario) + _SLACK_SECONDS
+    with contextlib.ExitStack() as stack:
+        generators = [stack.enter_context(_Generator(plan, reaper, cpus)) for plan in plans]
+        crew = stack.enter_context(_Crew(generators))
+        crew.wait_for("ready", _READY_SECONDS, None)
+        started_at, start = datetime.now(UTC), time.monotonic() + _HEAD_START
+        for generator in generators:
+            generator.tell(f"go {start!r}")
+        crew.wait_for("done", limit, on_progress)
+    return Recording(
+        started_at,
+        start,
+        tuple(Summary.read(plan.summary_path) for plan in plans),
+        tuple(plan.records_path for plan in plans),
+    )
+
+
+class _Generator:
+    """One generator process."""
+
+    def __init__(self, plan: Plan, reaper: Reaper, cpus: frozenset[int] | None) -> None:
+        self._plan = plan
+        self._reaper = reaper
+        self._cpus = cpus
+        self._unread = b""
+        self.said: set[str] = set()
+        self.progress: dict[str, Any] = {}
+
+    def __enter__(self) -> _Generator:
+        self._plan.write()
+        self._log = self._plan.directory / f"generator-{self._plan.shard}.log"
+        self.process = spawn(
+            [sys.executable, "-m", "pytest_perfqa.load.locustfile", str(self._plan.path)],
+            log=self._log,
+            cwd=self._plan.directory,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            reaper=self._reaper,
+            cpus=self._cpus,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        terminate(self.process, _PATIENCE_SECONDS, reaper=self._reaper)
+
+    def tell(self, line: str) -> None:
+        """Send a command; a process that has died is noticed by ``wait_for``."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.write(line.encode() + b"\n")
+                self.process.stdin.flush()
+
+    def hear(self, descriptor: int) -> None:
+        """Take in what it prints.
+
+        Raises:
+            GeneratorError: it ended before it said that it was done.
+        """
+        data = os.read(descriptor, 65536)
+        if not data and "done" not in self.said:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_PATIENCE_SECONDS)
+            raise GeneratorError(
+                f"the load generator {ending(self.process)}; the end of its log:\n{self.log_end()}"
+            )
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            if line.startswith(b"{"):
+                self.progress = json.loads(line)
+            else:
+                self.said.add(line.decode())
+
+    def log_end(self) -> str:
+        """Give the last lines of its log."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_LINES:]) or "(empty)"
+
+
+class _Crew:
+    """All generator processes of one load, listened to at once."""
+
+    def __init__(self, generators: list[_Generator]) -> None:
+        self._generators = generators
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> _Crew:
+        for generator in self._generators:
+            if generator.process.stdout is not None:
+                self._selector.register(
+                    generator.process.stdout, selectors.EVENT_READ, data=generator
+                )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._selector.close()
+
+    def wait_for(
+        self, word: str, limit: float, on_progress: Callable[[Progress], None] | None
+    ) -> None:
+        """Listen until every process has said ``word``.
+
+        Raises:
+            GeneratorError: one died, or ``limit`` seconds passed.
+        """
+        deadline = time.monotonic() + limit
+        while late := [one for one in self._generators if word not in one.said]:
+            if time.monotonic() > deadline:
+                raise GeneratorError(
+                    f"{len(late)} of {len(self._generators)} load generators did not say "
+                    f"{word!r} within {limit:.0f} s; the end of a log:\n{late[0].log_end()}"
+                )
+            heard = list(self._hear())
+            if on_progress is not None and any(one.progress for one in heard):
+                on_progress(self._progress())
+
+    def _hear(self) -> Iterator[_Generator]:
+        for key, _ in self._selector.select(timeout=1.0):
+            generator: _Generator = key.data
+            generator.hear(key.fd)
+            if "done" in generator.said:
+                self._selector.unregister(key.fileobj)
+            yield generator
+
+    def _progress(self) -> Progress:
+        reports = [generator.progress for generator in self._generators if generator.progress]
+        slowest = [report["p95"] for report in reports if report["p95"] is not None]
+        return Progress(
+            elapsed=max(report["elapsed"] for report in reports),
+            p95=max(slowest, default=None),
+            **{
+                name: sum(report[name] for report in reports)
+                for name in ("launched", "pending", "answered", "errors")
+            },
+        )

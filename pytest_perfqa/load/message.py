@@ -1,0 +1,122 @@
+"""A request of a scenario as the bytes that go out, and the answer's body as text."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from ..template import expressions, printed, render
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping
+
+    from ..scenario import Request
+
+USER_AGENT = "pytest-perfqa"
+_SAFE = "/%:@!$&'()*+,;=-._~?"
+_MARKERS = {"gzip": 31, "deflate": 15}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request with its templates expanded, not yet tied to a connection."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def encode(self, host: str, cookies: Mapping[str, str], *, close: bool) -> bytes:
+        """Give the bytes on the wire; ``close`` asks the server to close afterwards."""
+        headers = {"Host": host, "User-Agent": USER_AGENT, "Accept": "*/*", **self.headers}
+        if close:
+            headers["Connection"] = "close"
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        if self.body or self.method in {"POST", "PUT", "PATCH"}:
+            headers["Content-Length"] = str(len(self.body))
+        lines = [f"{self.method} {self.target} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if any("\n" in line or "\r" in line for line in lines):
+            raise ValueError("a header holds a line break")
+        return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + self.body
+
+
+def build(request: Request, variables: Mapping[str, Any], random: random.Random) -> Message:
+    """Expand a request's templates.
+
+    Raises:
+        LookupError: a template names a variable that is not known.
+    """
+
+    def expand(value: Any) -> Any:
+        return render(value, variables, random)
+
+    body, kind = _body(request, expand)
+    headers = {"Content-Type": kind} if kind else {}
+    for name, value in request.headers.items():
+        for known in [known for known in headers if known.lower() == name.lower()]:
+            del headers[known]
+        headers[name] = printed(expand(value))
+    return Message(
+        request.method, target(printed(expand(request.url)), expand(request.query)), headers, body
+    )
+
+
+def is_constant(request: Request) -> bool:
+    """Whether the request is the same bytes every time."""
+    parts = (
+        request.url,
+        request.headers,
+        request.cookies,
+        request.query,
+        request.json,
+        request.body,
+        request.form,
+    )
+    return next(expressions(parts), None) is None
+
+
+def target(url: str, query: Mapping[str, Any]) -> str:
+    """Give the path and query of a URL as they stand in a request line."""
+    split = urlsplit(url)
+    path = quote(split.path or "/", safe=_SAFE)
+    pairs = {
+        name: value if isinstance(value, list) else printed(value) for name, value in query.items()
+    }
+    parts = [quote(split.query, safe=_SAFE)] if split.query else []
+    if pairs:
+        parts.append(urlencode(pairs, doseq=True))
+    return "?".join([path, "&".join(parts)]) if parts else path
+
+
+def _body(request: Request, expand: Any) -> tuple[bytes, str | None]:
+    if request.has_json:
+        return json.dumps(expand(request.json)).encode(), "application/json"
+    if request.form is not None:
+        pairs = {name: printed(value) for name, value in expand(request.form).items()}
+        return urlencode(pairs).encode(), "application/x-www-form-urlencoded"
+    if request.body is not None:
+        return printed(expand(request.body)).encode(), None
+    return b"", None
+
+
+def decode(body: bytes, encoding: str | None) -> str:
+    """Give the text of an answer's body.
+
+    Raises:
+        ValueError: it isn't compressed as its Content-Encoding says, or in a way not known here.
+    """
+    coding = (encoding or "identity").strip().lower()
+    if coding in _MARKERS:
+        try:
+            body = zlib.decompress(body, _MARKERS[coding])
+        except zlib.error as error:
+            raise ValueError(f"the body is not {coding}: {error}") from None
+    elif coding != "identity":
+        raise ValueError(f"Content-Encoding {coding} can't be read; accepted: gzip, deflate")
+    return body.decode("utf-8", "replace")

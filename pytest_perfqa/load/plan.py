@@ -1,0 +1,143 @@
+"""What the pytest process hands to a generator process, and what comes back beside the records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..scenario import Loop, Request, Scenario, Step, Think
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of one generator process.
+
+    Attributes:
+        url: where the load goes, such as ``http://127.0.0.1:8080``.
+        replica_header: the header of an answer that tells which replica gave it.
+        shard, shards: this process sends every ``shards``-th arrival, from the ``shard``-th on.
+        directory: where records and summary are written.
+    """
+
+    scenario: Scenario
+    url: str
+    directory: Path
+    replica_header: str | None = None
+    shard: int = 0
+    shards: int = 1
+
+    @property
+    def records_path(self) -> Path:
+        """The file of records that this process writes."""
+        return self.directory / f"records-{self.shard}.bin"
+
+    @property
+    def summary_path(self) -> Path:
+        """The file of the account that this process writes when it ends."""
+        return self.directory / f"summary-{self.shard}.json"
+
+    @property
+    def path(self) -> Path:
+        """The file this plan is handed over in."""
+        return self.directory / f"plan-{self.shard}.json"
+
+    def write(self) -> None:
+        """Write the plan to its file."""
+        self.path.write_bytes(_adapter(Plan).dump_json(self))
+
+    @staticmethod
+    def read(path: Path) -> Plan:
+        """Read a plan that ``write`` wrote."""
+        plan: Plan = _adapter(Plan).validate_json(path.read_bytes())
+        return plan
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One generator's account of its run; times in seconds.
+
+    Attributes:
+        planned: arrivals of its shard; ``launched + skipped + missed`` adds up to it.
+        skipped: arrivals left out because ``maxVusers`` virtual users were at work.
+        missed: arrivals it did not get to, because the run was stopped.
+        replicas: values of the replica header, in the order of the numbers in records.
+        examples: for each kind of failure, the first one's detail.
+        stopped: why it ended before all arrivals were sent, if it did.
+        cpu: CPU time of the process from first to last arrival and answer.
+        wall: the time from the start of the run to the last answer.
+    """
+
+    planned: int
+    launched: int
+    skipped: int
+    missed: int
+    replicas: tuple[str, ...]
+    cpu: float
+    wall: float
+    examples: Mapping[str, str] = field(default_factory=dict)
+    stopped: str | None = None
+
+    def write(self, path: Path) -> None:
+        """Write the account to its file."""
+        path.write_bytes(_adapter(Summary).dump_json(self))
+
+    @staticmethod
+    def read(path: Path) -> Summary:
+        """Read an account that ``write`` wrote."""
+        summary: Summary = _adapter(Summary).validate_json(path.read_bytes())
+        return summary
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - 0.1 s that only a run should pay
+
+    return TypeAdapter(kind)
+
+
+def requests(steps: tuple[Step, ...]) -> Iterator[Request]:
+    """Give every request in these steps and the loops within."""
+    for step in steps:
+        if isinstance(step, Request):
+            yield step
+        elif isinstance(step, Loop):
+            yield from requests(step.steps)
+
+
+def endpoints(scenario: Scenario) -> tuple[str, ...]:
+    """Give the names of all endpoints; a record holds the position in this list."""
+    labels = [request.label for flow in scenario.flows for request in requests(flow.steps)]
+    return tuple(dict.fromkeys(labels))
+
+
+def longest_pass(scenario: Scenario) -> float:
+    """How long one arrival can take at most, in seconds, if every request times out."""
+    return max(_longest(flow.steps, scenario) for flow in scenario.flows)
+
+
+def _longest(steps: tuple[Step, ...], scenario: Scenario) -> float:
+    return sum(_longest_step(step, scenario) for step in steps)
+
+
+def _longest_step(step: Step, scenario: Scenario) -> float:
+    match step:
+        case Think(seconds):
+            return seconds
+        case Loop(inner, count, over):
+            times = count if count is not None else _length(over, scenario)
+            return times * _longest(inner, scenario)
+        case Request():
+            return scenario.timeout
+
+
+def _length(over: str | tuple[Any, ...] | None, scenario: Scenario) -> int:
+    if isinstance(over, tuple):
+        return len(over)
+    alternatives = scenario.variables.get(over or "", ())
+    return max((len(one) for one in alternatives if isinstance(one, list | tuple)), default=1)

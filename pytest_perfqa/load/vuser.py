@@ -1,0 +1,304 @@
+"""One virtual user: one pass through a flow, step by step, in a greenlet of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from http.cookies import CookieError, SimpleCookie
+from itertools import count
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import gevent
+from gevent.hub import Waiter
+
+from ..scenario import Capture, Expectation, Flow, Loop, Request, Step, Think
+from ..template import printed, render
+from .message import Message, build, decode, target
+from .record import WHOLE_ARRIVAL, Kind, Outcome
+from .transport import Exchange, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_REDIRECTS = 10
+_REDIRECTED = {301, 302, 303, 307, 308}
+
+
+class Engine(Protocol):
+    """What a virtual user needs of the generator it runs in."""
+
+    host: str
+    close_after: bool
+
+    def note(self, due: float, exchange: Exchange, phase: int, endpoint: int, kind: Kind) -> None:
+        """Record an exchange that was due at a moment of ``time.monotonic``."""
+
+    def endpoint(self, label: str) -> int:
+        """Give the number of an endpoint."""
+
+
+class Failed(Exception):
+    """The pass ends here: a request failed, or its answer was not what was expected."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.label)
+        self.outcome = outcome
+
+
+class VirtualUser:
+    """One arrival on its way through a flow."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        pool: Pool,
+        flow: Flow,
+        *,
+        due: float,
+        phase: int,
+        variables: Mapping[str, Any],
+        seed: str,
+    ) -> None:
+        self._engine = engine
+        self._pool = pool
+        self._flow = flow
+        self._due = due
+        self._phase = phase
+        self._variables = dict(variables)
+        self._random = random.Random(seed)  # noqa: S311 - repeatable load, not a secret
+        self._cookies: dict[str, str] = {}
+        self._kind = Kind.SINGLE if _is_single(flow) else Kind.STEP
+        self._first_start = 0.0
+
+    def run(self) -> None:
+        """Walk through the flow and record what came of it."""
+        arrived = self._due
+        outcome = Outcome.ANSWERED
+        try:
+            self._walk(self._flow.steps)
+        except Failed as failed:
+            outcome = failed.outcome
+        except gevent.GreenletExit:
+            outcome = Outcome.PENDING
+        if self._kind is Kind.STEP:
+            self._note_arrival(arrived, outcome)
+
+    def _note_arrival(self, arrived: float, outcome: Outcome) -> None:
+        whole = Exchange("", b"", _ignore)
+        whole.started = self._first_start or arrived
+        whole.ended = time.monotonic()
+        whole.outcome = outcome
+        self._engine.note(arrived, whole, self._phase, WHOLE_ARRIVAL, Kind.ARRIVAL)
+
+    def _walk(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            match step:
+                case Think(seconds):
+                    gevent.sleep(seconds)
+                    self._due = time.monotonic()
+                case Loop():
+                    self._repeat(step)
+                case Request():
+                    self._request(step)
+
+    def _repeat(self, loop: Loop) -> None:
+        if loop.count is not None:
+            values: Iterable[Any] = range(1, loop.count + 1)
+        else:
+            over = loop.over
+            found = self._variables.get(over, ()) if isinstance(over, str) else over
+            values = found if isinstance(found, list | tuple) else [found]
+        for number, value in zip(count(1), values, strict=False):
+            self._variables |= {"$loopCount": number, "$loopElement": value}
+            self._walk(loop.steps)
+
+    def _request(self, request: Request) -> None:
+        exchange = self._exchange(request)
+        self._first_start = self._first_start or exchange.started
+        endpoint = self._engine.endpoint(request.label)
+        self._engine.note(self._due, exchange, self._phase, endpoint, self._kind)
+        self._due = time.monotonic()
+        if exchange.outcome is not Outcome.ANSWERED:
+            raise Failed(exchange.outcome)
+
+    def _exchange(self, request: Request) -> Exchange:
+        needs_body = bool(request.captures or request.expectations)
+        exchange = Exchange(request.method, b"", _ignore)
+        exchange.started = exchange.ended = time.monotonic()
+        try:
+            message = build(request, self._variables, self._random)
+            for name, value in request.cookies.items():
+                self._cookies[name] = printed(render(value, self._variables, self._random))
+            exchange = self._send(message, needs_body)
+            if request.follow_redirects and exchange.status in _REDIRECTED:
+                exchange = self._follow(message, exchange, needs_body)
+        except (LookupError, ValueError, TypeError) as error:
+            return _failed(exchange, Outcome.OTHER, f"{type(error).__name__}: {error}")
+        if exchange.outcome is Outcome.ANSWERED:
+            self._judge(request, exchange)
+        return exchange
+
+    def _send(self, message: Message, needs_body: bool) -> Exchange:
+        data = message.encode(
+            self._engine.host,
+            self._cookies,
+            close=self._engine.close_after and self._kind is Kind.SINGLE,
+        )
+        exchange = perform(self._pool, message.method, data, wants_body=needs_body)
+        self._keep_cookies(exchange)
+        return exchange
+
+    def _follow(self, message: Message, exchange: Exchange, needs_body: bool) -> Exchange:
+        started = exchange.started
+        for _ in range(_REDIRECTS):
+            location = exchange.header("location")
+            if exchange.status not in _REDIRECTED or location is None:
+                exchange.started = started
+                return exchange
+            message = redirected(message, exchange.status, location, self._engine.host)
+            exchange = self._send(message, needs_body)
+        exchange.started = started
+        return _failed(exchange, Outcome.REDIRECT, f"more than {_REDIRECTS} redirects")
+
+    def _keep_cookies(self, exchange: Exchange) -> None:
+        for header in exchange.header_values("set-cookie"):
+            try:
+                jar: SimpleCookie = SimpleCookie(header)
+            except CookieError:
+                continue
+            for name, morsel in jar.items():
+                if morsel["max-age"] == "0":
+                    self._cookies.pop(name, None)
+                else:
+                    self._cookies[name] = morsel.value
+
+    def _judge(self, request: Request, exchange: Exchange) -> None:
+        """Check expectations and take captures; the first miss makes the exchange a failure."""
+        if not (request.captures or request.expectations):
+            return
+        answer = Answer(exchange)
+        for expectation in request.expectations:
+            miss = answer.miss(render_expectation(expectation, self._variables, self._random))
+            if miss:
+                _failed(exchange, Outcome.EXPECTATION, miss)
+                return
+        for capture in request.captures:
+            found = answer.capture(capture)
+            if found is None and capture.strict:
+                _failed(exchange, Outcome.CAPTURE, f"{capture.expression!r} found nothing")
+                return
+            self._variables[capture.name] = "" if found is None else found
+
+
+class Answer:
+    """What an exchange brought, to be looked into: text and JSON are read when asked for."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The body as text; empty where it can't be decoded."""
+        if self._text is None:
+            try:
+                self._text = decode(
+                    bytes(self._exchange.body), self._exchange.header("content-encoding")
+                )
+            except ValueError:
+                self._text = ""
+        return self._text
+
+    def capture(self, capture: Capture) -> Any | None:
+        """Give what a capture finds, or None."""
+        if capture.source == "header":
+            return self._exchange.header(capture.expression)
+        if capture.source == "regexp":
+            match = re.search(capture.expression, self.text)
+            return match[capture.group] if match else None
+        return self._find(capture.expression)
+
+    def _find(self, path: str) -> Any | None:
+        from jsonpath_ng import ext  # noqa: PLC0415 - 0.1 s for those who use it
+
+        try:
+            document = json.loads(self.text)
+        except ValueError:
+            return None
+        found = [match.value for match in ext.parse(path).find(document)]
+        return found[0] if found else None
+
+    def miss(self, expectation: Expectation) -> str | None:
+        """Say how the answer misses an expectation, or give None."""
+        wanted = expectation.value
+        match expectation.kind:
+            case "statusCode":
+                accepted = wanted if isinstance(wanted, list) else [wanted]
+                met = self._exchange.status in [int(one) for one in accepted]
+                found: object = self._exchange.status
+            case "contentType":
+                found = self._exchange.header("content-type") or ""
+                met = _is_media_type(str(found), str(wanted))
+            case "hasProperty" | "notHasProperty":
+                found = "no such property" if self._find(str(wanted)) is None else "the property"
+                met = (found == "the property") == (expectation.kind == "hasProperty")
+            case "equals":
+                found = wanted
+                met = all(printed(one) == printed(wanted[0]) for one in wanted)
+        return None if met else f"expected {expectation.kind} {wanted!r}, found {found!r}"
+
+
+def render_expectation(
+    expectation: Expectation, variables: Mapping[str, Any], random: random.Random
+) -> Expectation:
+    """Expand the templates in an expectation."""
+    return Expectation(expectation.kind, render(expectation.value, variables, random))
+
+
+def perform(pool: Pool, method: str, data: bytes, *, wants_body: bool = False) -> Exchange:
+    """Send a request and wait, this greenlet only, for its end."""
+    waiter = Waiter()
+    pool.send(Exchange(method, data, waiter.switch, wants_body=wants_body))
+    exchange: Exchange = waiter.get()
+    return exchange
+
+
+def redirected(message: Message, status: int, location: str, host: str) -> Message:
+    """Give the request that a redirect asks for (RFC 9110, 15.4).
+
+    Raises:
+        ValueError: it leads to another host, where load must not go.
+    """
+    split = urlsplit(urljoin(f"http://{host}{message.target}", location))
+    if split.netloc != host or split.scheme != "http":
+        raise ValueError(f"redirected to another host: {location}")
+    where = target(split._replace(scheme="", netloc="").geturl(), {})
+    if status == 303 or (status in {301, 302} and message.method == "POST"):
+        method = "HEAD" if message.method == "HEAD" else "GET"
+        headers = {k: v for k, v in message.headers.items() if k.lower() != "content-type"}
+        return Message(method, where, headers, b"")
+    return Message(message.method, where, message.headers, message.body)
+
+
+def _is_single(flow: Flow) -> bool:
+    return len(flow.steps) == 1 and isinstance(flow.steps[0], Request)
+
+
+def _failed(exchange: Exchange, outcome: Outcome, detail: str) -> Exchange:
+    exchange.outcome = outcome
+    exchange.detail = detail
+    return exchange
+
+
+def _is_media_type(found: str, wanted: str) -> bool:
+    kind = found.partition(";")[0].strip().lower()
+    if wanted.lower() == "json":  # as Artillery has it: JSON under any of its names
+        return kind == "application/json" or kind.endswith("+json")
+    return kind == wanted.partition(";")[0].strip().lower()
+
+
+def _ignore(_: Exchange) -> None:
+    """Do nothing: the exchange never went out."""

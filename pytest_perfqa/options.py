@@ -1,0 +1,110 @@
+"""The options of the command line and their twins in the ini file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from .errors import ConfigurationError
+from .service import external, service_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pytest
+
+    from .service.config import ServiceConfig
+
+_BACKENDS = ("auto", "process")
+_MOST_PROCESSES = 64
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose, checked.
+
+    Attributes:
+        only: the services that tests are limited to, None for all.
+        services_dir: where services are described.
+        url: a running address to test instead.
+    """
+
+    only: tuple[str, ...] | None
+    services_dir: Path
+    url: str | None
+    environment: str | None
+    time_scale: float
+    processes: int
+    allow_remote: bool
+
+    def known_services(self) -> Mapping[str, Callable[[], ServiceConfig]]:
+        """Give, by name, how to read each service there is; reading may find mistakes."""
+        if self.url is not None:
+            return {self.url: self._external}
+        return {
+            name: lambda folder=folder: service_file.read_service(  # type: ignore[misc]
+                folder, allow_remote=self.allow_remote
+            )
+            for name, folder in service_file.discover(self.services_dir).items()
+        }
+
+    def _external(self) -> ServiceConfig:
+        url = str(self.url)
+        return replace(external.configuration(url, allow_remote=self.allow_remote), name=url)
+
+
+def read(config: pytest.Config) -> Options:
+    """Read and check the options.
+
+    Raises:
+        ConfigurationError: with a line for every option that can't be.
+    """
+    mistakes: list[str] = []
+    scale = _number(config, "time-scale", 1.0, mistakes)
+    processes = _number(config, "processes", 1.0, mistakes)
+    if processes != int(processes) or processes > _MOST_PROCESSES:
+        mistakes.append(
+            f"--perfqa-processes: found {processes:g}; accepted: a whole number from 1 to "
+            f"{_MOST_PROCESSES}"
+        )
+    backend = text(config, "backend") or "auto"
+    if backend not in _BACKENDS:
+        mistakes.append(f"--perfqa-backend: found {backend!r}; accepted: {', '.join(_BACKENDS)}")
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+    names = text(config, "services")
+    return Options(
+        only=None if names is None else tuple(filter(None, map(str.strip, names.split(",")))),
+        services_dir=config.rootpath / str(config.getini("perfqa_services_dir")),
+        url=text(config, "url"),
+        environment=text(config, "environment"),
+        time_scale=scale,
+        processes=int(processes),
+        allow_remote=bool(
+            config.getoption("--perfqa-allow-remote") or config.getini("perfqa_allow_remote")
+        ),
+    )
+
+
+def text(config: pytest.Config, name: str) -> str | None:
+    """Give an option as written: on the command line, else in the ini file, else None."""
+    given = config.getoption(f"--perfqa-{name}")
+    if given is None:
+        given = config.getini(f"perfqa_{name.replace('-', '_')}")
+    return str(given) if given else None
+
+
+def _number(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:
+    written = text(config, name)
+    if written is None:
+        return default
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        mistakes.append(f"--perfqa-{name}: found {written!r}; accepted: a number above 0")
+        return default
+    return value

@@ -1,0 +1,259 @@
+"""The door to pytest: options, markers, fixtures and hooks.
+
+Thin, and free where no perf test is selected: everything else is imported when one is.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .agenda import Agenda
+    from .options import Options
+    from .result import RunResult
+    from .service.backend import Service
+    from .session import Cell, PerfSession
+
+_SERVICE_FIXTURE = "perf_service"
+_DOOR = "perfqa-door"
+_OPTIONS = (
+    ("services", "NAMES", "only these services, separated by commas"),
+    ("backend", "auto|process", "what services are made of; process needs no Docker"),
+    ("url", "URL", "test this running address instead of the services in files"),
+    ("environment", "NAME", "which of the scenarios' environments to use"),
+    ("time-scale", "FACTOR", "multiply times and divide rates by this; 1 by default"),
+    ("processes", "N", "load generator processes; 1 by default"),
+)
+_MARKERS = (
+    "perfqa(services=, scenario=, environment=): which services and scenario a perf test is about",
+    "exploratory: perf tests that get to know a service",
+    "endurance: perf tests of a load that lasts",
+    "concurrent_users: perf tests of bursts of users",
+    "spike: perf tests of sudden peaks",
+    "characterization: perf tests of what kind of service it is",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options, each with an ini twin."""
+    group = parser.getgroup("perfqa", "performance and availability of HTTP services")
+    for name, metavar, text in _OPTIONS:
+        group.addoption(f"--perfqa-{name}", metavar=metavar, default=None, help=text)
+        parser.addini(f"perfqa_{name.replace('-', '_')}", f"the same as --perfqa-{name}")
+    group.addoption(
+        "--perfqa-allow-remote",
+        action="store_true",
+        help="let load go to hosts that are neither loopback nor private",
+    )
+    parser.addini("perfqa_allow_remote", "the same as --perfqa-allow-remote", type="bool")
+    parser.addini("perfqa_services_dir", "where services are described", default="services")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers and open the door."""
+    for line in _MARKERS:
+        config.addinivalue_line("markers", line)
+    config.pluginmanager.register(Door(config), _DOOR)
+
+
+class Door:
+    """The hooks, and what they remember about this session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._options: Options | None = None
+        self._agenda: Agenda | None = None
+        self._session: PerfSession | None = None
+
+    def options(self) -> Options:
+        """Give the options, read once.
+
+        Raises:
+            pytest.UsageError: one of them can't be.
+        """
+        if self._options is None:
+            from . import options
+            from .errors import ConfigurationError
+
+            try:
+                self._options = options.read(self._config)
+            except ConfigurationError as error:
+                raise pytest.UsageError(*str(error).splitlines()) from None
+        return self._options
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make one test per service out of each perf test."""
+        if _SERVICE_FIXTURE not in metafunc.fixturenames:
+            return
+        from .agenda import services_for
+
+        names: tuple[object, ...] = services_for(metafunc.definition, self.options())
+        if not names:
+            reason = "perfqa: none of its services was chosen"
+            marks = pytest.mark.skip(reason=reason) if self.options().only else ()
+            names = (pytest.param(None, marks=marks, id="none"),)
+        metafunc.parametrize(_SERVICE_FIXTURE, names, indirect=True, scope="session")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep loads from overlapping: under xdist, perf tests go to one worker or not at all."""
+        if not hasattr(self._config, "workerinput"):
+            return
+        if self._config.getoption("dist", "no") == "loadgroup":
+            mark = pytest.mark.xdist_group("perfqa")
+        else:
+            reason = "perfqa: loads must not overlap; run without -n, or with --dist loadgroup"
+            mark = pytest.mark.skip(reason=reason)
+        for item in items:
+            if _SERVICE_FIXTURE in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Read and check all that the selected tests need, before anything starts."""
+        items = [
+            one for one in session.items if _SERVICE_FIXTURE in getattr(one, "fixturenames", ())
+        ]
+        if not items:
+            return
+        from .agenda import Agenda
+        from .errors import ConfigurationError
+
+        try:
+            self._agenda = Agenda(self.options(), items)
+        except ConfigurationError as error:
+            raise pytest.UsageError(*str(error).splitlines()) from None
+
+    def pytest_report_collectionfinish(self) -> str | None:
+        """Say how much load is to come."""
+        if self._agenda is None:
+            return None
+        from .report.terminal import announcement
+
+        return announcement(self._agenda, self.options().time_scale)
+
+    @property
+    def agenda(self) -> Agenda:
+        """What the selected tests need; there is one wherever a perf test runs."""
+        assert self._agenda is not None  # noqa: S101
+        return self._agenda
+
+    def session(self) -> PerfSession:
+        """Give the session that holds services and runs; the first call makes it."""
+        if self._session is None:
+            from .session import PerfSession
+
+            _turn_sigterm_into_interrupt()
+            self._session = PerfSession(self.agenda.configs, self.options(), self._say)
+            self._config.add_cleanup(self._session.close)
+        return self._session
+
+    def _say(self, line: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"perfqa: {line}")
+
+    def _cell(self, item: pytest.Item) -> Cell | None:
+        """Give the run that a test is about, if it has asked for it."""
+        if self._session is None or self._agenda is None:
+            return None
+        from .agenda import service_of
+
+        service = service_of(item)
+        return self._session.cell(service, self._agenda.scenario_for(item)) if service else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Stop a service once no test needs it any more."""
+        done = yield
+        if self._agenda is not None and self._session is not None:
+            from .agenda import service_of
+
+            service = service_of(item)
+            if service is not None and self._agenda.no_longer_needed(service):
+                self._session.stop(service)
+        return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note the verdict, and put the evidence beside a failure."""
+        report = yield
+        if self._session is None or _SERVICE_FIXTURE not in getattr(item, "fixturenames", ()):
+            return report
+        from .agenda import service_of
+        from .report.terminal import evidence
+        from .verdicts import verdict_of
+
+        verdict = verdict_of(report, call.excinfo.value if call.excinfo else None)
+        cell = self._cell(item)
+        if verdict is not None:
+            report.perfqa_verdict = verdict.name  # type: ignore[attr-defined]
+            if cell is not None:
+                cell.judge(verdict)
+        if report.failed:
+            service = self._session.running(service_of(item) or "")
+            report.sections.extend(evidence(cell, service))
+        return report
+
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, str] | None:
+        """Call INVALID and INCONCLUSIVE by their names."""
+        name = getattr(report, "perfqa_verdict", "")
+        if name not in {"INVALID", "INCONCLUSIVE"} or not report.failed:
+            return None
+        return ("failed" if report.when == "call" else "error"), name[:1], name
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print one line per run."""
+        if self._session is None or not self._session.cells:
+            return
+        from .report.terminal import summary
+
+        terminalreporter.section("perfqa")
+        for line in summary(self._session.cells.values()):
+            terminalreporter.write_line(line)
+
+
+def _turn_sigterm_into_interrupt() -> None:
+    """Make SIGTERM end pytest as Ctrl-C does: fixtures are torn down, services stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return  # somebody has other plans with it
+
+    def interrupt(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt("SIGTERM")
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _door(config: pytest.Config) -> Door:
+    door = config.pluginmanager.get_plugin(_DOOR)
+    assert isinstance(door, Door)  # noqa: S101 - registered by pytest_configure
+    return door
+
+
+@pytest.fixture(scope="session")
+def perf_service(request: pytest.FixtureRequest) -> Service:
+    """The started service configuration that this test is about."""
+    return _door(request.config).session().service(request.param)
+
+
+@pytest.fixture
+def perf_run(request: pytest.FixtureRequest, perf_service: Service) -> RunResult:
+    """The result of the marked scenario on the service; one run for all tests that ask for it."""
+    door = _door(request.config)
+    scenario = door.agenda.scenario_for(request.node)
+    assert scenario is not None  # noqa: S101 - else the agenda could not have been made
+    return door.session().run(perf_service.name, scenario)

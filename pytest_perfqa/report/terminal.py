@@ -1,0 +1,89 @@
+"""The perfqa section of the terminal summary: records in, lines out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import PerfqaError
+from ..service.logs import tail
+from ..units import Unit, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..agenda import Agenda
+    from ..result import RunResult
+    from ..service.backend import Service
+    from ..session import Cell
+
+_HEADINGS = ("service", "scenario", "launched", "completed", "5xx", "p95", "verdict")
+_NUMBERS = {2, 3, 4, 5}
+_MISSING = "-"
+
+
+def summary(cells: Iterable[Cell]) -> list[str]:
+    """Give one line per cell, under a line of headings, and notes below."""
+    cells = list(cells)
+    rows = [_HEADINGS, *map(_row, cells)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [_aligned(row, widths) for row in rows]
+    return lines + list(_notes(cells))
+
+
+def announcement(agenda: Agenda, time_scale: float) -> str:
+    """Say what is about to run, and for how long."""
+    runs, services = len(agenda.runs), len(agenda.configs)
+    return (
+        f"perfqa: {runs} run{'s' * (runs != 1)} on {services} service{'s' * (services != 1)} "
+        f"({', '.join(agenda.configs)}), {duration(agenda.seconds)} of arrivals "
+        f"at time scale {time_scale:g}"
+    )
+
+
+def evidence(cell: Cell | None, service: Service | None) -> Iterator[tuple[str, str]]:
+    """Give what helps to understand a failure, as titles and texts."""
+    if cell is not None:
+        yield "perfqa run", "\n".join(summary([cell]))
+    for part in service.parts.values() if service else ():
+        yield f"perfqa log of {part.name}, its end", tail(part.log)
+
+
+def _row(cell: Cell) -> tuple[str, ...]:
+    key = (cell.key.service, cell.key.scenario)
+    if cell.result is None:
+        return (*key, _MISSING, _MISSING, _MISSING, _MISSING, cell.verdict.name)
+    return (*key, *_figures(cell.result), cell.verdict.name)
+
+
+def _figures(result: RunResult) -> tuple[str, ...]:
+    # Descriptions of what happened, whatever the sample size: no verdict is taken from them.
+    server_errors = str(result.status["5xx"]) if result.status else _MISSING
+    p95 = str(result.latency.sample_percentile(95)) if result.latency.count else _MISSING
+    return (str(result.launched), str(result.completed), server_errors, p95)
+
+
+def _aligned(row: Iterable[str], widths: list[int]) -> str:
+    cells = [
+        text.rjust(width) if number in _NUMBERS else text.ljust(width)
+        for number, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _notes(cells: list[Cell]) -> Iterable[str]:
+    for cell in cells:
+        reasons = cell.result.invalid if cell.result else ()
+        if isinstance(cell.error, PerfqaError):
+            reasons = (str(cell.error).partition("\n")[0],)
+        for reason in reasons:
+            yield f"{cell.key.service}, {cell.key.scenario}: {reason}"
+    said = (note for cell in cells if cell.result for note in cell.result.notes)
+    yield from dict.fromkeys(said)
+
+
+def duration(seconds: float) -> str:
+    """Print how long something takes, as people say it."""
+    if seconds < 60:
+        return show(round(seconds), Unit.SECOND)
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"

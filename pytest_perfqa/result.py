@@ -1,0 +1,314 @@
+"""What came out of a run: its quality attributes, on the whole and on any slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .attributes.answers import ErrorCounts, StatusCounts
+from .attributes.availability import Availability
+from .attributes.fairness import Shares
+from .attributes.latency import Distribution
+from .attributes.queueing import Pending
+from .attributes.throughput import Throughput
+from .errors import NoData
+from .load.record import Outcome
+from .units import Quantity, Unit, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from .samples import Samples
+    from .scenario import Phase, Scenario
+    from .validity import Generator
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all slices of a run have in common.
+
+    Attributes:
+        scenario: as it ran, scaled.
+        everything: the samples of the whole run, warm-up and all.
+        replica_values, replica_names: values of the replica header in the order of the numbers in
+            samples, and the names of the replicas they belong to.
+    """
+
+    service: str
+    scenario: Scenario
+    time_scale: float
+    endpoints: tuple[str, ...]
+    everything: Samples
+    replica_values: tuple[str, ...] = ()
+    replica_names: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """What happened within one stretch of time; counts of arrivals and, for codes, of requests.
+
+    Attributes:
+        start, end: seconds from the start of the run.
+        launched: arrivals that came in this window.
+        completed, failed: arrivals that ended in it, with an answer or without.
+        pending: arrivals in the system at its end.
+        status: answers by code, of requests that ended in it.
+        p50, p95: of the latency of those requests; None if there were none.
+    """
+
+    start: float
+    end: float
+    launched: int
+    completed: int
+    failed: int
+    pending: int
+    status: Mapping[int, int]
+    p50: float | None
+    p95: float | None
+
+
+class Slice:
+    """The quality attributes of a run, or of a part of it.
+
+    ``latency`` counts from the moment an arrival was due, ``response`` from the actual send; with
+    a generator on schedule they are equal, for the first request of an arrival.
+    """
+
+    def __init__(
+        self, context: Context, samples: Samples, start: float, end: float, name: str
+    ) -> None:
+        self._context = context
+        self._samples = samples
+        self._start = start
+        self._end = end
+        self.name = name
+
+    @property
+    def duration(self) -> Quantity:
+        """The length of the slice, over which arrivals came."""
+        return Quantity(self._end - self._start, Unit.SECOND, self._context.time_scale)
+
+    def _arrivals(self, *outcomes: Outcome) -> Quantity:
+        arrivals = self._samples.arrivals
+        chosen = arrivals.where(np.isin(arrivals.rows["outcome"], outcomes or tuple(Outcome)))
+        return Quantity(chosen.count, Unit.COUNT)
+
+    @property
+    def launched(self) -> Quantity:
+        """Arrivals that were sent; ``completed + failed + pending.at_end`` adds up to it."""
+        return self._arrivals()
+
+    @property
+    def completed(self) -> Quantity:
+        """Arrivals whose every request was answered, with whatever status."""
+        return self._arrivals(Outcome.ANSWERED)
+
+    @property
+    def failed(self) -> Quantity:
+        """Arrivals that ended without an answer, or with one that was not as expected."""
+        return self._arrivals(*set(Outcome) - {Outcome.ANSWERED, Outcome.PENDING})
+
+    @cached_property
+    def pending(self) -> Pending:
+        """Arrivals in the system, over the time of the slice."""
+        return Pending(self._context.everything.arrivals, self._start, self._end)
+
+    @cached_property
+    def status(self) -> StatusCounts:
+        """Answers by status: ``status[504]``, ``status["5xx"]``."""
+        return StatusCounts(self._samples.requests)
+
+    @cached_property
+    def errors(self) -> ErrorCounts:
+        """Requests without a whole, expected answer: ``errors["timeout"]``, ``errors.total``."""
+        return ErrorCounts(self._samples.requests)
+
+    @cached_property
+    def latency(self) -> Distribution:
+        """Times from the moment a request was due to the last byte of its answer."""
+        return self._distribution("latency", from_intended=True)
+
+    @cached_property
+    def response(self) -> Distribution:
+        """Times from the actual send of a request to the last byte of its answer."""
+        return self._distribution("response", from_intended=False)
+
+    def _distribution(self, name: str, *, from_intended: bool) -> Distribution:
+        return Distribution(
+            f"{name} of {self.name}",
+            self._samples.requests,
+            from_intended=from_intended,
+            scale=self._context.time_scale,
+        )
+
+    @cached_property
+    def throughput(self) -> Throughput:
+        """Rates of requests and of good answers."""
+        return Throughput(self._samples.requests, self._start, self._end, self._context.time_scale)
+
+    @cached_property
+    def availability(self) -> Availability:
+        """How much of what was asked was served."""
+        return Availability(self._samples.requests)
+
+    @cached_property
+    def replicas(self) -> Shares:
+        """The share of answers that each replica gave."""
+        return Shares(
+            self._samples.requests,
+            self._context.replica_values,
+            self._context.replica_names or {},
+        )
+
+    def phase(self, name: str) -> Slice:
+        """Give the slice of what arrived in a phase; phases of one name are taken together.
+
+        Raises:
+            NoData: there is no such phase.
+        """
+        phases = self._context.scenario.phases
+        chosen = [index for index, phase in enumerate(phases) if phase.name == name]
+        if not chosen:
+            known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
+            raise NoData(f"no phase {name!r}; there are: {known}")
+        bounds = list(_phase_bounds(phases))
+        samples = self._samples.where(np.isin(self._samples.rows["phase"], chosen))
+        start, end = bounds[chosen[0]][0], bounds[chosen[-1]][1]
+        return Slice(self._context, samples, start, end, f"phase {name!r}")
+
+    def endpoint(self, name: str) -> Slice:
+        """Give the slice of requests to an endpoint, such as ``"GET /heavy"``.
+
+        Raises:
+            NoData: there is no such endpoint.
+        """
+        endpoints = self._context.endpoints
+        if name not in endpoints:
+            raise NoData(f"no endpoint {name!r}; there are: {', '.join(map(repr, endpoints))}")
+        # As arrivals, its requests stand for themselves: an endpoint's pending are requests.
+        chosen = _requests_to(self._samples, endpoints.index(name))
+        context = replace(
+            self._context,
+            everything=_requests_to(self._context.everything, endpoints.index(name)),
+        )
+        return Slice(context, chosen, self._start, self._end, name)
+
+    def between(self, start: str | float, end: str | float) -> Slice:
+        """Give the slice of what was due from ``start`` until before ``end``.
+
+        Times count from the start of the run: seconds, or texts, which follow the time scale.
+
+        Raises:
+            NoData: nothing lies between.
+        """
+        first, last = self._moment(start), self._moment(end)
+        if not first < last:
+            raise NoData(f"nothing lies between {start!r} and {end!r}")
+        due = self._samples.rows["intended"]
+        samples = self._samples.where((due >= first) & (due < last))
+        return Slice(self._context, samples, first, last, f"{first:g} s to {last:g} s")
+
+    def _moment(self, moment: str | float) -> float:
+        if isinstance(moment, str):
+            return float(parse(moment, Unit.SECOND)) * self._context.time_scale
+        return moment
+
+    def windows(self, width: str | float = 1.0) -> tuple[Window, ...]:
+        """Sum the slice up by windows of one second, or as wide as given.
+
+        A width in seconds is taken as it is, a text follows the time scale.
+        """
+        step = self._moment(width)
+        last = max(float(self._samples.ends.max(initial=0.0)), self._end)
+        edges = self._start + step * np.arange(int(np.ceil((last - self._start) / step)) + 1)
+        return tuple(
+            self._window(float(start), float(end))
+            for start, end in zip(edges, edges[1:], strict=False)
+        )
+
+    def _window(self, start: float, end: float) -> Window:
+        arrivals, requests = self._samples.arrivals, self._samples.requests
+        due = arrivals.rows["intended"]
+        ended = arrivals.where((arrivals.ends >= start) & (arrivals.ends < end))
+        answered = requests.where((requests.ends >= start) & (requests.ends < end)).answered
+        times = Distribution("latency", answered, from_intended=True, scale=1)
+        counts = StatusCounts(answered)
+        return Window(
+            start=start,
+            end=end,
+            launched=arrivals.where((due >= start) & (due < end)).count,
+            completed=ended.answered.count,
+            failed=ended.count - ended.answered.count,
+            pending=int(Pending(arrivals, start, end).at(np.array([end]))[0]),
+            status={code: int(counts[code]) for code in counts},
+            p50=float(times.sample_percentile(50)) if times.count else None,
+            p95=float(times.sample_percentile(95)) if times.count else None,
+        )
+
+
+class RunResult(Slice):
+    """The outcome of one scenario on one service; a slice without the warm-up phases.
+
+    Attributes:
+        service, scenario: their names.
+        time_scale: the factor on times that the run had.
+        started_at: the wall clock at its start.
+        wall: seconds from the start to the last answer.
+        generator: how the load generator did.
+        invalid: why the run can't be believed, a sentence per reason; empty if it can.
+        notes: what a reader must know, such as limits that could not be enforced.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        started_at: datetime,
+        wall: float,
+        generator: Generator,
+        invalid: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        phases = context.scenario.phases
+        warm = [index for index, one in enumerate(phases) if one.name in context.scenario.warmup]
+        counted = context.everything.where(~np.isin(context.everything.rows["phase"], warm))
+        cold = [one for number, one in enumerate(_phase_bounds(phases)) if number not in warm]
+        start, end = (cold[0][0], cold[-1][1]) if cold else (0.0, context.scenario.duration)
+        super().__init__(context, counted, start, end, "the run")
+        self.service = context.service
+        self.scenario = context.scenario.name
+        self.time_scale = context.time_scale
+        self.started_at = started_at
+        self.wall = wall
+        self.generator = generator
+        self.invalid = invalid
+        self.notes = notes
+
+    @property
+    def phases(self) -> Mapping[str, Slice]:
+        """The slices of all phases that bring arrivals, by name."""
+        return {
+            phase.name: self.phase(phase.name)
+            for phase in self._context.scenario.phases
+            if phase.expected
+        }
+
+
+def _phase_bounds(phases: tuple[Phase, ...]) -> Iterator[tuple[float, float]]:
+    start = 0.0
+    for phase in phases:
+        yield start, start + phase.duration
+        start += phase.duration
+
+
+def _requests_to(samples: Samples, endpoint: int) -> Samples:
+    requests = samples.requests
+    chosen = requests.where(requests.rows["endpoint"] == endpoint)
+    rows = chosen.rows.copy()
+    rows["kind"] = 0
+    return type(samples)(rows)

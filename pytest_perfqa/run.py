@@ -1,0 +1,93 @@
+"""One run, step by step: settle, load, read, examine."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .load.generator import generate
+from .load.plan import endpoints
+from .result import Context, RunResult
+from .samples import read_samples
+from .validity import causes, examine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .children import Reaper
+    from .load.generator import Progress
+    from .scenario import Scenario
+    from .service.backend import Service
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how runs are made.
+
+    Attributes:
+        processes: generator processes among which arrivals are split.
+        cpus: where they may run.
+        on_progress: called about once a second during a run.
+    """
+
+    reaper: Reaper
+    time_scale: float = 1.0
+    processes: int = 1
+    cpus: frozenset[int] | None = None
+    on_progress: Callable[[Progress], None] | None = None
+
+
+def run(
+    bench: Bench,
+    service: Service,
+    scenario: Scenario,
+    directory: Path,
+    *,
+    replica_header: str | None = None,
+    notes: tuple[str, ...] = (),
+) -> RunResult:
+    """Put a scenario, given at full scale, on a started service and wait for its end.
+
+    Args:
+        directory: a folder for what the generators write; removed when it has been read.
+        notes: what is to be said about the run.
+
+    Raises:
+        GeneratorError: the load generator failed.
+        ServiceError: a part of the service died while the load was on.
+    """
+    scaled = scenario.scaled(bench.time_scale)
+    directory.mkdir(parents=True)
+    recording = generate(
+        scaled,
+        service.url,
+        directory,
+        reaper=bench.reaper,
+        processes=bench.processes,
+        cpus=bench.cpus,
+        replica_header=replica_header,
+        on_progress=bench.on_progress,
+    )
+    service.check()
+    samples, replica_values = read_samples(recording)
+    shutil.rmtree(directory)
+    generator = examine(recording.summaries, samples)
+    context = Context(
+        service=service.name,
+        scenario=scaled,
+        time_scale=bench.time_scale,
+        endpoints=endpoints(scaled),
+        everything=samples,
+        replica_values=replica_values,
+        replica_names=service.replicas,
+    )
+    return RunResult(
+        context,
+        started_at=recording.started_at,
+        wall=max(summary.wall for summary in recording.summaries),
+        generator=generator,
+        invalid=tuple(causes(generator, samples.arrivals.count)),
+        notes=(service.limits_note, *notes),
+    )

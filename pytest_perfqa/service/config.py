@@ -1,0 +1,176 @@
+"""What a service configuration is made of: frozen records, at full scale or scaled in time.
+
+All times are seconds, memory is bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+DURATION_SUFFIX = "_SECONDS"
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+# Files given in ten digits ought to come out in ten digits, whatever the factor: 3 x 0.1 is 0.3.
+_DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Ready:
+    """When a service counts as started: one of ``path``, ``tcp`` and ``log``.
+
+    Attributes:
+        path: answers 2xx to a GET.
+        tcp: accepts connections.
+        log: a regular expression found in what it has printed.
+        within: the limit in seconds; start-up does not follow the time scale.
+    """
+
+    path: str | None = None
+    tcp: bool = False
+    log: str | None = None
+    within: float = 30.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One budget shared by all parts: a number of CPUs, and memory in bytes."""
+
+    cpus: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A part that is a command, run ``replicas`` times."""
+
+    name: str
+    command: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    replicas: int = 1
+
+    @property
+    def replica_names(self) -> tuple[str, ...]:
+        """``app`` if there is one, else ``app#1``, ``app#2`` and so on."""
+        if self.replicas == 1:
+            return (self.name,)
+        return tuple(f"{self.name}#{number}" for number in range(1, self.replicas + 1))
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """A part that is an nginx in front of the replicas of ``upstream``.
+
+    ``template`` is a file of server-level nginx configuration.
+    """
+
+    name: str
+    template: Path
+    upstream: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Docker:
+    """A compose file, and the ``service:port`` in it that receives the load."""
+
+    compose: Path
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class External:
+    """A service that someone else started; ``pid`` lets its resources be measured."""
+
+    url: str
+    pid: int | None = None
+    allow_remote: bool = False
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """One configuration of a service, as its ``service.yaml`` says it.
+
+    Attributes:
+        folder: where commands run and relative paths begin.
+        path: the file it was read from.
+        endpoint: the part that receives the load in the process backend.
+        env: for all parts; ``*_SECONDS`` are durations, which follow the time scale.
+        replica_header: the header of an answer that tells which replica gave it.
+        process: the parts of the process backend by name; empty if there is no such backend.
+    """
+
+    name: str
+    folder: Path
+    path: Path
+    description: str = ""
+    endpoint: str = ""
+    ready: Ready = Ready(path="/")
+    limits: Limits = Limits()
+    env: Mapping[str, str] = field(default_factory=dict)
+    replica_header: str | None = None
+    process: Mapping[str, Command | Nginx] = field(default_factory=dict)
+    docker: Docker | None = None
+    external: External | None = None
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The parts that are commands."""
+        return tuple(part for part in self.process.values() if isinstance(part, Command))
+
+    @property
+    def proxies(self) -> tuple[Nginx, ...]:
+        """The parts that are an nginx."""
+        return tuple(part for part in self.process.values() if isinstance(part, Nginx))
+
+    def scaled(self, factor: float) -> ServiceConfig:
+        """Give the configuration with its durations (``*_SECONDS``) multiplied by ``factor``."""
+        if factor == 1:
+            return self
+        parts = {
+            name: replace(part, env=_scaled(part.env, factor))
+            for name, part in self.process.items()
+        }
+        return replace(self, env=_scaled(self.env, factor), process=parts)
+
+
+def _scaled(env: Mapping[str, str], factor: float) -> dict[str, str]:
+    return {
+        name: _number_text(float(value) * factor) if name.endswith(DURATION_SUFFIX) else value
+        for name, value in env.items()
+    }
+
+
+def _number_text(value: float) -> str:
+    return f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".")
+
+
+def template_variables(env: Mapping[str, str]) -> dict[str, str]:
+    """Give ``env`` with every ``X_SECONDS`` also as ``X_MS`` and ``X_WHOLE_SECONDS``.
+
+    Whole milliseconds, rounded, and whole seconds, rounded up; each at least 1, since programs
+    such as nginx and gunicorn take 0 for "no limit".
+    """
+    variables = dict(env)
+    for name, value in env.items():
+        if name.endswith(DURATION_SUFFIX):
+            stem, seconds = name.removesuffix(DURATION_SUFFIX), float(value)
+            variables[f"{stem}_MS"] = str(max(1, round(seconds * 1000)))
+            # Without rounding first, 0.1 x 30 would be 4 whole seconds.
+            variables[f"{stem}_WHOLE_SECONDS"] = str(max(1, math.ceil(round(seconds, _DECIMALS))))
+    return variables
+
+
+def placeholders(text: str) -> set[str]:
+    """Give the names in braces in a command or a value: ``{port}`` gives ``port``."""
+    return set(_PLACEHOLDER.findall(text))
+
+
+def filled(text: str, port: int) -> str:
+    """Give a command or a value with ``{port}`` replaced."""
+    return text.replace("{port}", str(port))

@@ -1,0 +1,33 @@
+"""What parts have printed, as far as a message can show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LINES = 20
+_BYTES = 16_384
+
+
+def read(log: Path, start: int = 0) -> str:
+    """Give a log from byte ``start`` on; empty if nothing has been printed."""
+    try:
+        with log.open("rb") as file:
+            file.seek(start)
+            return file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def tail(log: Path) -> str:
+    """Give the last 20 lines of a log, indented, for the end of a message."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _BYTES))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        lines = []
+    return "\n".join(f"    {line}" for line in lines[-_LINES:]) or "    (nothing printed)"

@@ -1,0 +1,134 @@
+"""Is it ready? One function per notion: a path answers, a port accepts, a line is printed."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from . import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .config import Ready
+
+    Canary = Callable[[float], "Answer"]
+
+_FIRST_INTERVAL_SECONDS = 0.02
+_LONGEST_INTERVAL_SECONDS = 0.1
+_GROWTH = 1.3
+# A single probe must end even where something accepts and never answers.
+_PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one probe.
+
+    Attributes:
+        is_good: it is what a ready service gives.
+        detail: what came, for a message.
+        seconds: how long it took.
+        status: of HTTP, if there was an answer.
+        replica: the value of the replica header, if there was one.
+    """
+
+    is_good: bool
+    detail: str
+    seconds: float = 0.0
+    status: int | None = None
+    replica: str | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service listens; ``prefix`` is the path that its address brings along."""
+
+    host: str
+    port: int
+    is_tls: bool = False
+    prefix: str = ""
+
+
+def canary(address: Address, ready: Ready, replica_header: str | None) -> Canary:
+    """Make the cheapest request that goes all the way: to the ready path.
+
+    Without one it goes to ``/``, where any answer but an error of the server is good.
+    """
+
+    def send(timeout: float) -> Answer:
+        answer = get(address, ready.path or "/", timeout, replica_header)
+        if ready.path is None and answer.status is not None:
+            return replace(answer, is_good=answer.status < 500)
+        return answer
+
+    return send
+
+
+def get(address: Address, path: str, timeout: float, replica_header: str | None = None) -> Answer:
+    """Ask for ``path`` on a new connection; good is a status 2xx.
+
+    Args:
+        timeout: seconds until it counts as unanswered, for the connection and for each read.
+        replica_header: its value goes into the answer.
+    """
+    begin = time.monotonic()
+    kind = http.client.HTTPSConnection if address.is_tls else http.client.HTTPConnection
+    connection = kind(address.host, address.port, timeout=timeout)
+    try:
+        connection.request("GET", address.prefix + path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException) as error:
+        detail = f"GET {path}: {type(error).__name__}: {error}"
+        return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
+    finally:
+        connection.close()
+    return Answer(
+        is_good=200 <= response.status < 300,
+        detail=f"GET {path}: {response.status} {response.reason}",
+        seconds=time.monotonic() - begin,
+        status=response.status,
+        replica=response.getheader(replica_header) if replica_header else None,
+    )
+
+
+def connect(address: Address, timeout: float) -> Answer:
+    """Open a connection; good is that it is accepted."""
+    begin = time.monotonic()
+    place = f"connection to {address.host}:{address.port}"
+    try:
+        socket.create_connection((address.host, address.port), timeout).close()
+    except OSError as error:
+        detail = f"{place}: {error}"
+        return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
+    return Answer(is_good=True, detail=f"{place}: accepted", seconds=time.monotonic() - begin)
+
+
+def printed(log: Path, pattern: str, start: int = 0) -> Answer:
+    """Look for a regular expression in a log, from byte ``start`` on."""
+    if re.search(pattern, logs.read(log, start), re.MULTILINE):
+        return Answer(is_good=True, detail=f"{pattern!r} was printed")
+    return Answer(is_good=False, detail=f"{pattern!r} was not printed")
+
+
+def wait(probe: Callable[[float], Answer], deadline: float) -> Answer:
+    """Repeat ``probe`` until its answer is good; give the last one if ``deadline`` comes first.
+
+    Args:
+        probe: takes its own limit in seconds; what it raises ends the waiting.
+        deadline: a moment of ``time.monotonic``.
+    """
+    interval = _FIRST_INTERVAL_SECONDS
+    while True:
+        left = deadline - time.monotonic()
+        answer = probe(min(_PROBE_SECONDS, max(left, _FIRST_INTERVAL_SECONDS)))
+        if answer.is_good or time.monotonic() + interval > deadline:
+            return answer
+        time.sleep(interval)
+        interval = min(interval * _GROWTH, _LONGEST_INTERVAL_SECONDS)

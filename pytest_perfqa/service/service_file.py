@@ -1,0 +1,353 @@
+"""``services/<name>/service.yaml`` -> ServiceConfig; every mistake at once, with its line."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from .. import units, yaml_file
+from ..errors import FileProblems, Problem, UnitError
+from . import address
+from .config import (
+    DURATION_SUFFIX,
+    Command,
+    Docker,
+    External,
+    Limits,
+    Nginx,
+    Ready,
+    ServiceConfig,
+    placeholders,
+    template_variables,
+)
+from .template import PROVIDED, variables_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from ..yaml_file import Document, Loc
+
+FILE_NAME = "service.yaml"
+
+
+def discover(services_dir: Path) -> dict[str, Path]:
+    """Give the folders in ``services_dir`` that hold a service.yaml, by name, in order."""
+    return {file.parent.name: file.parent for file in sorted(services_dir.glob(f"*/{FILE_NAME}"))}
+
+
+def read_service(folder: Path, *, allow_remote: bool = False) -> ServiceConfig:
+    """Read the service.yaml in ``folder``.
+
+    Args:
+        folder: its name is the name of the configuration.
+        allow_remote: accept an external service on a public host, whatever the file says.
+
+    Raises:
+        FileProblems: with all that is wrong with the file.
+    """
+    document = yaml_file.load(folder / FILE_NAME)
+    problems = list(_contradictions(document, allow_remote=allow_remote))
+    try:
+        content = yaml_file.validate(document, _Service)
+    except FileProblems as error:
+        raise FileProblems([*error.problems, *problems]) from None
+    if problems:
+        raise FileProblems(problems)
+    return _config(folder, document, content)
+
+
+# The form of the file ----------------------------------------------------------------------
+
+
+def _env_text(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise yaml_file.unaccepted("a text or a number")
+    return value if isinstance(value, str) else str(value)
+
+
+def _bytes(value: object) -> int:
+    accepted = yaml_file.unaccepted("bytes as a number above 0, or a text such as '1GB', '512MiB'")
+    if isinstance(value, str):
+        try:
+            value = float(units.parse(value, units.Unit.BYTE))
+        except UnitError:
+            raise accepted from None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise accepted
+    if not (math.isfinite(value) and value >= 1):
+        raise accepted
+    return int(value)
+
+
+def _ready(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_Env = dict[str, Annotated[str, BeforeValidator(_env_text)]]
+_UrlPath = Annotated[str, Field(pattern=r"^/\S*$")]
+
+
+class _Ready(yaml_file.Strict):
+    path: _UrlPath | None = None
+    tcp: bool = False
+    log: _Text | None = None
+    within: yaml_file.DurationField = 30.0
+
+
+class _Limits(yaml_file.Strict):
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    memory: Annotated[int, BeforeValidator(_bytes)] | None = None
+
+
+class _Part(yaml_file.Strict):
+    command: str | None = None
+    replicas: Annotated[int, Field(ge=1)] = 1
+    nginx: _Text | None = None
+    upstream: str | None = None
+    env: _Env = Field(default_factory=dict)
+
+
+class _Docker(yaml_file.Strict):
+    compose: _Text
+    endpoint: _Text
+
+
+class _External(yaml_file.Strict):
+    url: str
+    pid: Annotated[int, Field(gt=0)] | None = None
+    allow_remote: bool = False
+
+
+class _Service(yaml_file.Strict):
+    description: str = ""
+    endpoint: str | None = None
+    ready: Annotated[_Ready, BeforeValidator(_ready)] = _Ready(path="/")
+    limits: _Limits = _Limits()
+    env: _Env = Field(default_factory=dict)
+    replica_header: _Text | None = None
+    process: dict[str, _Part] | None = None
+    docker: _Docker | None = None
+    external: _External | None = None
+
+
+def _config(folder: Path, document: Document, content: _Service) -> ServiceConfig:
+    docker, external = content.docker, content.external
+    folder = folder.absolute()  # a test may change the working directory
+    parts = {name: _part(folder, name, part) for name, part in (content.process or {}).items()}
+    return ServiceConfig(
+        name=folder.name,
+        folder=folder,
+        path=document.path,
+        description=content.description,
+        endpoint=content.endpoint or next(iter(parts), ""),
+        ready=Ready(**content.ready.model_dump()),
+        limits=Limits(**content.limits.model_dump()),
+        env=content.env,
+        replica_header=content.replica_header,
+        process=parts,
+        docker=Docker(folder / docker.compose, docker.endpoint) if docker else None,
+        external=External(**external.model_dump()) if external else None,
+    )
+
+
+def _part(folder: Path, name: str, part: _Part) -> Command | Nginx:
+    if part.command is not None:
+        return Command(name, part.command, part.env, part.replicas)
+    # _part_problems has refused a part that is neither.
+    return Nginx(name, folder / str(part.nginx), str(part.upstream), part.env)
+
+
+# What the form alone can't tell ------------------------------------------------------------
+# These look at the raw content, so that they are reported together with errors of form; a value
+# of a wrong kind is passed over here, since the form reports it.
+
+
+def _contradictions(document: Document, *, allow_remote: bool) -> Iterator[Problem]:
+    parts = _mapping(document, ("process",))
+    yield from _backend_problems(document)
+    yield from _ready_problems(document)
+    yield from _env_problems(document, ("env",))
+    yield from _endpoint_problems(document, parts)
+    for name in parts:
+        yield from _part_problems(document, name)
+        yield from _env_problems(document, ("process", name, "env"))
+    yield from _external_problems(document, allow_remote=allow_remote)
+
+
+def _mapping(document: Document, loc: Loc) -> Mapping[str, Any]:
+    value = document.value(loc)
+    return value if isinstance(value, dict) else {}
+
+
+def _backend_problems(document: Document) -> Iterator[Problem]:
+    given = [key for key in ("process", "docker", "external") if document.value((key,))]
+    if isinstance(document.data, dict) and not given:
+        yield document.problem((), "says not how the service runs: process, docker or external")
+    compose = document.value(("docker", "compose"))
+    if isinstance(compose, str) and not (document.path.parent / compose).is_file():
+        yield document.problem(("docker", "compose"), f"there is no file {compose!r}")
+
+
+def _ready_problems(document: Document) -> Iterator[Problem]:
+    ready = document.value(("ready",))
+    if not isinstance(ready, dict):
+        return
+    if sum(bool(ready.get(key)) for key in ("path", "tcp", "log")) != 1:
+        yield document.problem(("ready",), "accepted: exactly one of path, tcp and log")
+    if isinstance(pattern := ready.get("log"), str):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            message = f"{pattern!r} is no regular expression: {error}"
+            yield document.problem(("ready", "log"), message)
+
+
+def _env_problems(document: Document, loc: Loc) -> Iterator[Problem]:
+    for name, value in _mapping(document, loc).items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        if name.endswith(DURATION_SUFFIX) and not _is_duration(value):
+            yield document.problem(
+                (*loc, name), f"found {value!r}; accepted: a number of seconds above 0"
+            )
+        yield from _placeholder_problems(document, (*loc, name), str(value))
+
+
+def _is_duration(value: float | str) -> bool:
+    try:
+        return 0 < float(value) < math.inf
+    except ValueError:
+        return False
+
+
+def _placeholder_problems(document: Document, loc: Loc, text: str) -> Iterator[Problem]:
+    for name in sorted(placeholders(text) - {"port"}):
+        yield document.problem(loc, f"unknown placeholder {{{name}}}; accepted: {{port}}")
+
+
+def _endpoint_problems(document: Document, parts: Mapping[str, Any]) -> Iterator[Problem]:
+    endpoint = document.value(("endpoint",))
+    if not parts:
+        return
+    if endpoint is None:
+        if len(parts) > 1:
+            names = ", ".join(parts)
+            yield document.problem((), f"the key 'endpoint' is missing; accepted: {names}")
+        endpoint = next(iter(parts))
+    if not isinstance(endpoint, str):
+        return
+    if endpoint not in parts:
+        yield document.problem(("endpoint",), _no_part(endpoint, parts))
+    elif _replicas(document, endpoint) > 1:
+        message = f"{endpoint!r} has replicas: put an nginx in front and name that"
+        yield document.problem(("endpoint",), message)
+
+
+def _replicas(document: Document, part: str) -> int:
+    replicas = document.value(("process", part, "replicas"))
+    return replicas if isinstance(replicas, int) else 1
+
+
+def _no_part(name: str, parts: Mapping[str, Any]) -> str:
+    hint = yaml_file.did_you_mean(name, parts)
+    return f"there is no part {name!r}; accepted: {', '.join(parts) or 'none'}{hint}"
+
+
+def _part_problems(document: Document, name: str) -> Iterator[Problem]:
+    loc: Loc = ("process", name)
+    part = document.value(loc)
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        yield document.problem(loc, "a part's name holds letters, digits and '_.-' only", key=True)
+    if not isinstance(part, dict):
+        return
+    if ("command" in part) == ("nginx" in part):
+        yield document.problem(loc, "accepted: exactly one of command and nginx", key=True)
+    elif "command" in part:
+        yield from _command_problems(document, loc, part)
+    else:
+        yield from _nginx_problems(document, loc, part)
+
+
+def _command_problems(
+    document: Document, loc: Loc, part: Mapping[str, object]
+) -> Iterator[Problem]:
+    if "upstream" in part:
+        message = "goes with nginx, not with command"
+        yield document.problem((*loc, "upstream"), message, key=True)
+    command = part["command"]
+    if not isinstance(command, str):
+        return
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        yield document.problem((*loc, "command"), f"can't be split into words: {error}")
+        return
+    if not words:
+        yield document.problem((*loc, "command"), "is empty")
+    yield from _placeholder_problems(document, (*loc, "command"), command)
+
+
+def _nginx_problems(document: Document, loc: Loc, part: Mapping[str, object]) -> Iterator[Problem]:
+    if "replicas" in part:
+        message = "goes with command, not with nginx"
+        yield document.problem((*loc, "replicas"), message, key=True)
+    upstream, template = part.get("upstream"), part["nginx"]
+    commands = {
+        name: other
+        for name, other in _mapping(document, ("process",)).items()
+        if isinstance(other, dict) and "command" in other
+    }
+    if upstream is None:
+        message = f"the key 'upstream' is missing; accepted: {', '.join(commands) or 'a part'}"
+        yield document.problem(loc, message, key=True)
+    elif isinstance(upstream, str) and upstream not in commands:
+        yield document.problem((*loc, "upstream"), _no_part(upstream, commands))
+    if isinstance(template, str) and template:
+        yield from _template_problems(document, loc, template)
+
+
+def _template_problems(document: Document, loc: Loc, template: str) -> Iterator[Problem]:
+    place = (*loc, "nginx")
+    try:
+        text = (document.path.parent / template).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        yield document.problem(place, f"the template {template!r} can't be read: {reason}")
+        return
+    for name in sorted(variables_in(text) - _known_variables(document, loc)):
+        message = f"the template {template!r} needs {name}; set {_source(name)} in env"
+        yield document.problem(place, message)
+
+
+def _known_variables(document: Document, loc: Loc) -> set[str]:
+    env = {**_mapping(document, ("env",)), **_mapping(document, (*loc, "env"))}
+    # Values don't matter here, and may be wrong.
+    return {*template_variables(dict.fromkeys(env, "1")), *PROVIDED}
+
+
+def _source(name: str) -> str:
+    for suffix in ("_WHOLE_SECONDS", "_MS"):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix) + DURATION_SUFFIX
+    return name
+
+
+def _external_problems(document: Document, *, allow_remote: bool) -> Iterator[Problem]:
+    loc: Loc = ("external", "url")
+    url = document.value(loc)
+    if not isinstance(url, str):
+        return
+    try:
+        host = address.split(url).hostname or ""
+    except ValueError as error:
+        yield document.problem(loc, str(error))
+        return
+    allowed = allow_remote or document.value(("external", "allow_remote")) is True
+    if not allowed and not address.is_test_host(host):
+        yield document.problem(loc, address.remote_refused(host))

@@ -1,0 +1,71 @@
+"""Has it drained? Canary requests tell: a replica may be busy with what its clients gave up."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from .readiness import Answer
+
+_SLOWER = 4.0
+_FLOOR_SECONDS = 0.03
+_INTERVAL_SECONDS = 0.02
+
+
+def canary_count(replicas: int) -> int:
+    """Give how many canaries in a row must be good: whole rounds over all replicas.
+
+    At least 3, and more than one for each replica; whole rounds leave round robin where it was.
+    """
+    replicas = max(1, replicas)
+    return math.ceil(max(3, replicas + 2) / replicas) * replicas
+
+
+def idle_seconds(canary: Callable[[float], Answer], replicas: int, limit: float) -> float:
+    """Measure how long a canary takes on a service at rest: the median of some.
+
+    Args:
+        canary: sends one request with the given limit in seconds.
+        replicas: how many take turns in answering.
+        limit: seconds for one canary.
+    """
+    count = max(3, replicas)
+    count += -count % max(1, replicas)
+    return statistics.median(canary(limit).seconds for _ in range(count))
+
+
+def wait_until_settled(
+    canary: Callable[[float], Answer], *, idle: float, replicas: Collection[str], limit: float
+) -> bool:
+    """Send canaries until enough in a row come back good and fast; False if time runs out.
+
+    Fast is within 4 times ``idle``, or 30 ms where that is longer. Where ``replicas`` are known,
+    each of them must have answered: one that a proxy has taken out for a while isn't there yet.
+
+    Args:
+        canary: sends one request with the given limit in seconds.
+        idle: how long a canary takes at rest, in seconds.
+        replicas: the values of the replica header.
+        limit: seconds for all of it.
+    """
+    deadline = time.monotonic() + limit
+    fast = max(_SLOWER * idle, _FLOOR_SECONDS)
+    needed, row, seen = canary_count(len(replicas)), 0, set[str]()
+    while (left := deadline - time.monotonic()) > 0:
+        answer = canary(left)
+        if answer.is_good and answer.seconds <= fast:
+            row += 1
+            seen.add(answer.replica or "")
+        else:
+            row, seen = 0, set()
+        if row == needed and seen.issuperset(replicas):
+            return True
+        if row in (0, needed):
+            row, seen = 0, set()
+            time.sleep(min(_INTERVAL_SECONDS, max(0.0, deadline - time.monotonic())))
+    return False

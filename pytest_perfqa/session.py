@@ -1,0 +1,181 @@
+"""The services and runs of one pytest session: each service started once, each run made once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .children import Reaper
+from .errors import InvalidRun, PerfqaError
+from .machine import alone
+from .run import Bench, run
+from .service import external, process
+from .service.affinity import spare_cpus
+from .verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .load.generator import Progress
+    from .options import Options
+    from .result import RunResult
+    from .scenario import Scenario
+    from .service.backend import Service
+    from .service.config import ServiceConfig
+
+# Within this, the backlog of a run at a tenth of the times has drained; beyond, a restart is
+# quicker.
+_SETTLE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which run: a service under a scenario."""
+
+    service: str
+    scenario: str
+
+
+@dataclass
+class Cell:
+    """A run that was asked for, and what became of it."""
+
+    key: Key
+    result: RunResult | None = None
+    error: BaseException | None = None
+    verdict: Verdict = Verdict.UNTESTED
+
+    def judge(self, verdict: Verdict) -> None:
+        """Count in the verdict of one more test."""
+        self.verdict = max(self.verdict, verdict)
+
+
+@dataclass
+class PerfSession:
+    """Starts services and makes runs when they are first asked for; ends everything at the end.
+
+    Attributes:
+        configs: the configurations, at full scale, by name.
+        say: prints a line for the user.
+    """
+
+    configs: Mapping[str, ServiceConfig]
+    options: Options
+    say: Callable[[str], None]
+    on_progress: Callable[[Progress], None] | None = None
+    cells: dict[Key, Cell] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reaper = Reaper()
+        self._services: dict[str, Service] = {}
+        self._failed: dict[str, PerfqaError] = {}
+        self._loaded: set[str] = set()
+        self._directory: Path | None = None
+
+    def service(self, name: str) -> Service:
+        """Give the started service of a configuration; it is started once.
+
+        Raises:
+            PerfqaError: it can't be started; the same error every time it is asked for.
+        """
+        if name in self._failed:
+            raise self._failed[name]
+        if name not in self._services:
+            try:
+                self._services[name] = self._start(self.configs[name])
+            except PerfqaError as error:
+                self._failed[name] = error
+                raise
+        return self._services[name]
+
+    def _start(self, config: ServiceConfig) -> Service:
+        if config.external is not None:
+            return external.connect(config)
+        scaled = config.scaled(self.options.time_scale)
+        return process.start(scaled, self._folder() / config.name, reaper=self._reaper)
+
+    def run(self, service: str, scenario: Scenario) -> RunResult:
+        """Give the result of a scenario on a service; the run is made once.
+
+        Raises:
+            InvalidRun: the result can't be believed.
+            PerfqaError: the run could not be made; the same error every time.
+        """
+        key = Key(service, scenario.name)
+        cell = self.cells.get(key)
+        if cell is None:
+            cell = self.cells[key] = Cell(key)
+            try:
+                cell.result = self._run(self.service(service), scenario)
+            except BaseException as error:
+                cell.error = error
+                raise
+        if cell.error is not None:
+            raise cell.error
+        if cell.result is None:
+            raise AssertionError("a cell holds a result or an error")
+        if cell.result.invalid:
+            raise InvalidRun(cell.result.invalid)
+        return cell.result
+
+    def running(self, name: str) -> Service | None:
+        """Give a service if it has been started."""
+        return self._services.get(name)
+
+    def cell(self, service: str, scenario: Scenario | None) -> Cell | None:
+        """Give what became of a run, None if nobody has asked for it."""
+        return self.cells.get(Key(service, scenario.name)) if scenario else None
+
+    def _run(self, service: Service, scenario: Scenario) -> RunResult:
+        config = self.configs[service.name]
+        bench = Bench(
+            reaper=self._reaper,
+            time_scale=self.options.time_scale,
+            processes=self.options.processes,
+            cpus=spare_cpus(config.limits),
+            on_progress=self.on_progress,
+        )
+        with alone(self.say):
+            notes = self._settle_all()
+            self._loaded.add(service.name)
+            return run(
+                bench,
+                service,
+                scenario,
+                self._folder() / f"run-{len(self.cells)}",
+                replica_header=config.replica_header,
+                notes=notes,
+            )
+
+    def _settle_all(self) -> tuple[str, ...]:
+        """Let every service that has been under load drain: they share the CPU."""
+        notes = [self._services[name].settle(_SETTLE_SECONDS) for name in sorted(self._loaded)]
+        self._loaded.clear()
+        return tuple(note for note in notes if note)
+
+    def _folder(self) -> Path:
+        if self._directory is None:
+            self._directory = Path(tempfile.mkdtemp(prefix="perfqa-"))
+            self._reaper.remove_at_end(self._directory)
+        return self._directory
+
+    def stop(self, name: str) -> None:
+        """Stop a service that nobody needs any more."""
+        self._loaded.discard(name)
+        service = self._services.pop(name, None)
+        if service is not None:
+            service.stop()
+
+    def close(self) -> None:
+        """Stop everything and remove all files; a second call does nothing."""
+        try:
+            for name in list(self._services):
+                self.stop(name)
+        finally:
+            self._reaper.close()
+            if self._directory is not None:
+                shutil.rmtree(self._directory, ignore_errors=True)
+                self._directory = None

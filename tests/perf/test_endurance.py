@@ -1,0 +1,69 @@
+"""Endurance: a constant 0.3 requests per second on /heavy, a busy loop of 5 s, for minutes.
+
+Times and rates are the study's; a text such as "5s" follows --perfqa-time-scale.
+"""
+
+import pytest
+
+pytestmark = [
+    pytest.mark.endurance,
+    pytest.mark.perfqa(scenario="endurance_heavy.yaml"),
+]
+
+SINGLE = ["node", "gunicorn"]
+
+
+@pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
+def test_every_arrival_is_accounted_for(perf_run):
+    """60 arrivals are launched at 0.3 rps, and each ends: nothing is lost, nothing left pending."""
+    assert perf_run.launched == 60
+    assert perf_run.completed + perf_run.failed + perf_run.pending.at_end == perf_run.launched
+    assert perf_run.pending.at_end == 0
+    assert perf_run.failed == 0
+
+
+@pytest.mark.perfqa(services=SINGLE)
+def test_one_server_queues_until_its_queue_runs_away(perf_run):
+    """One server does 0.2 rps of the 0.3 offered.
+
+    The study saw its queue run away after some cycles of catching up; those came from uneven
+    arrivals. With even ones it grows from the first minute on.
+    """
+    assert perf_run.pending.grows
+    assert perf_run.throughput.max <= "0.25/s"
+
+
+@pytest.mark.perfqa(services=SINGLE)
+def test_one_server_yields_504s_at_the_proxys_limit(perf_run):
+    """The study: 21 % of 504 and p95 60,008 ms with one node. A fluid queue says 37 to 62 %.
+
+    The queue is at the proxy's limit of 60 s after 180 s of the 200: what comes from then on, less
+    what is served, gets a 504. Requests that wait exactly as long as the limit end either way.
+    """
+    assert perf_run.status[504] > 0
+    assert perf_run.status["5xx"] == perf_run.status[504]
+    assert perf_run.status[200] + perf_run.status[504] == perf_run.launched
+    assert "59s" < perf_run.latency.p95 < "62s"
+
+
+@pytest.mark.perfqa(services=["node_replicated"])
+def test_node_replicated_endurance_yields_zero_5xx(perf_run):
+    """The study: no 5xx with three replicas."""
+    assert perf_run.status["5xx"] == 0
+    assert perf_run.status[200] == perf_run.launched
+    assert not perf_run.pending.grows
+
+
+@pytest.mark.perfqa(services=["node_replicated"])
+def test_node_replicated_answers_in_the_service_time(perf_run):
+    """The study: p95 5,009 ms, the time of the busy loop: three of them share the CPU."""
+    assert perf_run.latency.min >= "5s"
+    assert perf_run.latency.p95 < "5.5s"
+
+
+@pytest.mark.perfqa(services=["node_replicated"])
+def test_node_replicated_shares_the_load_evenly(perf_run):
+    """The study: "durante todo el experimento la carga se dividio de forma pareja"."""
+    assert len(perf_run.replicas) == 3
+    for replica in perf_run.replicas:
+        assert "28.3%" < perf_run.replicas[replica] < "38.3%"

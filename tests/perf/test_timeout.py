@@ -1,0 +1,62 @@
+"""Exploratory /timeout: answers after 5 s of sleep, under 5 to 50 requests per second.
+
+Times and rates are the study's; a text such as "5s" follows --perfqa-time-scale.
+"""
+
+import pytest
+
+pytestmark = [
+    pytest.mark.exploratory,
+    pytest.mark.perfqa(scenario="exploratory_timeout.yaml"),
+]
+
+ASYNCHRONOUS = ["node", "node_replicated"]
+
+
+@pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
+def test_every_arrival_is_accounted_for(perf_run):
+    """3,675 arrivals: 5 to 15, 15, 15 to 50, 50, 28 to 2 rps, 30 s each."""
+    assert perf_run.launched == 3675
+    assert perf_run.completed + perf_run.failed + perf_run.pending.at_end == perf_run.launched
+    assert perf_run.pending.at_end == 0
+
+
+@pytest.mark.perfqa(services=ASYNCHRONOUS)
+def test_node_timeout_answers_everything_in_the_service_time(perf_run):
+    """The study: about 5 s each while unsaturated, typical of an asynchronous server.
+
+    Beyond, the study saw 500s: its nginx ran out of worker_connections, which counts two per
+    request. Here there are enough.
+    """
+    assert perf_run.status[200] == perf_run.launched
+    assert perf_run.errors.total == 0
+    assert perf_run.latency.min >= "5s"
+    assert perf_run.phase("plateau light").latency.p95 < "5.5s"
+
+
+@pytest.mark.perfqa(services=ASYNCHRONOUS)
+def test_node_timeout_does_not_queue(perf_run):
+    """What is pending is rate x service time, as Little's law has it: 50 rps x 5 s = 250."""
+    assert not perf_run.pending.grows
+    little = 50 * 5
+    assert little <= perf_run.pending.max <= 1.15 * little
+
+
+@pytest.mark.perfqa(services=["gunicorn"])
+def test_gunicorn_timeout_queues(perf_run):
+    """The study: everything is pending from the start, typical of a synchronous server."""
+    assert perf_run.pending.grows
+    assert perf_run.throughput.max <= "0.25/s"
+
+
+@pytest.mark.perfqa(services=["gunicorn"])
+def test_gunicorn_timeout_answers_with_504(perf_run):
+    """The study: about 35 of 3,000 succeed, the rest is 5xx, after 45 s on average.
+
+    One worker does 1 in 5 s: 12 within the proxy's 60 s and as many again while the queue lasts,
+    42 in the 210 s from the first arrival to the last answer. Most others get a 504 from the
+    proxy; those beyond its connections are turned away.
+    """
+    assert 0 < perf_run.status[200] <= 42
+    assert perf_run.status.share(504) > "90%"
+    assert "59s" < perf_run.latency.p95 < "62s"
