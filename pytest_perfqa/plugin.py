@@ -110,16 +110,13 @@ class Door:
         else:
             reason = "perfqa: loads must not overlap; run without -n, or with --dist loadgroup"
             mark = pytest.mark.skip(reason=reason)
-        for item in items:
-            if _SERVICE_FIXTURE in getattr(item, "fixturenames", ()):
-                item.add_marker(mark)
+        for item in filter(_is_perf_test, items):
+            item.add_marker(mark)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read and check all that the selected tests need, before anything starts."""
-        items = [
-            one for one in session.items if _SERVICE_FIXTURE in getattr(one, "fixturenames", ())
-        ]
+        items = list(filter(_is_perf_test, session.items))
         if not items:
             return
         from .agenda import Agenda
@@ -187,7 +184,7 @@ class Door:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note the verdict, and put the evidence beside a failure."""
         report = yield
-        if self._session is None or _SERVICE_FIXTURE not in getattr(item, "fixturenames", ()):
+        if self._session is None or not _is_perf_test(item):
             return report
         from .agenda import service_of
         from .report.terminal import evidence
@@ -222,6 +219,10 @@ class Door:
         terminalreporter.section("perfqa")
         for line in summary(self._session.cells.values()):
             terminalreporter.write_line(line)
+
+
+def _is_perf_test(item: pytest.Item) -> bool:
+    return _SERVICE_FIXTURE in getattr(item, "fixturenames", ())
 
 
 def _turn_sigterm_into_interrupt() -> None:

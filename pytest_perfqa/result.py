@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from .load.record import Outcome
 from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from .samples import Samples
@@ -226,10 +226,7 @@ class Slice:
         step = self._moment(width)
         last = max(float(self._samples.ends.max(initial=0.0)), self._end)
         edges = self._start + step * np.arange(int(np.ceil((last - self._start) / step)) + 1)
-        return tuple(
-            self._window(float(start), float(end))
-            for start, end in zip(edges, edges[1:], strict=False)
-        )
+        return tuple(self._window(float(start), float(end)) for start, end in pairwise(edges))
 
     def _window(self, start: float, end: float) -> Window:
         arrivals, requests = self._samples.arrivals, self._samples.requests

@@ -222,13 +222,13 @@ class Answer:
         return self._find(capture.expression)
 
     def _find(self, path: str) -> Any | None:
-        from jsonpath_ng import ext  # noqa: PLC0415 - 0.1 s for those who use it
+        from jsonpath_ng.ext import parser  # noqa: PLC0415 - 0.1 s for those who use it
 
         try:
             document = json.loads(self.text)
         except ValueError:
             return None
-        found = [match.value for match in ext.parse(path).find(document)]
+        found = [match.value for match in parser.parse(path).find(document)]
         return found[0] if found else None
 
     def miss(self, expectation: Expectation) -> str | None:

@@ -27,7 +27,6 @@ from pytest_perfqa.scenario import (
 )
 from pytest_perfqa.scenario_file import read_scenario
 
-REFERENCE = Path(__file__).parents[1] / "perf" / "scenarios"
 PHASES = [{"duration": 1, "arrivalRate": 1}]
 
 
