@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .artillery import read_scenario
 from .errors import ConfigurationError, FileProblems, Problem
-from .scenario_file import read_scenario
+from .service.programs import check_prerequisites
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,6 +121,19 @@ class Agenda:
             self._read_service(name)
         self._raise_mistakes()
 
+    def check_programs(self) -> None:
+        """Make sure that what the services are started with is installed.
+
+        Raises:
+            ConfigurationError: with every program that is missing and the command that helps.
+        """
+        for config in self.configs.values():
+            try:
+                check_prerequisites(config)
+            except ConfigurationError as error:
+                self._note(error)
+        self._raise_mistakes()
+
     @property
     def seconds(self) -> float:
         """How long arrivals will come, in all runs together."""
@@ -150,7 +164,7 @@ class Agenda:
             return
         service = service_of(item)
         if service is None:
-            self._check_any(where)
+            self._check_any()
         elif self._check_names([service], where):
             self.tests[service] = self.tests.get(service, 0) + 1
             if RUN_FIXTURE in getattr(item, "fixturenames", ()):
@@ -182,9 +196,12 @@ class Agenda:
         else:
             self._mistakes[str(error)] = None
 
-    def _check_any(self, where: str) -> None:
+    def _check_any(self) -> None:
         if not self._known:
-            self._mistakes[f"{where}: there are no services in {self._options.services_dir}"] = None
+            self._mistakes[
+                f"there are no services in {self._options.services_dir}; accepted: folders with a "
+                "service.yaml there, or another folder named by perfqa_services_dir"
+            ] = None
 
     def _check_names(self, names: Iterable[str], where: str) -> bool:
         strangers = [name for name in names if name not in self._known]

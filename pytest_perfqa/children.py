@@ -18,6 +18,8 @@ from .errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+__tracebackhide__ = True
+
 _POLL_SECONDS = 0.01
 # A killed process is gone at once, unless the kernel is busy for it (memory to free, a slow disk).
 _KILL_SECONDS = 10.0

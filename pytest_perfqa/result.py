@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .scenario import Phase, Scenario
     from .validity import Generator
 
+__tracebackhide__ = True
+
 
 @dataclass(frozen=True)
 class Context:
@@ -87,6 +89,9 @@ class Slice:
         self._start = start
         self._end = end
         self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.launched} launched, {self.completed} completed>"
 
     @property
     def duration(self) -> Quantity:
@@ -285,6 +290,12 @@ class RunResult(Slice):
         self.generator = generator
         self.invalid = invalid
         self.notes = notes
+
+    def __repr__(self) -> str:
+        return (
+            f"<run of {self.scenario} on {self.service}: {self.launched} launched, "
+            f"{self.completed} completed, {self.failed} failed>"
+        )
 
     @property
     def phases(self) -> Mapping[str, Slice]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .scenario import Scenario
     from .service.backend import Service
 
+__tracebackhide__ = True
+
 
 @dataclass(frozen=True)
 class Bench:

@@ -1,9 +1,10 @@
 """What a run recorded, as one table: a row per request, or per group of like requests.
 
 Rows are exact up to ``EXACT`` requests. Beyond, requests of one second, phase, endpoint and
-outcome whose times fall into the same bin are folded into one row with a weight, so that memory
-stays bounded; bins are 0.5 % wide, so times stay within 0.25 % of the exact ones. Everything that
-reads samples counts by weight and does not notice.
+outcome whose times fall into the same bin are folded into one row with a weight. Bins are 0.5 %
+wide, so latency and response stay within 0.5 % of the exact ones; where that leaves too many rows,
+the second becomes two, four and so on, so that memory stays bounded. Everything that reads samples
+counts by weight and does not notice.
 """
 
 from __future__ import annotations
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
 
     from .load.generator import Recording
 
+__tracebackhide__ = True
+
 EXACT = 2_000_000
 _BIN = np.log(1.005)
 _SHORTEST = 1e-6
+# Of a lag that is small beside the response, so much decides nothing; without it, hardly two rows
+# would agree in both times, and folding would not make them fewer.
+_LAG_SHARE = 0.005
+_LAG_STEP = 0.001
+_WIDEST_SECONDS = 4096.0
 
 ROW = np.dtype([*((name, RECORD[name]) for name in RECORD.names or ()), ("weight", "<u4")])
 
@@ -97,7 +105,8 @@ def read_samples(recording: Recording) -> tuple[Samples, tuple[str, ...]]:
     tables = []
     for path, summary in zip(recording.records, recording.summaries, strict=True):
         renumber = np.full(256, NO_REPLICA, dtype=np.uint8)
-        renumber[: len(summary.replicas)] = [names.index(one) for one in summary.replicas]
+        for number, one in enumerate(summary.replicas[:NO_REPLICA]):
+            renumber[number] = min(names.index(one), NO_REPLICA)
         try:
             tables.append(_folded_when_many(_rows(chunk, renumber) for chunk in read_records(path)))
         except ValueError as error:
@@ -117,19 +126,24 @@ def _rows(records: NDArray[np.void], renumber: NDArray[np.uint8]) -> NDArray[np.
 
 def _folded_when_many(tables: Iterable[NDArray[np.void]]) -> NDArray[np.void]:
     kept: list[NDArray[np.void]] = []
+    seconds = 1.0
     for table in tables:
         kept.append(table)
         if sum(map(len, kept)) > EXACT:
-            kept = [fold(np.concatenate(kept))]
+            folded = fold(np.concatenate(kept), seconds)
+            while len(folded) > EXACT // 2 and seconds < _WIDEST_SECONDS:
+                seconds *= 2
+                folded = fold(folded, seconds)
+            kept = [folded]
     return np.concatenate(kept) if kept else np.empty(0, ROW)
 
 
-def fold(rows: NDArray[np.void]) -> NDArray[np.void]:
-    """Merge rows that agree in second, times (to a bin) and all that is counted."""
+def fold(rows: NDArray[np.void], seconds: float = 1.0) -> NDArray[np.void]:
+    """Merge rows that agree in second (or so many), times (to a bin) and all that is counted."""
     folded = rows.copy()
-    folded["intended"] = np.floor(rows["intended"]) + 0.5
-    folded["lag"] = _binned(rows["lag"])
+    folded["intended"] = (np.floor(rows["intended"] / seconds) + 0.5) * seconds
     folded["response"] = _binned(rows["response"])
+    folded["lag"] = _binned_lag(rows["lag"], folded["response"])
     folded["size"] = 0
     names = [name for name in ROW.names or () if name != "weight"]
     order = np.lexsort([folded[name] for name in reversed(names)])
@@ -142,6 +156,11 @@ def fold(rows: NDArray[np.void]) -> NDArray[np.void]:
     total = np.add.reduceat(rows["size"][order].astype(np.float64) * weights, starts)
     merged["size"] = np.round(total / merged["weight"])
     return merged
+
+
+def _binned_lag(lags: NDArray[np.float32], responses: NDArray[np.float32]) -> NDArray[np.float64]:
+    steps = np.clip(_LAG_SHARE * responses.astype(float), _SHORTEST, _LAG_STEP)
+    return np.where(lags < responses, np.round(lags / steps) * steps, _binned(lags))
 
 
 def _binned(times: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -103,7 +103,8 @@ class Think:
 class Loop:
     """Steps repeated ``count`` times, or once for each of the values in the variable ``over``.
 
-    Within, ``{{ $loopCount }}`` counts from 1 and ``{{ $loopElement }}`` is the value.
+    Within, ``{{ $loopCount }}`` counts from 0, as Artillery does it (its documentation says from
+    1), and ``{{ $loopElement }}`` is the value, or the same number where ``count`` is given.
     """
 
     steps: tuple[Request | Think | Loop, ...]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .service.backend import Service
     from .service.config import ServiceConfig
 
+__tracebackhide__ = True
+
 # Within this, the backlog of a run at a tenth of the times has drained; beyond, a restart is
 # quicker.
 _SETTLE_SECONDS = 10.0

@@ -20,9 +20,9 @@ _TEMPLATE = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _CALL = re.compile(r"(\$[A-Za-z]+)\s*\(\s*([^()]*?)\s*\)\Z")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
-#: Functions and how many whole numbers they take at most.
-FUNCTIONS = {"$randomString": 1, "$randomNumber": 2, "$uuid": 0}
-#: Values known within a loop.
+#: Functions and how many whole numbers they take.
+FUNCTIONS = {"$randomString": (0, 1), "$randomNumber": (0, 2), "$uuid": (0,)}
+#: Values known within a loop: the number of the pass, counted from 0, and the element.
 LOOP_NAMES = ("$loopCount", "$loopElement")
 
 _DEFAULT_LENGTH = 10
@@ -55,8 +55,12 @@ def call(expression: str) -> tuple[str, tuple[int, ...]] | None:
             raise ValueError(f"unknown function {name}; accepted: {', '.join(FUNCTIONS)}")
         return None
     texts = [text.strip() for text in match[2].split(",")] if match and match[2] else []
-    if len(texts) > FUNCTIONS[name] or not all(re.fullmatch(r"-?\d{1,9}", text) for text in texts):
-        raise ValueError(f"{expression}: {name} takes at most {FUNCTIONS[name]} whole numbers")
+    accepted = FUNCTIONS[name]
+    if len(texts) not in accepted or not all(re.fullmatch(r"-?\d{1,9}", one) for one in texts):
+        numbers = " or ".join(map(str, accepted))
+        raise ValueError(f"{expression}: {name} takes {numbers} whole numbers")
+    if name == "$randomString" and any(text.startswith("-") for text in texts):
+        raise ValueError(f"{expression}: a length is no less than 0")
     return name, tuple(map(int, texts))
 
 
@@ -85,8 +89,8 @@ def render(value: Any, variables: Mapping[str, Any], random: random.Random) -> A
 
 
 def _render_text(text: str, variables: Mapping[str, Any], random: random.Random) -> Any:
-    whole = _TEMPLATE.fullmatch(text)
-    if whole and text.count("{{") == 1:
+    whole = _TEMPLATE.match(text)
+    if whole and whole.end() == len(text):
         return _evaluate(whole[1], variables, random)
     return _TEMPLATE.sub(lambda match: printed(_evaluate(match[1], variables, random)), text)
 

@@ -8,6 +8,8 @@ import re
 
 from .errors import UnitError
 
+__tracebackhide__ = True
+
 
 class Unit(enum.Enum):
     """A base unit; the value is its symbol."""

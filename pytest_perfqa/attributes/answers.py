@@ -15,6 +15,8 @@ from ..units import Quantity, Unit
 if TYPE_CHECKING:
     from ..samples import Samples
 
+__tracebackhide__ = True
+
 _CLASS = re.compile(r"([1-5])xx\Z")
 _FAILURES = {outcome.label: outcome for outcome in Outcome if outcome is not Outcome.ANSWERED}
 

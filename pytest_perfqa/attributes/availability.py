@@ -10,6 +10,8 @@ from ..units import Quantity, Unit
 if TYPE_CHECKING:
     from ..samples import Samples
 
+__tracebackhide__ = True
+
 
 class Availability:
     """How much of what was asked was served: answered, and not with a 5xx.

@@ -14,6 +14,8 @@ from ..units import Quantity, Unit
 if TYPE_CHECKING:
     from ..samples import Samples
 
+__tracebackhide__ = True
+
 
 class Shares(Mapping[str, Quantity]):
     """The share of answers that each replica gave, by its name.

@@ -16,6 +16,8 @@ from ..units import Quantity, Unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+__tracebackhide__ = True
+
 # A request that ran into the time-out, or had no end, took at least that long. To leave it out
 # would make a service that answers only its fast requests look fast.
 _TIMED = (Outcome.ANSWERED, Outcome.TIMEOUT, Outcome.PENDING)
@@ -127,6 +129,12 @@ class Distribution:
         weights = self._samples.rows["weight"].astype(float)
         met = float(weights[self._values <= seconds].sum())
         return Quantity(met / weights.sum(), Unit.RATIO)
+
+    def __repr__(self) -> str:
+        if not self.count:
+            return f"<{self._name}: no samples>"
+        figures = ", ".join(f"p{p} {self.sample_percentile(p)}" for p in (50, 95))
+        return f"<{self._name}: {self.count} samples, {figures}, max {self.max}>"
 
 
 def samples_needed(percent: float) -> int:

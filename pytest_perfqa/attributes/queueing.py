@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ..samples import Samples
 
+__tracebackhide__ = True
+
 _BATCHES = 12
 _LOOKS_PER_BATCH = 20
 _ARRIVALS_PER_BATCH = 2
@@ -76,10 +78,10 @@ class Pending:
     def grows(self) -> bool:
         """Whether requests pile up: the backlog has a rising trend that matters.
 
-        The backlog at t is the number of arrivals from before t - S that are still pending, with S
-        the service time: what Little's law (in system = rate x time) explains is left out, so a
-        rising rate alone is no queue. The trend is a least-squares slope over 12 batch means,
-        one-sided at 1 % (a slope over raw values is wrong in up to 44 % of stationary runs).
+        The backlog is what has been pending for longer than the service time. What is pending
+        for less is at work, as Little's law (in system = rate x time) has it, so a rising rate
+        alone is no queue. The trend is a least-squares slope over 12 batch means, one-sided at
+        1 % (a slope over raw values is wrong in up to 44 % of stationary runs).
 
         Raises:
             Inconclusive: too few arrivals in this stretch.
@@ -95,10 +97,19 @@ class Pending:
             )
         service = self._service_time()
         moments = self._moments(_BATCHES * _LOOKS_PER_BATCH)
-        explained = self._begun(moments) - self._begun(moments - service)
-        means = (self.at(moments) - explained).reshape(_BATCHES, -1).mean(axis=1)
-        growth = _significant_growth(means)
-        return growth > max(_LEAST_GROWTH, _GROWTH_SHARE * float(explained.max()))
+        backlog = self._older_than(service).at(moments)
+        at_work = self.at(moments) - backlog
+        growth = _significant_growth(backlog.reshape(_BATCHES, -1).mean(axis=1))
+        return growth > max(_LEAST_GROWTH, _GROWTH_SHARE * float(at_work.max()))
+
+    def _older_than(self, age: float) -> Pending:
+        """Give the same, each arrival counted only from this age on."""
+        rows = self._arrivals.rows
+        stays = (self._arrivals.latency > age) | (rows["outcome"] == Outcome.PENDING)
+        older = rows[stays]
+        older["intended"] += age
+        older["response"] -= age
+        return Pending(type(self._arrivals)(older), self._start, self._end)
 
     def _moments(self, count: int) -> NDArray[np.float64]:
         width = (self._end - self._start) / count
@@ -114,6 +125,11 @@ class Pending:
     def _require_arrivals(self) -> None:
         if not self._arrivals.count:
             raise NoData("pending: there were no arrivals")
+
+    def __repr__(self) -> str:
+        if not self._arrivals.count:
+            return "<pending of nothing>"
+        return f"<pending: max {self.max}, mean {self.mean}, at end {self.at_end}>"
 
 
 class _Steps:

@@ -12,6 +12,8 @@ from ..units import Quantity, Unit, parse
 if TYPE_CHECKING:
     from ..samples import Samples
 
+__tracebackhide__ = True
+
 #: The window of ``Throughput.max`` at full scale, in seconds: that of Artillery's reports.
 WINDOW = 10.0
 
@@ -56,25 +58,34 @@ class Throughput:
 
     @property
     def max(self) -> Quantity:
-        """The highest rate over any window of 10 s (times the time scale)."""
+        """The highest rate over any window of 10 s (times the time scale); see ``max_over``."""
         return self.max_over(WINDOW * self._scale)
 
     def max_over(self, window: float | str) -> Quantity:
-        """Give the highest rate of good answers over any ``window``, in seconds or as a text."""
+        """Give the highest rate of good answers over any ``window``, in seconds or as a text.
+
+        Counted from each answer on, that one left out: answers every 5 s are 0.2 per second,
+        though a window of 10 s that begins and ends with one holds three.
+        """
         self._require_requests()
         width = self._seconds(window)
         good = _good(self._samples)
         order = np.argsort(good.ends)
         ends, weights = good.ends[order], good.rows["weight"][order].astype(np.int64)
         upto = np.concatenate([[0], np.cumsum(weights)])
-        last = np.searchsorted(ends, ends + width, side="left")
-        counts = upto[last] - upto[:-1]
-        return self._rate(float(counts.max(initial=0)) / width)
+        last = np.searchsorted(ends, ends + width, side="right")
+        counts = upto[last] - upto[1:]
+        return self._rate(max(float(counts.max(initial=0)) / width, float(self.mean)))
 
     def _seconds(self, window: float | str) -> float:
         if isinstance(window, str):
             return float(parse(window, Unit.SECOND)) * self._scale
         return window
+
+    def __repr__(self) -> str:
+        if not self._samples.count:
+            return "<throughput of nothing>"
+        return f"<throughput: offered {self.offered}, mean {self.mean}, max {self.max}>"
 
 
 def _good(samples: Samples) -> Samples:

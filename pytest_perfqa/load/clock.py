@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-import gevent
+from gevent.event import Event
 from gevent.hub import get_hub
 
 _TFD_NONBLOCK = os.O_NONBLOCK
@@ -32,6 +32,7 @@ class Alarm:
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+        self._interrupted = Event()
         self._descriptor = -1
         if self._libc is not None:
             self._descriptor = self._libc.timerfd_create(
@@ -41,23 +42,31 @@ class Alarm:
             self._watcher = get_hub().loop.io(self._descriptor, 1)
 
     def wait_until(self, moment: float) -> None:
-        """Block this greenlet, and no other, until ``moment``."""
+        """Block this greenlet, and no other, until ``moment`` or an ``interrupt``."""
         delay = moment - time.monotonic()
-        if delay <= 0:
+        if delay <= 0 or self._interrupted.is_set():
             return
-        if self._libc is None or self._descriptor < 0:
-            gevent.sleep(delay)
-            return
-        seconds, fraction = divmod(moment, 1)
-        value = _TimeSpec(int(seconds), int(fraction * 1e9))
-        spec = _TimerSpec(_TimeSpec(0, 0), value)
-        if self._libc.timerfd_settime(
-            self._descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None
-        ):
-            gevent.sleep(delay)
+        if not self._set(moment):
+            self._interrupted.wait(delay)
             return
         get_hub().wait(self._watcher)
         os.read(self._descriptor, 8)
+
+    def interrupt(self) -> None:
+        """Wake the greenlet that waits, and let it wait no more."""
+        self._interrupted.set()
+        self._set(1e-9)
+
+    def _set(self, moment: float) -> bool:
+        if self._libc is None or self._descriptor < 0:
+            return False
+        seconds, fraction = divmod(moment, 1)
+        value = _TimeSpec(int(seconds), int(fraction * 1e9))
+        spec = _TimerSpec(_TimeSpec(0, 0), value)
+        failed = self._libc.timerfd_settime(
+            self._descriptor, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None
+        )
+        return not failed
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from itertools import accumulate
@@ -11,8 +12,7 @@ from urllib.parse import urlsplit
 import gevent
 from gevent import socket
 from gevent.event import Event
-from gevent.hub import get_hub
-from gevent.pool import Group
+from gevent.hub import Waiter, get_hub
 
 from ..scenario import Flow, Request
 from ..schedule import schedule
@@ -21,7 +21,7 @@ from .message import build, is_constant
 from .plan import Plan, Summary, endpoints
 from .record import NO_REPLICA, Kind, Outcome, Recorder
 from .transport import Exchange, Pool, Transport
-from .vuser import VirtualUser
+from .vuser import VirtualUser, is_redirect, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ _BLOCK = 16_384
 _DRAW = 1 << 20
 # So late that the run can only be INVALID: no use to go on for as long as the backlog takes.
 _HOPELESS_SECONDS = 10.0
+_PROBE_SECONDS = 1.0
 
 
 class Dispatcher:
@@ -50,13 +51,18 @@ class Dispatcher:
         self._transport = Transport(
             *_resolve(split.hostname or "", split.port or 80), timeout=scenario.timeout
         )
+        prepare(scenario.flows)
         self._shared = Pool(self._transport) if scenario.keep_connections else None
         self._numbers = {label: number for number, label in enumerate(endpoints(scenario))}
         self._fast = [self._constant(flow) for flow in scenario.flows]
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
-        self._limits = [phase.max_vusers for phase in scenario.phases]
+        self._limits = [
+            None if phase.max_vusers is None else _share(phase.max_vusers, plan.shard, plan.shards)
+            for phase in scenario.phases
+        ]
         self._schedule = schedule(scenario).shard(plan.shard, plan.shards)
-        self._users = Group()
+        self._alarm = Alarm()
+        self._thinking: dict[Waiter[None], None] = {}
         self._replicas: dict[str, int] = {}
         self._examples: dict[str, str] = {}
         self._idle = Event()
@@ -74,6 +80,7 @@ class Dispatcher:
         self._transport.close()
         if self._shared is not None:
             self._shared.close()
+        self._alarm.close()
         return Summary(
             planned=len(self._schedule),
             launched=self.launched,
@@ -88,30 +95,52 @@ class Dispatcher:
 
     def stop(self, reason: str) -> None:
         """Send no more, and end what is under way as pending."""
-        self._stopped = self._stopped or reason
-        get_hub().loop.run_callback(self._transport.abandon)
-        self._users.kill(block=False)
+        if self._stopped is None:
+            self._stopped = reason or "it was told to"
+            self._alarm.interrupt()
+            get_hub().loop.run_callback(self._abandon)
+
+    def _abandon(self) -> None:
+        # Virtual users aren't killed: a greenlet killed before its first turn would never say
+        # that it has ended. Each sees ``stopping`` at its next step.
+        self._transport.abandon()
+        for waiter in list(self._thinking):
+            waiter.switch(None)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more is to be sent."""
+        return self._stopped is not None
+
+    def pause(self, seconds: float) -> None:
+        """Let a virtual user, in its own greenlet, think; ``stop`` ends it."""
+        loop = get_hub().loop
+        waiter: Waiter[None] = Waiter()
+        timer = loop.timer(seconds)
+        self._thinking[waiter] = None
+        timer.start(waiter.switch, None, update=True)
+        try:
+            waiter.get()
+        finally:
+            timer.close()
+            del self._thinking[waiter]
 
     def _dispatch(self) -> None:
-        alarm = Alarm()
-        try:
-            sent_in_turn = 0
-            for index, offset, phase in self._arrivals():
-                due = self._start + offset
-                if due > time.monotonic():
-                    alarm.wait_until(due)
-                    sent_in_turn = 0
-                elif sent_in_turn >= _PER_TURN:
-                    gevent.sleep(0)
-                    sent_in_turn = 0
-                if time.monotonic() - due > _HOPELESS_SECONDS:
-                    self.stop(f"it fell {_HOPELESS_SECONDS:g} s behind its schedule")
-                if self._stopped:
-                    break
-                sent_in_turn += 1
-                self._launch(index, due, phase)
-        finally:
-            alarm.close()
+        sent_in_turn = 0
+        for index, offset, phase in self._arrivals():
+            due = self._start + offset
+            if due > time.monotonic():
+                self._alarm.wait_until(due)
+                sent_in_turn = 0
+            elif sent_in_turn >= _PER_TURN:
+                gevent.sleep(0)
+                sent_in_turn = 0
+            if time.monotonic() - due > _HOPELESS_SECONDS:
+                self.stop(f"it fell {_HOPELESS_SECONDS:g} s behind its schedule")
+            if self.stopping:
+                break
+            sent_in_turn += 1
+            self._launch(index, due, phase)
 
     def _arrivals(self) -> Iterator[tuple[int, float, int]]:
         times, phases = self._schedule.times, self._schedule.phases
@@ -131,22 +160,36 @@ class Dispatcher:
         self._idle.clear()
         number = self._draw(index)
         request, fast = self._fast[number]
-        pool = self._shared or Pool(self._transport)
         if fast is None:
             flow = self._scenario.flows[number]
-            user = VirtualUser(
-                self,
-                pool,
-                flow,
-                due=due,
-                phase=phase,
-                variables=self._variables(index),
-                seed=f"{self._scenario.seed}:{index}",
-            )
-            self._users.spawn(self._pass, user, pool)
+            self._spawn(flow, due, phase, index, self._variables(index))
         else:
-            arrival = _Single(self, pool, request, due, phase, index)
+            # Its connection isn't kept, even by a server that ignores "Connection: close".
+            pool = self._shared or Pool(self._transport, closed=True)
+            arrival = _Single(self, request, due, phase, index)
             pool.send(Exchange(request.method, fast, arrival))
+
+    def _spawn(
+        self,
+        flow: Flow,
+        due: float,
+        phase: int,
+        index: int,
+        variables: dict[str, Any],
+        first: Exchange | None = None,
+    ) -> None:
+        pool = self._shared or Pool(self._transport)
+        user = VirtualUser(
+            self,
+            pool,
+            flow,
+            due=due,
+            phase=phase,
+            variables=variables,
+            seed=f"{self._scenario.seed}:{index}",
+            first=first,
+        )
+        gevent.spawn(self._pass, user, pool)
 
     def _pass(self, user: VirtualUser, pool: Pool) -> None:
         try:
@@ -156,20 +199,11 @@ class Dispatcher:
                 pool.close()
             self.ended()
 
-    def follow(self, request: Request, due: float, phase: int, index: int) -> None:
-        """Send an arrival through a virtual user after all: its answer was a redirect."""
-        pool = self._shared or Pool(self._transport)
-        flow = Flow("", 1, (request,))
-        user = VirtualUser(
-            self,
-            pool,
-            flow,
-            due=due,
-            phase=phase,
-            variables={},
-            seed=f"{self._scenario.seed}:{index}",
-        )
-        self._users.spawn(self._pass, user, pool)
+    def follow(
+        self, request: Request, due: float, phase: int, index: int, answer: Exchange
+    ) -> None:
+        """Go on with an arrival as a virtual user after all: its first answer was a redirect."""
+        self._spawn(Flow("", 1, (request,)), due, phase, index, {}, answer)
 
     def ended(self) -> None:
         """Count one virtual user less at work."""
@@ -208,8 +242,9 @@ class Dispatcher:
             return NO_REPLICA
         # nginx lists every upstream it tried; the last one answered.
         value = value.rpartition(",")[2].strip()
-        number = self._replicas.setdefault(value, len(self._replicas))
-        return min(number, NO_REPLICA)
+        if len(self._replicas) < NO_REPLICA:
+            self._replicas.setdefault(value, len(self._replicas))
+        return self._replicas.get(value, NO_REPLICA)
 
     def _constant(self, flow: Flow) -> tuple[Request, bytes | None]:
         """Give the bytes of a flow that is one request, the same every time, else None."""
@@ -244,19 +279,17 @@ class Dispatcher:
 class _Single:
     """An arrival of one constant request: a callback, without a greenlet."""
 
-    __slots__ = ("_dispatcher", "_due", "_index", "_phase", "_pool", "_request")
+    __slots__ = ("_dispatcher", "_due", "_index", "_phase", "_request")
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        pool: Pool,
         request: Request,
         due: float,
         phase: int,
         index: int,
     ) -> None:
         self._dispatcher = dispatcher
-        self._pool = pool
         self._request = request
         self._due = due
         self._phase = phase
@@ -264,12 +297,8 @@ class _Single:
 
     def __call__(self, exchange: Exchange) -> None:
         dispatcher = self._dispatcher
-        if (
-            300 < exchange.status < 400
-            and self._request.follow_redirects
-            and exchange.header("location")
-        ):
-            dispatcher.follow(self._request, self._due, self._phase, self._index)
+        if self._request.follow_redirects and is_redirect(exchange):
+            dispatcher.follow(self._request, self._due, self._phase, self._index, exchange)
             return
         dispatcher.note(
             self._due, exchange, self._phase, dispatcher.endpoint(self._request.label), Kind.SINGLE
@@ -278,5 +307,20 @@ class _Single:
 
 
 def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return family, address
+    """Give the first address of a host that can be connected to, or else its first."""
+    found = [
+        (family, address)
+        for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ]
+    if len(found) > 1:  # "localhost" is ::1 and 127.0.0.1, and services often listen on one only
+        for family, address in found:
+            with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.settimeout(_PROBE_SECONDS)
+                probe.connect(address)
+                return family, address
+    return found[0]
+
+
+def _share(limit: int, shard: int, shards: int) -> int:
+    """Give one generator's part of a limit on all of them together."""
+    return limit * (shard + 1) // shards - limit * shard // shards

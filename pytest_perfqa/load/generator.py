@@ -12,10 +12,12 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..children import Reaper, ending, spawn, terminate
-from ..errors import GeneratorError
-from .plan import Plan, Summary, longest_pass
+from ..errors import ConfigurationError, GeneratorError
+from .plan import Plan, Summary, endpoints, longest_pass
+from .record import WHOLE_ARRIVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,9 +25,13 @@ if TYPE_CHECKING:
 
     from ..scenario import Scenario
 
+__tracebackhide__ = True
+
 _READY_SECONDS = 60.0
 _HEAD_START = 0.05
 _SLACK_SECONDS = 30.0
+# It says where it stands every second.
+_SILENCE_SECONDS = 30.0
 _PATIENCE_SECONDS = 2.0
 _LOG_LINES = 20
 
@@ -85,8 +91,12 @@ def generate(
         on_progress: called about once a second.
 
     Raises:
+        ConfigurationError: this load can't be made: not plain HTTP, or too many endpoints.
         GeneratorError: a process could not start, died, or did not end in time.
     """
+    _require_possible(scenario, url)
+    directory = directory.resolve()  # the processes run in it
+    processes = _useful(processes, scenario)
     plans = [
         Plan(scenario, url, directory, replica_header, shard, processes)
         for shard in range(processes)
@@ -95,17 +105,33 @@ def generate(
     with contextlib.ExitStack() as stack:
         generators = [stack.enter_context(_Generator(plan, reaper, cpus)) for plan in plans]
         crew = stack.enter_context(_Crew(generators))
-        crew.wait_for("ready", _READY_SECONDS, None)
+        crew.wait_for("ready", _READY_SECONDS, _READY_SECONDS, None)
         started_at, start = datetime.now(UTC), time.monotonic() + _HEAD_START
         for generator in generators:
             generator.tell(f"go {start!r}")
-        crew.wait_for("done", limit, on_progress)
+        crew.wait_for("done", limit, _SILENCE_SECONDS, on_progress)
     return Recording(
         started_at,
         start,
         tuple(Summary.read(plan.summary_path) for plan in plans),
         tuple(plan.records_path for plan in plans),
     )
+
+
+def _require_possible(scenario: Scenario, url: str) -> None:
+    if urlsplit(url).scheme != "http":
+        raise ConfigurationError(f"no load can be put on {url!r}; accepted: http://HOST:PORT")
+    if (number := len(endpoints(scenario))) > WHOLE_ARRIVAL:
+        raise ConfigurationError(
+            f"the scenario has {number} endpoints; accepted: up to {WHOLE_ARRIVAL} "
+            "(give requests that belong together one name)"
+        )
+
+
+def _useful(processes: int, scenario: Scenario) -> int:
+    """Take no more processes than ``maxVusers`` has users to give: one with none skips it all."""
+    limits = [phase.max_vusers for phase in scenario.phases if phase.max_vusers is not None]
+    return max(1, min([processes, *limits]))
 
 
 class _Generator:
@@ -117,6 +143,7 @@ class _Generator:
         self._cpus = cpus
         self._unread = b""
         self.said: set[str] = set()
+        self.heard_at = time.monotonic()
         self.progress: dict[str, Any] = {}
 
     def __enter__(self) -> _Generator:
@@ -161,6 +188,7 @@ class _Generator:
             raise GeneratorError(
                 f"the load generator {ending(self.process)}; the end of its log:\n{self.log_end()}"
             )
+        self.heard_at = time.monotonic()
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
             if line.startswith(b"{"):
@@ -193,20 +221,31 @@ class _Crew:
         self._selector.close()
 
     def wait_for(
-        self, word: str, limit: float, on_progress: Callable[[Progress], None] | None
+        self,
+        word: str,
+        limit: float,
+        silence: float,
+        on_progress: Callable[[Progress], None] | None,
     ) -> None:
         """Listen until every process has said ``word``.
 
         Raises:
-            GeneratorError: one died, or ``limit`` seconds passed.
+            GeneratorError: one died, was silent for ``silence`` seconds, or ``limit`` passed.
         """
-        deadline = time.monotonic() + limit
+        started = time.monotonic()
         while late := [one for one in self._generators if word not in one.said]:
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > started + limit:
                 raise GeneratorError(
                     f"{len(late)} of {len(self._generators)} load generators did not say "
                     f"{word!r} within {limit:.0f} s; the end of a log:\n{late[0].log_end()}"
                 )
+            for one in late:
+                if now > max(started, one.heard_at) + silence:
+                    raise GeneratorError(
+                        f"a load generator said nothing for {silence:.0f} s; the end of its log:\n"
+                        f"{one.log_end()}"
+                    )
             heard = list(self._hear())
             if on_progress is not None and any(one.progress for one in heard):
                 on_progress(self._progress())

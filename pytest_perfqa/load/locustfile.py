@@ -16,6 +16,7 @@ import os
 import resource
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,12 @@ class Arrivals(User):  # type: ignore[misc]  # Locust is untyped here
     def dispatch(self) -> None:
         """Send all arrivals, then let the process end."""
         generator: Generator = self.environment.parsed_options
-        generator.finish(generator.dispatcher.run(generator.start.get()))
+        try:
+            generator.finish(generator.dispatcher.run(generator.start.get()))
+        except Exception:  # noqa: BLE001 - whatever it is, this process must end and say why
+            # Locust would go on without its user, and this process never end.
+            traceback.print_exc()
+            os._exit(1)
         self.environment.runner.quit()
 
 

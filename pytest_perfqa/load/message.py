@@ -12,13 +12,13 @@ from ..template import expressions, printed, render
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..scenario import Request
 
 USER_AGENT = "pytest-perfqa"
 _SAFE = "/%:@!$&'()*+,;=-._~?"
-_MARKERS = {"gzip": 31, "deflate": 15}
+_MARKERS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,40 @@ class Message:
 
     def encode(self, host: str, cookies: Mapping[str, str], *, close: bool) -> bytes:
         """Give the bytes on the wire; ``close`` asks the server to close afterwards."""
-        headers = {"Host": host, "User-Agent": USER_AGENT, "Accept": "*/*", **self.headers}
+        headers = _Fields({"Host": host, "User-Agent": USER_AGENT, "Accept": "*/*"})
+        headers.update(self.headers)
         if close:
-            headers["Connection"] = "close"
+            headers.update({"Connection": "close"})
         if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            pairs = [f"{name}={value}" for name, value in cookies.items()]
+            own = headers.get("Cookie")
+            headers.update({"Cookie": "; ".join([own, *pairs] if own else pairs)})
         if self.body or self.method in {"POST", "PUT", "PATCH"}:
-            headers["Content-Length"] = str(len(self.body))
+            headers.update({"Content-Length": str(len(self.body))})
         lines = [f"{self.method} {self.target} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += [f"{name}: {value}" for name, value in headers]
         if any("\n" in line or "\r" in line for line in lines):
             raise ValueError("a header holds a line break")
         return "\r\n".join(lines).encode("utf-8") + b"\r\n\r\n" + self.body
+
+
+class _Fields:
+    """Header fields, each once, whichever way its name is written."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields: dict[str, tuple[str, str]] = {}
+        self.update(fields)
+
+    def update(self, fields: Mapping[str, str]) -> None:
+        for name, value in fields.items():
+            self._fields[name.lower()] = (name, value)
+
+    def get(self, name: str) -> str | None:
+        found = self._fields.get(name.lower())
+        return found[1] if found else None
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._fields.values())
 
 
 def build(request: Request, variables: Mapping[str, Any], random: random.Random) -> Message:
@@ -83,10 +105,14 @@ def is_constant(request: Request) -> bool:
 
 def target(url: str, query: Mapping[str, Any]) -> str:
     """Give the path and query of a URL as they stand in a request line."""
-    split = urlsplit(url)
-    path = quote(split.path or "/", safe=_SAFE)
+    # A path may begin with two slashes; as a URL, that would be the name of a host.
+    split = urlsplit(f"http://host{url}" if url.startswith("/") else url)
+    path = quote(split.path, safe=_SAFE)
+    if not path.startswith("/"):
+        path = "/" + path
     pairs = {
-        name: value if isinstance(value, list) else printed(value) for name, value in query.items()
+        name: [printed(one) for one in (value if isinstance(value, list) else [value])]
+        for name, value in query.items()
     }
     parts = [quote(split.query, safe=_SAFE)] if split.query else []
     if pairs:

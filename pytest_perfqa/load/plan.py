@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
+#: How many redirects of one request are followed.
+REDIRECTS = 10
+# No reason to give a run up: a generator that hangs is known by its silence.
+_ANY_LENGTH = 1_000_000
+
+
 @dataclass(frozen=True)
 class Plan:
     """The work of one generator process.
@@ -117,7 +123,10 @@ def endpoints(scenario: Scenario) -> tuple[str, ...]:
 
 
 def longest_pass(scenario: Scenario) -> float:
-    """How long one arrival can take at most, in seconds, if every request times out."""
+    """How long one arrival can take at most, in seconds, if every answer comes at the last moment.
+
+    A list from an answer, of a length not known before, is taken to be very long.
+    """
     return max(_longest(flow.steps, scenario) for flow in scenario.flows)
 
 
@@ -133,11 +142,13 @@ def _longest_step(step: Step, scenario: Scenario) -> float:
             times = count if count is not None else _length(over, scenario)
             return times * _longest(inner, scenario)
         case Request():
-            return scenario.timeout
+            return scenario.timeout * (1 + REDIRECTS * step.follow_redirects)
 
 
 def _length(over: str | tuple[Any, ...] | None, scenario: Scenario) -> int:
     if isinstance(over, tuple):
         return len(over)
-    alternatives = scenario.variables.get(over or "", ())
+    if over is None or over not in scenario.variables:  # taken from an answer
+        return _ANY_LENGTH
+    alternatives = scenario.variables[over]
     return max((len(one) for one in alternatives if isinstance(one, list | tuple)), default=1)

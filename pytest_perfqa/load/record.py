@@ -133,7 +133,9 @@ class Recorder:
     def _spill(self) -> None:
         if self._used:
             written = bytes(memoryview(self._buffer)[: self._used])
-            self._file.write(written)
+            left = memoryview(written)
+            while left:  # unbuffered, so it may take less than all of it
+                left = left[self._file.write(left) :]
             self._unwatched.append(written)
             self._used = 0
 

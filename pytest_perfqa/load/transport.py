@@ -10,6 +10,7 @@ Callbacks run on the hub. ``Pool.send`` never calls back before it has returned.
 from __future__ import annotations
 
 import _socket
+import contextlib
 import errno
 import re
 import socket
@@ -18,7 +19,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gevent.hub import get_hub
-from geventhttpclient.response import HTTPParseError, HTTPResponse
+from geventhttpclient.response import (
+    HTTPParseError,
+    HTTPProtocolViolationError,
+    HTTPResponse,
+)
 
 from .record import Outcome
 
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 _READ, _WRITE = 1, 2
 _RECEIVE = 65536
 _HEAD_END = b"\r\n\r\n"
+# Headers and trailers of one answer; nginx and node allow far less.
+_HEADERS_LIMIT = 256 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
 _UNUSUAL = re.compile(
     rb"\r\n(?:transfer-encoding:|content-length:[^\r]*\r.*\ncontent-length:)",
@@ -98,7 +105,7 @@ class Exchange:
         self.outcome = Outcome.PENDING
         self.detail = ""
         self.head = b""
-        self.parsed: HTTPResponse | None = None
+        self.parsed: _Parser | None = None
         self.body = bytearray()
         self.connection: _Connection | None = None
 
@@ -115,6 +122,43 @@ class Exchange:
         pattern = rb"\r\n" + re.escape(name.encode()) + rb":[ \t]*([^\r]*)"
         raw = re.findall(pattern, self.head, re.IGNORECASE)
         return [value.decode("latin-1").rstrip() for value in raw]
+
+
+class _Parser(HTTPResponse):  # type: ignore[misc]  # untyped here
+    """llhttp for one answer: it stops at its end, and doesn't keep headers without limit."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(method)
+        self.finished = False
+        self._header_bytes = 0
+
+    def _on_message_begin(self) -> None:
+        if self.finished:  # what follows is not the answer, even if it looks like one
+            raise HTTPProtocolViolationError("bytes after the answer")
+        super()._on_message_begin()
+
+    def _on_header_field(self, string: str) -> None:
+        self._count(string)
+        super()._on_header_field(string)
+
+    def _on_header_value(self, string: str) -> None:
+        self._count(string)
+        super()._on_header_value(string)
+
+    def _count(self, string: str) -> None:
+        self._header_bytes += len(string)
+        if self._header_bytes > _HEADERS_LIMIT:
+            raise HTTPProtocolViolationError(f"more than {_HEADERS_LIMIT} bytes of headers")
+
+    def _on_headers_complete(self) -> int | bool | None:
+        if not 100 <= self.get_code() <= 599:
+            raise HTTPProtocolViolationError(f"status {self.get_code()}")
+        result: int | bool | None = super()._on_headers_complete()
+        return result
+
+    def _on_message_complete(self) -> None:
+        super()._on_message_complete()
+        self.finished = self.get_code() >= 200  # not so an interim 1xx: the answer follows
 
 
 class Transport:
@@ -200,12 +244,15 @@ class Transport:
 
 
 class Pool:
-    """Idle connections: shared by all virtual users, or one user's own."""
+    """Idle connections: shared by all virtual users, or one user's own.
 
-    def __init__(self, transport: Transport) -> None:
+    One that is ``closed`` from the start keeps none: each exchange has a connection of its own.
+    """
+
+    def __init__(self, transport: Transport, *, closed: bool = False) -> None:
         self._transport = transport
         self.idle: dict[_Connection, None] = {}
-        self.closed = False
+        self.closed = closed
 
     def send(self, exchange: Exchange) -> None:
         """Put an exchange on the wire; ``exchange.on_done`` is called once, later."""
@@ -238,7 +285,7 @@ class _Connection:
         self.sock: _socket.socket | None = None
         self._reader: Any = None
         self._writer: Any = None
-        self._unsent = b""
+        self._unsent = memoryview(b"")
         self._left = -1  # bytes of the body still to come; -1 before the head
 
     def open(self) -> None:
@@ -269,7 +316,7 @@ class _Connection:
         self._reader.start(self._on_readable)
         self.write(exchange.data)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Send, and go on when the socket takes more."""
         if self.sock is None:
             return
@@ -278,17 +325,18 @@ class _Connection:
         except BlockingIOError:
             sent = 0
         except OSError as error:
+            self._unsent = memoryview(data)  # never to be sent: not a connection to keep
             if self.exchange is not None:
                 self.fail_soon(self.exchange, error)
             return
         if sent < len(data):
-            self._unsent = data[sent:]
+            self._unsent = memoryview(data)[sent:]
             self._writer = self.transport.loop.io(self.sock.fileno(), _WRITE)
             self._writer.start(self._on_writable)
 
     def _on_writable(self) -> None:
         self._stop_writing()
-        unsent, self._unsent = self._unsent, b""
+        unsent, self._unsent = self._unsent, memoryview(b"")
         self.write(unsent)
 
     def _on_readable(self) -> None:
@@ -306,10 +354,7 @@ class _Connection:
         elif not data:
             self._on_end_of_stream(self.exchange)
         else:
-            try:
-                self._on_data(self.exchange, data)
-            except (HTTPParseError, ValueError) as error:
-                self.fail(Outcome.PROTOCOL, f"not HTTP: {error}")
+            self._on_data(self.exchange, data)
 
     def _on_data(self, exchange: Exchange, data: bytes) -> None:
         if exchange.parsed is not None:
@@ -324,7 +369,7 @@ class _Connection:
             self._left = int(length[1]) if length else 0
             self._on_body(exchange, body)
         else:
-            exchange.parsed = HTTPResponse(exchange.method)
+            exchange.parsed = _Parser(exchange.method)
             self._parse(exchange, data)
 
     @staticmethod
@@ -335,7 +380,7 @@ class _Connection:
             end > 0
             and data.startswith(b"HTTP/1.1 ")
             and data[9:12].isdigit()
-            and data[9:10] != b"1"
+            and data[9:10] in {b"2", b"3", b"4", b"5"}
             and data[9:12] not in {b"204", b"304"}
             and exchange.method != "HEAD"
             and _LENGTH.search(data, 0, end + 2) is not None
@@ -343,29 +388,40 @@ class _Connection:
         )
 
     def _on_body(self, exchange: Exchange, data: bytes) -> None:
+        excess = len(data) > self._left
+        if excess:
+            data = data[: self._left]
         exchange.size += len(data)
         self._left -= len(data)
         if exchange.wants_body:
             exchange.body += data
-        if self._left < 0:
-            self.fail(Outcome.PROTOCOL, "more bytes than Content-Length says")
-        elif self._left == 0:
+        if self._left == 0:
             self._left = -1
-            self._complete(exchange, reusable=_CLOSES.search(exchange.head) is None)
+            # Bytes after the answer may as well come too late to be seen: whether they did must
+            # not decide about the answer. Only the connection is done for.
+            self._complete(exchange, reusable=not excess and _CLOSES.search(exchange.head) is None)
 
     def _parse(self, exchange: Exchange, data: bytes) -> None:
         parsed = exchange.parsed
         assert parsed is not None  # noqa: S101 - for the type checker; set by the caller
-        parsed.feed(data)
-        if parsed.headers_complete:
-            exchange.status = parsed.get_code()
+        try:
+            parsed.feed(data)
+        except (HTTPParseError, ValueError) as error:
+            if not parsed.finished:
+                self.fail(Outcome.PROTOCOL, f"not HTTP: {error}")
+                return
+            excess = True
+        else:
+            excess = False
+            if parsed.headers_complete:
+                exchange.status = parsed.get_code()
         body = parsed._body_buffer  # it has no public way to take what has come
         exchange.size += len(body)
         if exchange.wants_body:
             exchange.body += body
         del body[:]
-        if parsed.message_complete and exchange.status >= 200:
-            self._complete(exchange, reusable=not parsed.should_close())
+        if parsed.finished:
+            self._complete(exchange, reusable=not excess and not parsed.should_close())
 
     def _on_end_of_stream(self, exchange: Exchange) -> None:
         parsed = exchange.parsed
@@ -406,10 +462,20 @@ class _Connection:
         """Fail once the caller of ``Pool.send`` has got its turn, if nothing came in between."""
 
         def fail() -> None:
+            self._read_early_answer(exchange)
             if self.exchange is exchange:
                 self.fail(outcome_of(error), str(error))
 
         self.transport.loop.run_callback(fail)
+
+    def _read_early_answer(self, exchange: Exchange) -> None:
+        """Take in what the server said (413, say) before it refused to read on."""
+        with contextlib.suppress(OSError):
+            while self._reader is not None and self.sock is not None and self.exchange is exchange:
+                data = self.sock.recv(_RECEIVE)
+                if not data:
+                    return
+                self._on_data(exchange, data)
 
     def _finish(self, exchange: Exchange) -> None:
         exchange.ended = time.monotonic()

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
 import time
-from http.cookies import CookieError, SimpleCookie
-from itertools import count
+from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
-import gevent
 from gevent.hub import Waiter
 
 from ..scenario import Capture, Expectation, Flow, Loop, Request, Step, Think
 from ..template import printed, render
 from .message import Message, build, decode, target
+from .plan import REDIRECTS, requests
 from .record import WHOLE_ARRIVAL, Kind, Outcome
 from .transport import Exchange, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_REDIRECTS = 10
 _REDIRECTED = {301, 302, 303, 307, 308}
+_UNREAD = object()
 
 
 class Engine(Protocol):
@@ -32,6 +33,13 @@ class Engine(Protocol):
 
     host: str
     close_after: bool
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more is to be sent."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait, in the greenlet of a virtual user; shorter when the run is stopped."""
 
     def note(self, due: float, exchange: Exchange, phase: int, endpoint: int, kind: Kind) -> None:
         """Record an exchange that was due at a moment of ``time.monotonic``."""
@@ -49,7 +57,7 @@ class Failed(Exception):
 
 
 class VirtualUser:
-    """One arrival on its way through a flow."""
+    """One arrival on its way through a flow; ``first`` is an answer that it has already got."""
 
     def __init__(
         self,
@@ -61,6 +69,7 @@ class VirtualUser:
         phase: int,
         variables: Mapping[str, Any],
         seed: str,
+        first: Exchange | None = None,
     ) -> None:
         self._engine = engine
         self._pool = pool
@@ -72,6 +81,7 @@ class VirtualUser:
         self._cookies: dict[str, str] = {}
         self._kind = Kind.SINGLE if _is_single(flow) else Kind.STEP
         self._first_start = 0.0
+        self._first = first
 
     def run(self) -> None:
         """Walk through the flow and record what came of it."""
@@ -81,8 +91,6 @@ class VirtualUser:
             self._walk(self._flow.steps)
         except Failed as failed:
             outcome = failed.outcome
-        except gevent.GreenletExit:
-            outcome = Outcome.PENDING
         if self._kind is Kind.STEP:
             self._note_arrival(arrived, outcome)
 
@@ -95,9 +103,13 @@ class VirtualUser:
 
     def _walk(self, steps: Iterable[Step]) -> None:
         for step in steps:
+            if self._engine.stopping and self._kind is Kind.STEP:
+                raise Failed(Outcome.PENDING)
             match step:
                 case Think(seconds):
-                    gevent.sleep(seconds)
+                    # The arrival was on time, however long it thinks before its first request.
+                    self._first_start = self._first_start or time.monotonic()
+                    self._engine.pause(seconds)
                     self._due = time.monotonic()
                 case Loop():
                     self._repeat(step)
@@ -106,12 +118,12 @@ class VirtualUser:
 
     def _repeat(self, loop: Loop) -> None:
         if loop.count is not None:
-            values: Iterable[Any] = range(1, loop.count + 1)
+            values: Iterable[Any] = range(loop.count)
         else:
             over = loop.over
             found = self._variables.get(over, ()) if isinstance(over, str) else over
             values = found if isinstance(found, list | tuple) else [found]
-        for number, value in zip(count(1), values, strict=False):
+        for number, value in enumerate(values):
             self._variables |= {"$loopCount": number, "$loopElement": value}
             self._walk(loop.steps)
 
@@ -133,15 +145,23 @@ class VirtualUser:
             for name, value in request.cookies.items():
                 self._cookies[name] = printed(render(value, self._variables, self._random))
             exchange = self._send(message, needs_body)
-            if request.follow_redirects and exchange.status in _REDIRECTED:
+            if request.follow_redirects:
                 exchange = self._follow(message, exchange, needs_body)
-        except (LookupError, ValueError, TypeError) as error:
+            if exchange.outcome is Outcome.ANSWERED:
+                self._judge(request, exchange)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the arrival is accounted for
             return _failed(exchange, Outcome.OTHER, f"{type(error).__name__}: {error}")
-        if exchange.outcome is Outcome.ANSWERED:
-            self._judge(request, exchange)
         return exchange
 
     def _send(self, message: Message, needs_body: bool) -> Exchange:
+        if self._first is not None:
+            exchange, self._first = self._first, None
+            self._keep_cookies(exchange)
+            return exchange
+        if self._engine.stopping:
+            exchange = Exchange(message.method, b"", _ignore)
+            exchange.started = exchange.ended = time.monotonic()
+            return exchange
         data = message.encode(
             self._engine.host,
             self._cookies,
@@ -153,27 +173,32 @@ class VirtualUser:
 
     def _follow(self, message: Message, exchange: Exchange, needs_body: bool) -> Exchange:
         started = exchange.started
-        for _ in range(_REDIRECTS):
-            location = exchange.header("location")
-            if exchange.status not in _REDIRECTED or location is None:
-                exchange.started = started
-                return exchange
-            message = redirected(message, exchange.status, location, self._engine.host)
+        followed = 0
+        while is_redirect(exchange):
+            location = exchange.header("location") or ""
+            if followed == REDIRECTS:
+                _failed(exchange, Outcome.REDIRECT, f"more than {REDIRECTS} redirects")
+                break
+            try:
+                message = redirected(message, exchange.status, location, self._engine.host)
+            except ValueError as error:
+                _failed(exchange, Outcome.REDIRECT, str(error))
+                break
+            followed += 1
             exchange = self._send(message, needs_body)
         exchange.started = started
-        return _failed(exchange, Outcome.REDIRECT, f"more than {_REDIRECTS} redirects")
+        return exchange
 
     def _keep_cookies(self, exchange: Exchange) -> None:
         for header in exchange.header_values("set-cookie"):
-            try:
-                jar: SimpleCookie = SimpleCookie(header)
-            except CookieError:
+            pair, *attributes = header.split(";")
+            name, separator, value = (part.strip() for part in pair.partition("="))
+            if not (name and separator):
                 continue
-            for name, morsel in jar.items():
-                if morsel["max-age"] == "0":
-                    self._cookies.pop(name, None)
-                else:
-                    self._cookies[name] = morsel.value
+            if any(map(_has_expired, attributes)):
+                self._cookies.pop(name, None)
+            else:
+                self._cookies[name] = value
 
     def _judge(self, request: Request, exchange: Exchange) -> None:
         """Check expectations and take captures; the first miss makes the exchange a failure."""
@@ -199,6 +224,7 @@ class Answer:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._text: str | None = None
+        self._document: Any = _UNREAD
 
     @property
     def text(self) -> str:
@@ -219,17 +245,18 @@ class Answer:
         if capture.source == "regexp":
             match = re.search(capture.expression, self.text)
             return match[capture.group] if match else None
-        return self._find(capture.expression)
-
-    def _find(self, path: str) -> Any | None:
-        from jsonpath_ng.ext import parser  # noqa: PLC0415 - 0.1 s for those who use it
-
-        try:
-            document = json.loads(self.text)
-        except ValueError:
-            return None
-        found = [match.value for match in parser.parse(path).find(document)]
+        found = self._find(capture.expression)
         return found[0] if found else None
+
+    def _find(self, path: str) -> list[Any]:
+        if self._document is _UNREAD:
+            try:
+                self._document = json.loads(self.text)
+            except ValueError:
+                self._document = None
+        if self._document is None:
+            return []
+        return [match.value for match in json_path(path).find(self._document)]
 
     def miss(self, expectation: Expectation) -> str | None:
         """Say how the answer misses an expectation, or give None."""
@@ -243,7 +270,7 @@ class Answer:
                 found = self._exchange.header("content-type") or ""
                 met = _is_media_type(str(found), str(wanted))
             case "hasProperty" | "notHasProperty":
-                found = "no such property" if self._find(str(wanted)) is None else "the property"
+                found = "the property" if self._find(str(wanted)) else "no such property"
                 met = (found == "the property") == (expectation.kind == "hasProperty")
             case "equals":
                 found = wanted
@@ -273,7 +300,9 @@ def redirected(message: Message, status: int, location: str, host: str) -> Messa
         ValueError: it leads to another host, where load must not go.
     """
     split = urlsplit(urljoin(f"http://{host}{message.target}", location))
-    if split.netloc != host or split.scheme != "http":
+    here = urlsplit(f"http://{host}")
+    same_port = (split.port or 80) == (here.port or 80)
+    if split.scheme != "http" or split.hostname != here.hostname or not same_port:
         raise ValueError(f"redirected to another host: {location}")
     where = target(split._replace(scheme="", netloc="").geturl(), {})
     if status == 303 or (status in {301, 302} and message.method == "POST"):
@@ -281,6 +310,48 @@ def redirected(message: Message, status: int, location: str, host: str) -> Messa
         headers = {k: v for k, v in message.headers.items() if k.lower() != "content-type"}
         return Message(method, where, headers, b"")
     return Message(message.method, where, message.headers, message.body)
+
+
+def is_redirect(exchange: Exchange) -> bool:
+    """Whether a whole answer asks to look elsewhere."""
+    return (
+        exchange.status in _REDIRECTED
+        and exchange.outcome is Outcome.ANSWERED
+        and bool(exchange.header("location"))
+    )
+
+
+@cache
+def json_path(path: str) -> Any:
+    """Read a JSONPath, once: that costs a millisecond."""
+    from jsonpath_ng.ext import parser  # noqa: PLC0415 - 0.1 s for those who use it
+
+    return parser.parse(path)
+
+
+def prepare(flows: Iterable[Flow]) -> None:
+    """Read all JSONPaths: within the run, that would hold up other arrivals."""
+    for request in (request for flow in flows for request in requests(flow.steps)):
+        for capture in request.captures:
+            if capture.source == "json":
+                json_path(capture.expression)
+        for expectation in request.expectations:
+            if expectation.kind in {"hasProperty", "notHasProperty"}:
+                with contextlib.suppress(Exception):  # a template: known only when it runs
+                    json_path(str(expectation.value))
+
+
+def _has_expired(attribute: str) -> bool:
+    """Whether an attribute of a cookie asks to forget it."""
+    name, _, value = (part.strip() for part in attribute.partition("="))
+    try:
+        if name.lower() == "max-age":
+            return int(value) <= 0
+        if name.lower() == "expires":
+            return parsedate_to_datetime(value).timestamp() <= time.time()
+    except ValueError:
+        pass
+    return False
 
 
 def _is_single(flow: Flow) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ..children import Reaper
 
+__tracebackhide__ = True
+
 HOST = "127.0.0.1"
 _PATIENCE_SECONDS = 3.0
 

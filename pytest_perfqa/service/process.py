@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .backend import Part, Service
     from .config import ServiceConfig
 
+__tracebackhide__ = True
+
 _PORT_ATTEMPTS = 3
 # What node, Python, nginx and gunicorn say when someone else has the port.
 _PORT_TAKEN = ("EADDRINUSE", "Address already in use", "Connection in use")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Canary = Callable[[float], "Answer"]
 
+__tracebackhide__ = True
+
 _FIRST_INTERVAL_SECONDS = 0.02
 _LONGEST_INTERVAL_SECONDS = 0.1
 _GROWTH = 1.3

@@ -57,7 +57,7 @@ def test_node_replicated_endurance_yields_zero_5xx(perf_run):
 @pytest.mark.perfqa(services=["node_replicated"])
 def test_node_replicated_answers_in_the_service_time(perf_run):
     """The study: p95 5,009 ms, the time of the busy loop: three of them share the CPU."""
-    assert perf_run.latency.min >= "5s"
+    assert perf_run.latency.min > "4.95s"
     assert perf_run.latency.p95 < "5.5s"
 
 

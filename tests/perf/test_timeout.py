@@ -26,11 +26,11 @@ def test_node_timeout_answers_everything_in_the_service_time(perf_run):
     """The study: about 5 s each while unsaturated, typical of an asynchronous server.
 
     Beyond, the study saw 500s: its nginx ran out of worker_connections, which counts two per
-    request. Here there are enough.
+    request. Here there are enough. Node's timers count whole milliseconds, so may be early by one.
     """
     assert perf_run.status[200] == perf_run.launched
     assert perf_run.errors.total == 0
-    assert perf_run.latency.min >= "5s"
+    assert perf_run.latency.min > "4.95s"
     assert perf_run.phase("plateau light").latency.p95 < "5.5s"
 
 

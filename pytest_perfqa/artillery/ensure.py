@@ -1,0 +1,112 @@
+"""Requirements in the file (``ensure``): metrics, thresholds and conditions."""
+
+# ruff: noqa: RUF012 - pydantic copies the defaults of its models
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, Field
+
+from ..scenario import Ensure
+from ..yaml_file import RateField, shown, unaccepted
+from .fields import Flag, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..yaml_file import Document, Loc
+
+_METRIC = re.compile(
+    r"http\.(?:response_time\.(?:min|max|mean|median|p50|p75|p90|p95|p99|p999)"
+    r"|codes\.\d{3}|requests|responses|request_rate)"
+    r"|vusers\.(?:created|completed|failed|skipped)|errors\.\S+"
+)
+_METRICS = (
+    "http.response_time.{min,max,mean,median,p50,p75,p90,p95,p99,p999}, http.codes.NNN, "
+    "http.requests, http.responses, http.request_rate, "
+    "vusers.{created,completed,failed,skipped}, errors.NAME"
+)
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*")
+_WORDS = {"and", "or", "not"}
+_CONDITION_NODES = (
+    *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Compare),
+    *(ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq, ast.BinOp, ast.Add, ast.Sub),
+    *(ast.Mult, ast.Div, ast.Mod, ast.Name, ast.Load, ast.Constant),
+)
+
+
+def _threshold(value: dict[str, float]) -> dict[str, float]:
+    if len(value) != 1:
+        raise unaccepted("one metric with its limit")
+    if not all(map(_METRIC.fullmatch, value)):
+        raise unaccepted(f"a metric among {_METRICS}")
+    return value
+
+
+def _condition(value: str) -> str:
+    for name in set(_NAME.findall(value)) - _WORDS:
+        if not _METRIC.fullmatch(name):
+            raise ValueError(f"unknown metric {shown(name)}; accepted: {_METRICS}")
+    if not _compares(_NAME.sub(_stand_in, value)):
+        raise unaccepted(
+            "comparisons such as 'http.response_time.p95 < 250 and vusers.failed == 0'"
+        )
+    return value
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    # "http.codes.200" is no Python expression, a name in its place is.
+    return match[0] if match[0] in _WORDS else "metric"
+
+
+def _compares(text: str) -> bool:
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    numbers = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return (
+        all(isinstance(node, _CONDITION_NODES) for node in ast.walk(tree))
+        and all(type(number) in (int, float) for number in numbers)
+        and isinstance(tree.body, ast.Compare | ast.BoolOp | ast.UnaryOp)
+    )
+
+
+class ConditionSpec(Part):
+    """A comparison of metrics with numbers."""
+
+    expression: Annotated[str, AfterValidator(_condition)]
+    strict: Flag = True
+
+
+class EnsureSpec(Part):
+    """All requirements of a file."""
+
+    thresholds: list[Annotated[dict[str, RateField], AfterValidator(_threshold)]] = []
+    conditions: list[ConditionSpec] = []
+    max_error_rate: Annotated[RateField, Field(le=100)] | None = None
+    min: RateField | None = None
+    max: RateField | None = None
+    median: RateField | None = None
+    p95: RateField | None = None
+    p99: RateField | None = None
+
+
+def requirements(document: Document, at: Loc, spec: EnsureSpec) -> Iterator[Ensure]:
+    """Give the requirements that stand at a place of the file, but for ``maxErrorRate``."""
+    for number, threshold in enumerate(spec.thresholds):
+        for metric, limit in threshold.items():
+            yield _below(metric, limit, document.line((*at, "thresholds", number, metric)))
+    for number, condition in enumerate(spec.conditions):
+        line = document.line((*at, "conditions", number, "expression"))
+        yield Ensure(condition.expression.strip(), line, condition.strict)
+    for name in ("min", "max", "median", "p95", "p99"):
+        limit = getattr(spec, name)
+        if limit is not None:
+            yield _below(f"http.response_time.{name}", limit, document.line((*at, name)))
+
+
+def _below(metric: str, limit: float, line: int) -> Ensure:
+    return Ensure(f"{metric} < {limit:g}", line)

@@ -1,0 +1,114 @@
+"""From a file to a ``Scenario``: all mistakes together, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import FileProblems, Problem
+from ..scenario import Scenario
+from ..yaml_file import Document, load, validate
+from .checks import cross_problems
+from .ensure import requirements
+from .environment import environments, filled, in_environment, without_anchors
+from .flow import flows
+from .payload import read_payloads
+from .phases import arrival_problems, phases
+from .schema import ConfigSpec, FileSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ..scenario import Payload
+    from ..yaml_file import Loc
+    from .ensure import EnsureSpec
+
+
+def read_scenario(path: Path, environment: str | None = None) -> Scenario:
+    """Read a scenario file, at full scale, with the named environment merged into its config.
+
+    Raises:
+        FileProblems: with everything that is wrong in it or in its CSV files, or that can't be
+            honoured.
+    """
+    document = without_anchors(load(path))
+    chosen = _read(document, environment)
+    payloads, csv_problems = read_payloads(chosen.document)
+    problems = {*chosen.problems, *csv_problems}
+    problems.update(_elsewhere(document, environment, problems))
+    if problems or chosen.file is None:
+        raise FileProblems(problems)
+    return _scenario(chosen.document, chosen.file, payloads)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file in one of its environments.
+
+    Attributes:
+        file: None where its keys are not what they should be.
+        unset: what the file needs that is not set where it is read.
+        mistakes: all else that is wrong.
+    """
+
+    document: Document
+    file: FileSpec | None
+    unset: list[Problem]
+    mistakes: list[Problem]
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [*self.unset, *self.mistakes]
+
+
+def _read(document: Document, environment: str | None) -> _Reading:
+    document, unset = filled(in_environment(document, environment), environment)
+    mistakes = list(cross_problems(document))
+    try:
+        file = validate(document, FileSpec)
+    except FileProblems as error:
+        return _Reading(document, None, unset, [*mistakes, *error.problems])
+    mistakes += arrival_problems(document, file.config.phases)
+    return _Reading(document, file, unset, mistakes)
+
+
+def _elsewhere(document: Document, chosen: str | None, told: set[Problem]) -> Iterator[Problem]:
+    """Find the mistakes of environments that were not chosen, where nothing is unset."""
+    for name in environments(document):
+        reading = None if name == chosen else _read(document, name)
+        if reading is None or reading.unset:
+            continue
+        for problem in set(reading.mistakes) - told:
+            message = f"{problem.message} (in environment {name!r})"
+            yield Problem(problem.path, problem.line, message)
+
+
+def _scenario(document: Document, file: FileSpec, payloads: tuple[Payload, ...]) -> Scenario:
+    config = file.config
+    at, ensure = _ensure(config)
+    return Scenario(
+        name=document.path.stem,
+        phases=phases(config.phases),
+        flows=flows(file),
+        timeout=config.http.timeout,
+        keep_connections=config.http.pool is not None,
+        variables={name: _alternatives(value) for name, value in config.variables.items()},
+        payloads=payloads,
+        arrivals=config.perfqa.arrivals,
+        seed=config.perfqa.seed,
+        warmup=frozenset(config.perfqa.warmup),
+        ensure=tuple(requirements(document, at, ensure)),
+        max_error_rate=None if ensure.max_error_rate is None else ensure.max_error_rate / 100,
+    )
+
+
+def _alternatives(value: object) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _ensure(config: ConfigSpec) -> tuple[Loc, EnsureSpec]:
+    plugin = config.plugins.ensure
+    if "ensure" not in config.model_fields_set and plugin is not None:
+        return ("config", "plugins", "ensure"), plugin
+    return ("config", "ensure"), config.ensure

@@ -1,0 +1,3 @@
+"""Plugins and helpers that all tests share."""
+
+pytest_plugins = ["pytester"]

@@ -1,0 +1,132 @@
+"""Whatever ends pytest, nothing is left behind: no process, no open port, no temporary file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Project
+
+LIMIT = 20.0
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds.
+
+    Raises:
+        AssertionError: it doesn't within the limit.
+    """
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """Give all processes under one, but for it."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def listening(processes: list[psutil.Process]) -> set[int]:
+    """Give the ports on which any of these listens."""
+    return {
+        connection.laddr.port
+        for process in processes
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process lives; one that nobody has waited for is dead."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, pytest.ExitCode.INTERRUPTED),
+        (signal.SIGTERM, pytest.ExitCode.INTERRUPTED),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
+    toy: Project, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C, SIGTERM and kill -9 while the load is on: services, generator and files all go."""
+    toy.scenario("long.yaml", duration=300, rate=20)
+    toy.test("""
+        @pytest.mark.perfqa(scenario="long.yaml")
+        def test_long(perf_run): pass
+    """)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    with subprocess.Popen(
+        command,
+        cwd=toy.path,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as pytest_process:
+        wait_for(lambda: list(scratch.glob("perfqa-*/run-1/records-0.bin")))
+        family = descendants(pytest_process.pid)
+        ports = listening(family)
+        pytest_process.send_signal(number)
+        output = pytest_process.communicate(timeout=LIMIT)[0].decode()
+    assert pytest_process.returncode == code, output
+    assert len(family) >= 3, "a service, a generator and the reaper were running"
+    assert len(ports) >= 1
+    wait_for(lambda: not any(map(alive, family)))
+    wait_for(lambda: not list(scratch.glob("perfqa-*")))
+    assert [port for port in ports if is_open(port)] == []
+
+
+def test_a_killed_generator_is_an_error_and_leaves_nothing(toy: Project) -> None:
+    """When the load generator dies, the test errs, says so, and the service is stopped."""
+    toy.scenario("long.yaml", duration=300, rate=20)
+    toy.test("""
+        import psutil, threading, time
+
+        def kill_generator():
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                for process in psutil.Process().children():
+                    if any("locustfile" in word for word in process.cmdline()):
+                        time.sleep(1)
+                        process.kill()
+                        return
+                time.sleep(0.05)
+
+        @pytest.fixture
+        def killer():
+            threading.Thread(target=kill_generator, daemon=True).start()
+
+        @pytest.mark.perfqa(scenario="long.yaml")
+        def test_long(killer, perf_run): pass
+
+        def test_nothing_left():
+            commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
+            assert not [command for command in commands if "server.py" in command]
+    """)
+    result = toy.run()
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*GeneratorError: the load generator was killed by SIGKILL*"])

@@ -1,0 +1,136 @@
+"""The options that choose services, addresses, scale and processes."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Project
+
+
+def test_services_limits_to_the_chosen(toy: Project) -> None:
+    """Tests of other services are skipped, with the reason."""
+    toy.service("twin")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_both(perf_run): pass
+
+        @pytest.mark.perfqa(services=["toy"], scenario="steady.yaml")
+        def test_toy(perf_run): pass
+    """)
+    result = toy.run("--perfqa-services=twin", "-rs")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*perfqa: none of its services was chosen"])
+    assert toy.starts("toy") == 0
+
+
+def test_an_ini_value_stands_in_for_the_option(toy: Project) -> None:
+    """Every option has a twin in the ini file; the command line wins."""
+    toy.service("twin")
+    (toy.path / "pytest.ini").write_text("[pytest]\nperfqa_services = twin\n")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run): pass
+    """)
+    toy.run("-v").stdout.fnmatch_lines(["*test_it?twin? PASSED*"])
+    toy.run("-v", "--perfqa-services=toy").stdout.fnmatch_lines(["*test_it?toy? PASSED*"])
+
+
+def test_time_scale_applies_to_phases_rates_services_and_expectations(project: Project) -> None:
+    """One factor: the same test with the same texts holds at a tenth of the times."""
+    project.service(
+        text="""
+endpoint: app
+ready: /
+env: {{NAP_SECONDS: "5"}}
+process:
+  app: {{command: "python {folder}/server.py {{port}} {folder}/starts.txt"}}
+"""
+    )
+    server = project.path / "services" / "toy" / "server.py"
+    server.write_text(
+        server.read_text().replace(
+            'if kind == "sleep":\n            time.sleep(float(value))',
+            'if kind == "nap":\n            time.sleep(float(os.environ["NAP_SECONDS"]))',
+        )
+    )
+    project.scenario(duration=10, rate=3, url="/nap")
+    project.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run):
+            assert perf_run.launched == 30
+            assert perf_run.time_scale == 0.1
+            assert perf_run.duration == "10s"
+            assert float(perf_run.duration) == 1.0
+            assert "5s" <= perf_run.latency.median < "6s"
+            assert 0.5 <= perf_run.latency.median < 0.6
+            assert perf_run.throughput.offered == "3/s"
+            assert perf_run.pending.max >= 3 * 5 - 1
+    """)
+    project.run("--perfqa-time-scale=0.1").assert_outcomes(passed=1)
+
+
+@pytest.fixture
+def running_server(toy: Project) -> Iterator[str]:
+    """A server that is not ours to start; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = toy.path / "services" / "toy" / "server.py"
+    starts = toy.path / "elsewhere.txt"
+    with subprocess.Popen([sys.executable, script, str(port), starts]) as process:
+        while not starts.exists():
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+        process.kill()
+
+
+def test_url_tests_what_is_already_running(toy: Project, running_server: str) -> None:
+    """No service is started; the address takes the place of all that a test names."""
+    toy.test("""
+        @pytest.mark.perfqa(services=["toy"], scenario="steady.yaml")
+        def test_it(perf_run):
+            assert perf_run.status[200] == 20
+    """)
+    result = toy.run(f"--perfqa-url={running_server}")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"{running_server} * 20 * PASSED"])
+    assert toy.starts() == 0
+
+
+def test_processes_split_the_arrivals_exactly(toy: Project) -> None:
+    """Three generator processes send what one would: each arrival once."""
+    toy.scenario("odd.yaml", duration=1, rate=100)
+    toy.test("""
+        @pytest.mark.perfqa(scenario="odd.yaml")
+        def test_it(perf_run):
+            assert perf_run.launched == perf_run.completed == 100
+            assert perf_run.status[200] == 100
+    """)
+    toy.run("--perfqa-processes=3").assert_outcomes(passed=1)
+
+
+def test_environment_chooses_the_scenarios_environment(toy: Project) -> None:
+    """The option wins over the marker."""
+    (toy.path / "two.yaml").write_text("""
+config:
+  phases: [{duration: 1, arrivalRate: 5}]
+  environments:
+    more: {phases: [{duration: 1, arrivalRate: 30}]}
+scenarios: [{flow: [{get: {url: /}}]}]
+""")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="two.yaml")
+        def test_it(perf_run):
+            assert perf_run.launched == 30
+    """)
+    toy.run("--perfqa-environment=more").assert_outcomes(passed=1)
+    toy.run().assert_outcomes(failed=1)

@@ -1,0 +1,116 @@
+"""perf_service and perf_run: services started once, runs made once, results to assert on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+
+def test_one_run_and_one_start_for_all_tests(toy: Project) -> None:
+    """Tests of the same service and scenario share the run, over files and in any order."""
+    toy.scenario("other.yaml", duration=0.5, rate=10)
+    for name in ("test_one.py", "test_two.py"):
+        toy.test(
+            """
+            seen = []
+
+            @pytest.mark.perfqa(scenario="steady.yaml")
+            @pytest.mark.parametrize("again", [1, 2])
+            def test_steady(perf_run, again):
+                seen.append(perf_run)
+                assert perf_run.launched == 20
+                assert perf_run is seen[0]
+
+            @pytest.mark.perfqa(scenario="other.yaml")
+            def test_other(perf_run):
+                assert perf_run.launched == 5
+            """,
+            name,
+        )
+    result = toy.run("-p", "no:randomly", "--durations=0", "-vv")
+    result.assert_outcomes(passed=6)
+    assert toy.starts() == 1
+    result.stdout.fnmatch_lines(["perfqa: 2 runs on 1 service (toy)*"])
+
+
+def test_every_service_without_services(toy: Project) -> None:
+    """A test that names no service runs on every one there is, each stopped after its last."""
+    toy.service("twin")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run, perf_service):
+            assert perf_run.service == perf_service.name
+            assert perf_run.status["2xx"] == perf_run.completed == 20
+    """)
+    result = toy.run("-v")
+    result.stdout.fnmatch_lines(["*test_it?toy? PASSED*", "*test_it?twin? PASSED*"])
+    assert (toy.starts("toy"), toy.starts("twin")) == (1, 1)
+
+
+def test_markers_add_up_the_nearest_counts(toy: Project) -> None:
+    """A module says the scenario, a class the services, a test another scenario."""
+    toy.service("twin")
+    toy.scenario("other.yaml", duration=0.5, rate=10)
+    toy.test("""
+        pytestmark = pytest.mark.perfqa(scenario="steady.yaml")
+
+        @pytest.mark.perfqa(services=["twin"])
+        class TestTwin:
+            def test_modules(self, perf_run):
+                assert (perf_run.service, perf_run.launched) == ("twin", 20)
+
+            @pytest.mark.perfqa(scenario="other.yaml")
+            def test_own(self, perf_run):
+                assert (perf_run.service, perf_run.launched) == ("twin", 5)
+    """)
+    toy.run().assert_outcomes(passed=2)
+    assert toy.starts("toy") == 0
+
+
+def test_a_service_that_does_not_start_is_one_error_told_to_each_test(project: Project) -> None:
+    """The end of its log is shown; it is not started again for the next test."""
+    folder = project.service()
+    (folder / "server.py").write_text(
+        "import sys\nopen(sys.argv[2], 'a').write('x\\n')\nprint('out of cheese')\nsys.exit(3)\n"
+    )
+    project.scenario()
+    project.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        @pytest.mark.parametrize("again", [1, 2])
+        def test_it(perf_run, again): pass
+    """)
+    result = project.run()
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*exited with code 3*", "*out of cheese*"])
+    assert project.starts() == 1
+
+
+def test_errors_of_the_service_are_counted(toy: Project) -> None:
+    """What a service answers is what a test sees: here one endpoint that is always 503."""
+    toy.scenario("down.yaml", url="/status/503")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="down.yaml")
+        def test_it(perf_run):
+            assert perf_run.status["5xx"] == perf_run.status[503] == 20
+            assert perf_run.availability.ratio == 0
+            assert perf_run.throughput.mean == 0
+            assert perf_run.endpoint("GET /status/503").launched == 20
+            assert perf_run.phase("steady").completed == 20
+    """)
+    toy.run().assert_outcomes(passed=1)
+
+
+def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
+    """A service that no test needs any more is stopped before the next one is loaded."""
+    toy.service("twin")
+    toy.test("""
+        import psutil
+
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run):
+            commands = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
+            assert len([command for command in commands if "server.py" in command]) == 1
+    """)
+    toy.run().assert_outcomes(passed=2)

@@ -1,0 +1,62 @@
+"""The plugin costs nothing, and says nothing, where no perf test is selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+HEAVY = ["locust", "gevent", "numpy", "pydantic", "yaml", "pytest_perfqa.session"]
+
+
+def test_nothing_heavy_is_imported_without_perf_tests(project: Project) -> None:
+    """Neither Locust nor gevent nor numpy is loaded in a project without perf tests."""
+    project.test(f"""
+        import sys
+
+        def test_imports():
+            assert "pytest_perfqa.plugin" in sys.modules
+            assert [name for name in {HEAVY} if name in sys.modules] == []
+    """)
+    assert project.run().ret == pytest.ExitCode.OK
+
+
+def test_nothing_is_printed_without_perf_tests(project: Project) -> None:
+    """No line of the output is ours, but for the list of installed plugins."""
+    project.test("def test_pass(): pass")
+    result = project.run("-v")
+    lines = [line for line in result.outlines if not line.startswith("plugins:")]
+    assert result.ret == pytest.ExitCode.OK
+    assert [line for line in lines if "perfqa" in line] == []
+
+
+def test_deselected_perf_tests_cost_nothing(toy: Project) -> None:
+    """A perf test that -m or -k leaves out is not prepared: its scenario isn't even read."""
+    toy.scenario("broken.yaml").write_text("nonsense: [")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="broken.yaml")
+        def test_perf(perf_run): pass
+
+        def test_plain(): pass
+    """)
+    result = toy.run("-k", "plain")
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(passed=1, deselected=1)
+    assert toy.starts() == 0
+
+
+def test_locust_stays_out_of_the_pytest_process(toy: Project) -> None:
+    """Not even a perf test brings Locust or gevent into pytest: they hang it beside others."""
+    toy.test("""
+        import sys
+
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_perf(perf_run):
+            assert perf_run.launched == 20
+            assert "locust" not in sys.modules
+            assert "gevent" not in sys.modules
+    """)
+    toy.run().assert_outcomes(passed=1)

@@ -1,0 +1,151 @@
+"""The four verdicts in the terminal, in JUnit and in the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+MARK = '@pytest.mark.perfqa(scenario="steady.yaml")'
+
+
+def test_a_line_per_run_in_the_summary(toy: Project) -> None:
+    """Launched, completed, 5xx, p95 and the gravest verdict of its tests."""
+    toy.service("twin")
+    toy.test(f"""
+        {MARK}
+        def test_good(perf_run):
+            assert perf_run.status["5xx"] == 0
+
+        {MARK}
+        def test_bad(perf_run):
+            assert perf_run.service == "toy"
+    """)
+    result = toy.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.re_match_lines(
+        [
+            r"=+ perfqa =+",
+            r"service +scenario +launched +completed +5xx +p95 +verdict",
+            r"toy +steady +20 +20 +0 +[\d.]+ [mu]s +PASSED",
+            r"twin +steady +20 +20 +0 +[\d.]+ [mu]s +FAILED",
+        ]
+    )
+
+
+def test_inconclusive_fails_and_says_what_would_settle_it(toy: Project) -> None:
+    """p99 of 20 samples is no number."""
+    toy.test(f"""
+        {MARK}
+        def test_it(perf_run):
+            assert perf_run.latency.p99 < "10s"
+    """)
+    result = toy.run("-v", "--junitxml=junit.xml")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "*test_it?toy? INCONCLUSIVE*",
+            "*INCONCLUSIVE: p99 of latency of the run needs at least 299 samples,*has 20",
+            "toy * INCONCLUSIVE",
+        ]
+    )
+    assert ET.parse(toy.path / "junit.xml").find(".//failure") is not None  # noqa: S314
+
+
+def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
+    """The generator is stopped for longer than a hundredth of the arrivals can stand."""
+    toy.test("""
+        import os, signal, threading, time
+        import psutil
+
+        def freeze():
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                for process in psutil.Process().children():
+                    if any("locustfile" in word for word in process.cmdline()):
+                        time.sleep(1.5)
+                        process.suspend()
+                        time.sleep(1)
+                        process.resume()
+                        return
+                time.sleep(0.01)
+
+        @pytest.fixture
+        def freezer():
+            threading.Thread(target=freeze, daemon=True).start()
+
+        @pytest.mark.perfqa(scenario="long.yaml")
+        def test_it(freezer, perf_run):
+            assert perf_run.status["5xx"] == 0
+    """)
+    toy.scenario("long.yaml", duration=4, rate=50)
+    result = toy.run("-v", "--junitxml=junit.xml")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*test_it?toy? INVALID*", "*InvalidRun: INVALID: * of 200 arrivals were sent more than*"]
+    )
+    result.stdout.re_match_lines([r"toy +long +200 +200 +0 .* INVALID"])
+    error = ET.parse(toy.path / "junit.xml").find(".//error")  # noqa: S314
+    assert error is not None
+    assert "INVALID" in (error.get("message") or "") + (error.text or "")
+
+
+@pytest.mark.parametrize(
+    ("assertion", "said"),
+    [
+        ('perf_run.phase("peak").launched == 20', "no phase 'peak'; there are: 'steady'"),
+        ('perf_run.endpoint("GET /x").launched == 20', "no endpoint 'GET /x'; there are: 'GET /'"),
+        ('perf_run.status["6xx"] == 0', "'6xx' is no status"),
+        ('perf_run.errors["cheese"] == 0', "'cheese' is no kind of error"),
+        ('perf_run.replicas["app"] == 1', "no answer says which replica"),
+        ('perf_run.latency.p50 < "5/s"', "'5/s' is not a quantity such as"),
+        ('perf_run.between("5s", "9s").status["5xx"] == 0', "there is no status"),
+    ],
+)
+def test_a_question_about_nothing_is_never_a_pass(toy: Project, assertion: str, said: str) -> None:
+    """Unknown names and empty slices are errors that say what there is."""
+    toy.test(f"""
+        {MARK}
+        def test_it(perf_run):
+            assert {assertion}
+    """)
+    result = toy.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *{said.replace('[', '[[]')}*"])
+
+
+def test_a_dead_service_has_no_zero_5xx(toy: Project) -> None:
+    """When no request is answered, "no 5xx" does not hold: there is no status at all."""
+    toy.test(f"""
+        @pytest.fixture
+        def dead(perf_service):
+            perf_service.kill("app")
+
+        {MARK}
+        def test_it(dead, perf_run):
+            assert perf_run.errors["refused"] == 20
+
+        {MARK}
+        def test_no_5xx(dead, perf_run):
+            assert perf_run.status["5xx"] == 0
+    """)
+    result = toy.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E *NoData: not one of 20 requests was answered*"])
+
+
+def test_the_service_log_stands_beside_a_failure(toy: Project) -> None:
+    """What the service printed, and the run's line, are sections of the failure."""
+    toy.test(f"""
+        {MARK}
+        def test_it(perf_run):
+            assert perf_run.launched == 0
+    """)
+    toy.run().stdout.fnmatch_lines(
+        ["*perfqa run*", "toy *steady* 20 *", "*perfqa log of app, its end*", "*toy server on*"]
+    )
