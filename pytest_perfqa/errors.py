@@ -8,6 +8,7 @@ PerfqaError
 ├── ServiceError            a service did not start, stopped answering or did not drain
 ├── GeneratorError          the load generator itself failed
 ├── NoData                  a figure was asked of nothing: unknown name, or zero samples
+├── RequirementMissed       a requirement in the scenario file is not met
 ├── InvalidRun              verdict INVALID: the measurement can't be trusted
 └── Inconclusive            verdict INCONCLUSIVE: the data can't tell
 """
@@ -72,6 +73,13 @@ class GeneratorError(PerfqaError):
 
 class NoData(PerfqaError, LookupError):
     """A figure was asked of nothing: an unknown name, or a slice without samples."""
+
+
+class RequirementMissed(PerfqaError, AssertionError):
+    """A requirement that the scenario file states (``ensure``) is not met."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"ensure: {message}")
 
 
 class InvalidRun(PerfqaError):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _SERVICE_FIXTURE = "perf_service"
+_RUN_FIXTURE = "perf_run"
 _DOOR = "perfqa-door"
 _OPTIONS = (
     ("services", "NAMES", "only these services, separated by commas"),
@@ -169,7 +170,8 @@ class Door:
 
     def _cell(self, item: pytest.Item) -> Cell | None:
         """Give the run that a test is about, if it has asked for it."""
-        if self._session is None or self._agenda is None:
+        asks = _RUN_FIXTURE in getattr(item, "fixturenames", ())
+        if self._session is None or self._agenda is None or not asks:
             return None
         from .agenda import service_of
 
@@ -186,6 +188,17 @@ class Door:
             service = service_of(item)
             if service is not None and self._agenda.no_longer_needed(service):
                 self._session.stop(service)
+        return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Hold the run to the requirements in its scenario file, too."""
+        done = yield
+        cell = self._cell(item)
+        if cell is not None and cell.result is not None:
+            from .requirements import require
+
+            require(cell.result)
         return done
 
     @pytest.hookimpl(wrapper=True)

@@ -98,6 +98,11 @@ class Slice:
         """The length of the slice, over which arrivals came."""
         return Quantity(self._end - self._start, Unit.SECOND, self._context.time_scale)
 
+    @property
+    def requests(self) -> Quantity:
+        """Requests that were sent; as many as ``launched`` if each arrival makes one."""
+        return Quantity(self._samples.requests.count, Unit.COUNT)
+
     def _arrivals(self, *outcomes: Outcome) -> Quantity:
         arrivals = self._samples.arrivals
         chosen = arrivals.where(np.isin(arrivals.rows["outcome"], outcomes or tuple(Outcome)))
@@ -258,6 +263,7 @@ class RunResult(Slice):
 
     Attributes:
         service, scenario: their names.
+        definition: the scenario as it ran, scaled.
         time_scale: the factor on times that the run had.
         started_at: the wall clock at its start.
         wall: seconds from the start to the last answer.
@@ -284,6 +290,7 @@ class RunResult(Slice):
         super().__init__(context, counted, start, end, "the run")
         self.service = context.service
         self.scenario = context.scenario.name
+        self.definition = context.scenario
         self.time_scale = context.time_scale
         self.started_at = started_at
         self.wall = wall

