@@ -130,6 +130,7 @@ class _Parser(HTTPResponse):  # type: ignore[misc]  # untyped here
     def __init__(self, method: str) -> None:
         super().__init__(method)
         self.finished = False
+        self.status = 0
         self._header_bytes = 0
 
     def _on_message_begin(self) -> None:
@@ -151,8 +152,10 @@ class _Parser(HTTPResponse):  # type: ignore[misc]  # untyped here
             raise HTTPProtocolViolationError(f"more than {_HEADERS_LIMIT} bytes of headers")
 
     def _on_headers_complete(self) -> int | bool | None:
-        if not 100 <= self.get_code() <= 599:
-            raise HTTPProtocolViolationError(f"status {self.get_code()}")
+        code = self.get_code()
+        if not 100 <= code <= 599:
+            raise HTTPProtocolViolationError(f"status {code}")
+        self.status = code
         result: int | bool | None = super()._on_headers_complete()
         return result
 
@@ -408,13 +411,13 @@ class _Connection:
             parsed.feed(data)
         except (HTTPParseError, ValueError) as error:
             if not parsed.finished:
+                exchange.status = parsed.status
                 self.fail(Outcome.PROTOCOL, f"not HTTP: {error}")
                 return
             excess = True
         else:
             excess = False
-            if parsed.headers_complete:
-                exchange.status = parsed.get_code()
+        exchange.status = parsed.status
         body = parsed._body_buffer  # it has no public way to take what has come
         exchange.size += len(body)
         if exchange.wants_body:

@@ -18,7 +18,7 @@ def wire(
     request: Request, cookies: dict[str, str] | None = None, **variables: Any
 ) -> tuple[str, dict[str, str], bytes]:
     """Give request line, headers by lower-case name, and body; no header may come twice."""
-    message = build(request, variables, random.Random(0))  # noqa: S311
+    message = build(request, variables, random.Random(0))
     data = message.encode("localhost:80", cookies or {}, close=False)
     head, _, body = data.partition(b"\r\n\r\n")
     line, *lines = head.decode().split("\r\n")

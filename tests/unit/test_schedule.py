@@ -78,6 +78,9 @@ def test_an_arrival_comes_where_the_integral_of_the_rate_reaches_its_number(
         (600, 5, 3000),
         (3000, 5, 15_000),
         (0.3, 199.9, 59),
+        (0.29, 100, 29),
+        (0.57, 100, 57),
+        (4.35, 100, 435),
         (24_000, 100, 2_400_000),
     ],
 )
