@@ -12,35 +12,23 @@ from __future__ import annotations
 import _socket
 import contextlib
 import errno
-import re
 import socket
+import ssl
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from gevent.hub import get_hub
-from geventhttpclient.response import (
-    HTTPParseError,
-    HTTPProtocolViolationError,
-    HTTPResponse,
-)
 
+from .answer import Answer, ProtocolError
 from .record import Outcome
+from .tls import TlsSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _READ, _WRITE = 1, 2
 _RECEIVE = 65536
-_HEAD_END = b"\r\n\r\n"
-# Headers and trailers of one answer; nginx and node allow far less.
-_HEADERS_LIMIT = 256 * 1024
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
-_UNUSUAL = re.compile(
-    rb"\r\n(?:transfer-encoding:|content-length:[^\r]*\r.*\ncontent-length:)",
-    re.IGNORECASE | re.DOTALL,
-)
-_CLOSES = re.compile(rb"\r\nconnection:[^\r]*\bclose\b", re.IGNORECASE)
 
 # Many sockets in connect at once make every one of them slow (measured: p99 64.6 ms without a
 # limit, 1.7 ms with 64). A connect that takes long is the service's doing, though, and must not
@@ -63,30 +51,14 @@ _OUTCOMES = {
 }
 
 
-class Exchange:
-    """One request on its way and what came back.
+class Exchange(Answer):
+    """One request on its way, and the answer to it.
 
     ``started`` is the moment the connect or, on a kept connection, the send began; ``ended`` that
-    of the last byte or of the failure (``time.monotonic``). ``size`` counts bytes of the body as
-    received. The body is kept only where ``wants_body``.
+    of the last byte or of the failure (``time.monotonic``).
     """
 
-    __slots__ = (
-        "body",
-        "connection",
-        "data",
-        "detail",
-        "ended",
-        "head",
-        "method",
-        "on_done",
-        "outcome",
-        "parsed",
-        "size",
-        "started",
-        "status",
-        "wants_body",
-    )
+    __slots__ = ("connection", "data", "detail", "ended", "on_done", "outcome", "started")
 
     def __init__(
         self,
@@ -96,72 +68,18 @@ class Exchange:
         *,
         wants_body: bool = False,
     ) -> None:
-        self.method = method
+        super().__init__(method, wants_body=wants_body)
         self.data = data
         self.on_done = on_done
-        self.wants_body = wants_body
         self.started = self.ended = 0.0
-        self.status = self.size = 0
         self.outcome = Outcome.PENDING
         self.detail = ""
-        self.head = b""
-        self.parsed: _Parser | None = None
-        self.body = bytearray()
         self.connection: _Connection | None = None
 
     def header(self, name: str) -> str | None:
         """Give the value of a header of the answer, the last one if it came several times."""
         values = self.header_values(name)
         return values[-1] if values else None
-
-    def header_values(self, name: str) -> list[str]:
-        """Give all values of a header of the answer."""
-        if self.parsed is not None:
-            found = self.parsed.get(name, [])
-            return [found] if isinstance(found, str) else list(found or [])
-        pattern = rb"\r\n" + re.escape(name.encode()) + rb":[ \t]*([^\r]*)"
-        raw = re.findall(pattern, self.head, re.IGNORECASE)
-        return [value.decode("latin-1").rstrip() for value in raw]
-
-
-class _Parser(HTTPResponse):  # type: ignore[misc]  # untyped here
-    """llhttp for one answer: it stops at its end, and doesn't keep headers without limit."""
-
-    def __init__(self, method: str) -> None:
-        super().__init__(method)
-        self.finished = False
-        self.status = 0
-        self._header_bytes = 0
-
-    def _on_message_begin(self) -> None:
-        if self.finished:  # what follows is not the answer, even if it looks like one
-            raise HTTPProtocolViolationError("bytes after the answer")
-        super()._on_message_begin()
-
-    def _on_header_field(self, string: str) -> None:
-        self._count(string)
-        super()._on_header_field(string)
-
-    def _on_header_value(self, string: str) -> None:
-        self._count(string)
-        super()._on_header_value(string)
-
-    def _count(self, string: str) -> None:
-        self._header_bytes += len(string)
-        if self._header_bytes > _HEADERS_LIMIT:
-            raise HTTPProtocolViolationError(f"more than {_HEADERS_LIMIT} bytes of headers")
-
-    def _on_headers_complete(self) -> int | bool | None:
-        code = self.get_code()
-        if not 100 <= code <= 599:
-            raise HTTPProtocolViolationError(f"status {code}")
-        self.status = code
-        result: int | bool | None = super()._on_headers_complete()
-        return result
-
-    def _on_message_complete(self) -> None:
-        super()._on_message_complete()
-        self.finished = self.get_code() >= 200  # not so an interim 1xx: the answer follows
 
 
 class Transport:
@@ -170,10 +88,18 @@ class Transport:
     Args:
         family, address: as ``socket.getaddrinfo`` gives them.
         timeout: seconds from the start of an exchange to its last byte.
+        tls: speak TLS in this context, to a server of this name.
     """
 
-    def __init__(self, family: int, address: tuple[object, ...], timeout: float) -> None:
+    def __init__(
+        self,
+        family: int,
+        address: tuple[object, ...],
+        timeout: float,
+        tls: tuple[ssl.SSLContext, str] | None = None,
+    ) -> None:
         self.family = family
+        self.tls = tls
         self.address = address
         self.timeout = timeout
         self.loop = get_hub().loop
@@ -279,17 +205,16 @@ class Pool:
 class _Connection:
     """A socket with at most one exchange on it."""
 
-    __slots__ = ("_left", "_reader", "_unsent", "_writer", "exchange", "pool", "sock", "transport")
+    __slots__ = ("_reader", "_unsent", "_writer", "exchange", "pool", "sock", "transport")
 
     def __init__(self, transport: Transport, pool: Pool) -> None:
         self.transport = transport
         self.pool = pool
         self.exchange: Exchange | None = None
-        self.sock: _socket.socket | None = None
+        self.sock: _socket.socket | TlsSocket | None = None
         self._reader: Any = None
         self._writer: Any = None
         self._unsent = memoryview(b"")
-        self._left = -1  # bytes of the body still to come; -1 before the head
 
     def open(self) -> None:
         """Begin to connect.
@@ -314,6 +239,8 @@ class _Connection:
         if code:
             self.fail(_OUTCOMES.get(code, Outcome.OTHER), errno.errorcode.get(code, str(code)))
             return
+        if self.transport.tls is not None and isinstance(self.sock, _socket.socket):
+            self.sock = TlsSocket(self.sock, *self.transport.tls)
         # Watched for as long as it is open: an idle connection that the server closes is noticed.
         self._reader = self.transport.loop.io(self.sock.fileno(), _READ)
         self._reader.start(self._on_readable)
@@ -321,10 +248,11 @@ class _Connection:
 
     def write(self, data: bytes | memoryview) -> None:
         """Send, and go on when the socket takes more."""
-        if self.sock is None:
+        sock = self.sock
+        if sock is None:
             return
         try:
-            sent = self.sock.send(data)
+            sent = sock.send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
@@ -332,9 +260,14 @@ class _Connection:
             if self.exchange is not None:
                 self.fail_soon(self.exchange, error)
             return
-        if sent < len(data):
+        if sent < len(data) or (self.transport.tls and sock.unsent):  # type: ignore[union-attr]
             self._unsent = memoryview(data)[sent:]
-            self._writer = self.transport.loop.io(self.sock.fileno(), _WRITE)
+            self._wait_until_writable()
+
+    def _wait_until_writable(self) -> None:
+        # With TLS it may be the other side's turn, before a byte of ours can go.
+        if self._writer is None and not getattr(self.sock, "waits_for_peer", False):
+            self._writer = self.transport.loop.io(self.sock.fileno(), _WRITE)  # type: ignore[union-attr]
             self._writer.start(self._on_writable)
 
     def _on_writable(self) -> None:
@@ -343,109 +276,53 @@ class _Connection:
         self.write(unsent)
 
     def _on_readable(self) -> None:
-        if self.sock is None:
+        if self.transport.tls is None:
+            self._read()
             return
+        while self._read():  # of what TLS has taken from the socket, no watcher tells
+            pass
+        if self.exchange is not None and self._unsent:
+            self._on_writable()
+
+    def _read(self) -> bool:
+        """Take in what has come; tell whether there was anything."""
+        if self.sock is None:
+            return False
         try:
             data = self.sock.recv(_RECEIVE)
         except BlockingIOError:
-            return
+            return False
         except OSError as error:
             self.fail(outcome_of(error), str(error))
-            return
+            return False
         if self.exchange is None:  # the server closed, or sent what nobody asked for
             self.close()
         elif not data:
             self._on_end_of_stream(self.exchange)
         else:
             self._on_data(self.exchange, data)
+        return True
 
     def _on_data(self, exchange: Exchange, data: bytes) -> None:
-        if exchange.parsed is not None:
-            self._parse(exchange, data)
-        elif self._left >= 0:
-            self._on_body(exchange, data)
-        elif self._is_simple(exchange, data):
-            head, _, body = data.partition(_HEAD_END)
-            exchange.head = head
-            exchange.status = int(head[9:12])
-            length = _LENGTH.search(head)
-            self._left = int(length[1]) if length else 0
-            self._on_body(exchange, body)
-        else:
-            exchange.parsed = _Parser(exchange.method)
-            self._parse(exchange, data)
-
-    @staticmethod
-    def _is_simple(exchange: Exchange, data: bytes) -> bool:
-        """Whether a whole head with one Content-Length came: no need for a parser then."""
-        end = data.find(_HEAD_END)
-        return (
-            end > 0
-            and data.startswith(b"HTTP/1.1 ")
-            and data[9:12].isdigit()
-            and data[9:10] in {b"2", b"3", b"4", b"5"}
-            and data[9:12] not in {b"204", b"304"}
-            and exchange.method != "HEAD"
-            and _LENGTH.search(data, 0, end + 2) is not None
-            and _UNUSUAL.search(data, 0, end) is None
-        )
-
-    def _on_body(self, exchange: Exchange, data: bytes) -> None:
-        excess = len(data) > self._left
-        if excess:
-            data = data[: self._left]
-        exchange.size += len(data)
-        self._left -= len(data)
-        if exchange.wants_body:
-            exchange.body += data
-        if self._left == 0:
-            self._left = -1
-            # Bytes after the answer may as well come too late to be seen: whether they did must
-            # not decide about the answer. Only the connection is done for.
-            self._complete(exchange, reusable=not excess and _CLOSES.search(exchange.head) is None)
-
-    def _parse(self, exchange: Exchange, data: bytes) -> None:
-        parsed = exchange.parsed
-        assert parsed is not None  # noqa: S101 - for the type checker; set by the caller
         try:
-            parsed.feed(data)
-        except (HTTPParseError, ValueError) as error:
-            if not parsed.finished:
-                exchange.status = parsed.status
-                self.fail(Outcome.PROTOCOL, f"not HTTP: {error}")
-                return
-            excess = True
-        else:
-            excess = False
-        exchange.status = parsed.status
-        body = parsed._body_buffer  # it has no public way to take what has come
-        exchange.size += len(body)
-        if exchange.wants_body:
-            exchange.body += body
-        del body[:]
-        if parsed.finished:
-            self._complete(exchange, reusable=not excess and not parsed.should_close())
+            complete = exchange.feed(data)
+        except ProtocolError as error:
+            self.fail(Outcome.PROTOCOL, str(error))
+            return
+        if complete:
+            self._complete(exchange)
 
     def _on_end_of_stream(self, exchange: Exchange) -> None:
-        parsed = exchange.parsed
-        until_close = (
-            parsed is not None
-            and parsed.headers_complete
-            and exchange.status >= 200
-            and "content-length" not in parsed
-            and "chunked" not in str(parsed.get("transfer-encoding", "")).lower()
-        )
-        if until_close:
-            self._complete(exchange, reusable=False)
+        if exchange.ends_with_stream():
+            self._complete(exchange)
         else:
-            begun = exchange.parsed is not None or exchange.head
-            what = "in the middle of an answer" if begun else "without an answer"
+            what = "in the middle of an answer" if exchange.begun else "without an answer"
             self.fail(Outcome.CLOSED, f"connection closed {what}")
 
-    def _complete(self, exchange: Exchange, *, reusable: bool) -> None:
+    def _complete(self, exchange: Exchange) -> None:
         exchange.outcome = Outcome.ANSWERED
         self._finish(exchange)
-        if reusable and not self.pool.closed and not self._unsent:
+        if exchange.reusable and not self.pool.closed and not self._unsent:
             self.pool.idle[self] = None
         else:
             self.close()
@@ -516,4 +393,6 @@ def _open_socket(family: int) -> _socket.socket:
 
 def outcome_of(error: OSError) -> Outcome:
     """Classify an error of a socket."""
+    if isinstance(error, ssl.SSLError):
+        return Outcome.TLS
     return _OUTCOMES.get(error.errno or 0, Outcome.OTHER)
