@@ -49,7 +49,10 @@ http {{
     access_log off; keepalive_requests 100000000;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-    server {{ listen 127.0.0.1:{port} backlog=16384; location / {{ return 200 "hello world\\n"; }} }}
+    server {{
+        listen 127.0.0.1:{port} backlog=16384;
+        location / {{ return 200 "hello world\\n"; }}
+    }}
 }}
 """
 LOCUST = '''
@@ -153,7 +156,11 @@ def locust(kind: str) -> Callable[[Bench], Score]:
         script.write_text(LOCUST)
         command = [sys.executable, script, kind, bench.url, "50", str(bench.seconds)]
         output = subprocess.run(
-            command, check=True, capture_output=True, text=True, preexec_fn=_on_generator_cpus
+            command,
+            check=True,
+            capture_output=True,
+            text=True,
+            preexec_fn=_on_generator_cpus,
         )
         figures = json.loads(output.stdout.splitlines()[-1])
         assert not figures["failures"], figures
@@ -171,7 +178,10 @@ def _timed(command: list[str], folder: Path) -> tuple[str, float, float]:
     with (folder / "output").open("w+") as output:
         start = time.monotonic()
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_on_generator_cpus
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_on_generator_cpus,  # noqa: PLW1509
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status

@@ -1,3 +1,72 @@
-"""Performance and availability requirements of HTTP services as ordinary pytest tests."""
+"""Performance and availability requirements of HTTP services as ordinary pytest tests.
+
+Tests work with fixtures (``perf_run``, ``perf_service``) and need to import nothing. These names
+are for type annotations and for code that catches errors; each is loaded when first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import Inconclusive as Inconclusive
+    from .errors import InvalidRun as InvalidRun
+    from .errors import NoData as NoData
+    from .errors import PerfqaError as PerfqaError
+    from .errors import RequirementMissed as RequirementMissed
+    from .errors import ServiceError as ServiceError
+    from .errors import UnitError as UnitError
+    from .result import RunResult as RunResult
+    from .result import Slice as Slice
+    from .result import Window as Window
+    from .service.backend import Service as Service
+    from .units import Quantity as Quantity
+    from .units import Unit as Unit
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "ConfigurationError": "errors",
+    "Inconclusive": "errors",
+    "InvalidRun": "errors",
+    "NoData": "errors",
+    "PerfqaError": "errors",
+    "Quantity": "units",
+    "RequirementMissed": "errors",
+    "RunResult": "result",
+    "Service": "service.backend",
+    "ServiceError": "errors",
+    "Slice": "result",
+    "Unit": "units",
+    "UnitError": "errors",
+    "Window": "result",
+}
+__all__ = [
+    "ConfigurationError",
+    "Inconclusive",
+    "InvalidRun",
+    "NoData",
+    "PerfqaError",
+    "Quantity",
+    "RequirementMissed",
+    "RunResult",
+    "Service",
+    "ServiceError",
+    "Slice",
+    "Unit",
+    "UnitError",
+    "Window",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*_HOMES, "__version__"]

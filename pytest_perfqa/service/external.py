@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, NoReturn
 from .. import reaper
 from ..errors import ConfigurationError, ServiceError
 from . import address, readiness, settling
-from .config import External, ServiceConfig
+from .config import External, Ready, ServiceConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .backend import Part, Service
 
+__tracebackhide__ = True
+
 _IDLE_LIMIT_SECONDS = 30.0
+# What is said to be running already needs no time to start.
+_RUNNING_SECONDS = 5.0
 
 
 def configuration(url: str, *, allow_remote: bool = False) -> ServiceConfig:
@@ -34,7 +38,11 @@ def configuration(url: str, *, allow_remote: bool = False) -> ServiceConfig:
         raise ConfigurationError(address.remote_refused(host))
     here = Path.cwd()
     return ServiceConfig(
-        name=host, folder=here, path=here, external=External(url, allow_remote=allow_remote)
+        name=host,
+        folder=here,
+        path=here,
+        ready=Ready(tcp=True, within=_RUNNING_SECONDS),
+        external=External(url, allow_remote=allow_remote),
     )
 
 
