@@ -140,7 +140,7 @@ def perfqa(bench: Bench, rate: float, *, keep: bool) -> tuple[Score, np.ndarray]
     )
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
     recording = generate(scenario, bench.url, folder, reaper=bench.reaper, cpus=GENERATOR_CPUS)
-    samples, _ = read_samples(recording)
+    samples, *_ = read_samples(recording)
     shutil.rmtree(folder)
     good = samples.answered
     assert good.count > 0, "the server answered nothing"

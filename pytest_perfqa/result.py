@@ -16,7 +16,7 @@ from .attributes.latency import Distribution
 from .attributes.queueing import Pending
 from .attributes.throughput import Throughput
 from .errors import NoData
-from .load.record import Outcome
+from .load.record import Kind, Outcome
 from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .samples import Samples
-    from .scenario import Phase, Scenario
+    from .scenario import Model, Phase, Scenario
     from .validity import Generator
 
 __tracebackhide__ = True
@@ -135,8 +135,13 @@ class Slice:
 
     @cached_property
     def errors(self) -> ErrorCounts:
-        """Requests without a whole, expected answer: ``errors["timeout"]``, ``errors.total``."""
-        return ErrorCounts(self._samples.requests)
+        """Requests without a whole, expected answer: ``errors["timeout"]``, ``errors.total``.
+
+        With a locustfile, ``errors["user code"]`` counts arrivals in which it raised an exception.
+        """
+        rows = self._samples.rows
+        raised = (rows["kind"] == Kind.ARRIVAL) & (rows["outcome"] == Outcome.USER_CODE)
+        return ErrorCounts(self._samples.where((rows["kind"] != Kind.ARRIVAL) | raised))
 
     @cached_property
     def latency(self) -> Distribution:
@@ -264,6 +269,7 @@ class RunResult(Slice):
     Attributes:
         service, scenario: their names.
         definition: the scenario as it ran, scaled.
+        model: "open" if arrivals came at their times, "closed" if users waited for their answers.
         time_scale: the factor on times that the run had.
         started_at: the wall clock at its start.
         wall: seconds from the start to the last answer.
@@ -291,6 +297,7 @@ class RunResult(Slice):
         self.service = context.service
         self.scenario = context.scenario.name
         self.definition = context.scenario
+        self.model: Model = context.scenario.model
         self.time_scale = context.time_scale
         self.started_at = started_at
         self.wall = wall

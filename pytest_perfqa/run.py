@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .load.generator import generate
-from .load.plan import endpoints
 from .result import Context, RunResult
 from .samples import read_samples
 from .validity import causes, examine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .children import Reaper
-    from .load.generator import Progress
+    from .load.generator import Progress, Recording
     from .scenario import Scenario
     from .service.backend import Service
 
@@ -73,14 +72,14 @@ def run(
         on_progress=bench.on_progress,
     )
     service.check()
-    samples, replica_values = read_samples(recording)
+    samples, replica_values, endpoints = read_samples(recording)
     shutil.rmtree(directory)
-    generator = examine(recording.summaries, samples)
+    generator = examine(recording.summaries, samples, scaled.model)
     context = Context(
         service=service.name,
         scenario=scaled,
         time_scale=bench.time_scale,
-        endpoints=endpoints(scaled),
+        endpoints=endpoints,
         everything=samples,
         replica_values=replica_values,
         replica_names=service.replicas,
@@ -91,5 +90,17 @@ def run(
         wall=max(summary.wall for summary in recording.summaries),
         generator=generator,
         invalid=tuple(causes(generator, samples.arrivals.count)),
-        notes=(service.limits_note, *notes),
+        notes=(service.limits_note, *notes, *_notes(scaled, bench.time_scale, recording)),
     )
+
+
+def _notes(scenario: Scenario, time_scale: float, recording: Recording) -> Iterator[str]:
+    """Say what a reader of the figures must know about how they came about."""
+    if scenario.model == "closed":
+        yield (
+            f"{scenario.name}: a closed model, up to {scenario.users} users who each wait for "
+            "their answers: the load slows down with the service"
+        )
+    if scenario.locustfile is not None and time_scale != 1:
+        yield f"{scenario.locustfile.name}: its own times are not scaled by {time_scale:g}"
+    yield from dict.fromkeys(note for summary in recording.summaries for note in summary.notes)

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import GeneratorError, NoData
-from .load.record import NO_REPLICA, RECORD, Kind, Outcome, read_records
+from .load.record import (
+    NAMED_ENDPOINTS,
+    NO_REPLICA,
+    OTHER_ENDPOINTS,
+    RECORD,
+    Kind,
+    Outcome,
+    read_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,31 +103,51 @@ def quantile(values: NDArray[np.float64], weights: NDArray[Any], p: float) -> fl
     return float(values[order][min(rank, len(values) - 1)])
 
 
-def read_samples(recording: Recording) -> tuple[Samples, tuple[str, ...]]:
-    """Read what the generators recorded; also give the values of the replica header.
+def read_samples(recording: Recording) -> tuple[Samples, tuple[str, ...], tuple[str, ...]]:
+    """Read what the generators recorded; also the values of the replica header, and endpoints.
 
     Raises:
         GeneratorError: a file of records ends within a record.
     """
     names = tuple(dict.fromkeys(name for one in recording.summaries for name in one.replicas))
+    endpoints = merged_endpoints(one.endpoints for one in recording.summaries)
     tables = []
     for path, summary in zip(recording.records, recording.summaries, strict=True):
-        renumber = np.full(256, NO_REPLICA, dtype=np.uint8)
+        renumber = {"replica": np.full(256, NO_REPLICA, dtype=np.uint8)}
         for number, one in enumerate(summary.replicas[:NO_REPLICA]):
-            renumber[number] = min(names.index(one), NO_REPLICA)
+            renumber["replica"][number] = min(names.index(one), NO_REPLICA)
+        renumber["endpoint"] = _new_endpoints(summary.endpoints, endpoints)
         try:
             tables.append(_folded_when_many(_rows(chunk, renumber) for chunk in read_records(path)))
         except ValueError as error:
             raise GeneratorError(f"{path} is cut off: {error}") from None
     merged = _folded_when_many(tables)
-    return Samples(merged[np.argsort(merged["intended"], kind="stable")]), names
+    return Samples(merged[np.argsort(merged["intended"], kind="stable")]), names, endpoints
 
 
-def _rows(records: NDArray[np.void], renumber: NDArray[np.uint8]) -> NDArray[np.void]:
+def merged_endpoints(tables: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Give the endpoints of all generators together; where there are too many, the last is all
+    others."""
+    names = list(dict.fromkeys(name for table in tables for name in table))
+    if OTHER_ENDPOINTS not in names and len(names) <= NAMED_ENDPOINTS + 1:
+        return tuple(names)
+    known = [name for name in names if name != OTHER_ENDPOINTS]
+    return (*known[:NAMED_ENDPOINTS], OTHER_ENDPOINTS)
+
+
+def _new_endpoints(own: tuple[str, ...], merged: tuple[str, ...]) -> NDArray[np.uint8]:
+    new = np.arange(256, dtype=np.uint8)
+    for number, name in enumerate(own[: NAMED_ENDPOINTS + 1]):
+        new[number] = merged.index(name if name in merged else OTHER_ENDPOINTS)
+    return new
+
+
+def _rows(records: NDArray[np.void], renumber: dict[str, NDArray[np.uint8]]) -> NDArray[np.void]:
     rows = np.empty(len(records), ROW)
     for name in RECORD.names or ():
         rows[name] = records[name]
-    rows["replica"] = renumber[records["replica"]]
+    for name, numbers in renumber.items():
+        rows[name] = numbers[records[name]]
     rows["weight"] = 1
     return rows
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 Arrivals = Literal["uniform", "poisson"]
+Model = Literal["open", "closed"]
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,14 @@ class Scenario:
         timeout: how long a request may take from its send, in seconds; beyond it is a failure.
         keep_connections: reuse connections between virtual users (Artillery's ``http.pool``)
             instead of a new one for each.
+        verify_certificates: refuse a TLS certificate that the system doesn't trust.
         warmup: names of phases that are recorded but left out of the statistics.
         variables: alternatives by name, one of which each virtual user draws.
         seed: of everything random: Poisson arrivals, the choice among flows, payload rows.
         max_error_rate: the share of virtual users, from 0 to 1, that may fail.
+        locustfile: the user's own Locust classes, which arrivals run instead of ``flows``.
+        users: so many users that wait for their answers, where the rates of the phases are highest;
+            None stands for arrivals at the rates of the phases.
     """
 
     name: str
@@ -165,6 +171,7 @@ class Scenario:
     flows: tuple[Flow, ...]
     timeout: float = 10.0
     keep_connections: bool = False
+    verify_certificates: bool = True
     variables: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     payloads: tuple[Payload, ...] = ()
     arrivals: Arrivals = "uniform"
@@ -172,6 +179,13 @@ class Scenario:
     warmup: frozenset[str] = frozenset()
     ensure: tuple[Ensure, ...] = ()
     max_error_rate: float | None = None
+    locustfile: Path | None = None
+    users: int | None = None
+
+    @property
+    def model(self) -> Model:
+        """Whether arrivals come at their times (open) or when users are done waiting (closed)."""
+        return "open" if self.users is None else "closed"
 
     @property
     def duration(self) -> float:

@@ -7,11 +7,15 @@ phase of rate r and duration d brings exactly floor(r d) of them, the first afte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from .scenario import Arrivals, Phase, Scenario
@@ -57,6 +61,54 @@ def schedule(scenario: Scenario) -> Schedule:
 def arrival_count(phase: Phase) -> int:
     """How many arrivals a phase brings when they are spread uniformly."""
     return int(np.floor(phase.expected * (1 + _ROUNDING) + _ROUNDING))
+
+
+def crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
+    """Lay out how many users there are: from each of these times on, so many, at the end none.
+
+    Their number follows the rates of the phases; the highest rate stands for ``scenario.users``.
+    """
+    most = float(scenario.users or 0)
+    rates = [_rates(phase) for phase in scenario.phases]
+    highest = max((rate for pair in rates for rate in pair), default=0.0)
+    steps: list[tuple[float, int]] = []
+    start = 0.0
+    for phase, (rate, end) in zip(scenario.phases, rates, strict=True):
+        if highest > 0:
+            first, last = most * rate / highest, most * end / highest
+            steps += ((start + offset, users) for offset, users in _ramp(first, last, phase))
+        start += phase.duration
+    steps.append((start, 0))
+    # Where a phase begins with as many as the last one had, nothing changes.
+    return tuple(next(same) for _, same in groupby(steps, itemgetter(1)))
+
+
+def shard_users(users: int, index: int, count: int) -> int:
+    """Give how many of all users one of ``count`` generators has: every ``count``-th."""
+    return (users + count - 1 - index) // count
+
+
+def _rates(phase: Phase) -> tuple[float, float]:
+    if phase.count is None:
+        return phase.rate, phase.rate_end
+    return phase.count / phase.duration, phase.count / phase.duration
+
+
+def _ramp(first: float, last: float, phase: Phase) -> Iterator[tuple[float, int]]:
+    """Give when, on the way from one level to the other, the rounded number of users changes."""
+    anybody = int(max(first, last) > 0)
+    users = max(_rounded(first), anybody)
+    yield 0.0, users
+    while users != (goal := max(_rounded(last), anybody)):
+        step = 1 if goal > users else -1
+        # Halfway between two numbers the rounded one changes.
+        share = (users + step / 2 - first) / (last - first)
+        users += step
+        yield max(share, 0.0) * phase.duration, users
+
+
+def _rounded(level: float) -> int:
+    return int(np.floor(level + 0.5 + _ROUNDING))
 
 
 def _offsets(phase: Phase, arrivals: Arrivals, seed: int, index: int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .load.plan import Summary
     from .samples import Samples
+    from .scenario import Model
 
 # An arrival is late when its send was behind schedule by more than this, or by more than this
 # share of the run's median latency: then the lag shows in the figures.
@@ -22,6 +23,9 @@ _LATE_SECONDS = 0.010
 _LATE_SHARE = 0.05
 # One hiccup of a shared machine doesn't make a run worthless, a hundredth of the arrivals does.
 _LATE_ARRIVALS = 0.01
+# From these shares of the run on, the lack of a CPU, or the generator's own work, explains it.
+_PRESSED = 0.1
+_BUSY = 0.8
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Generator:
         missed: arrivals it did not get to.
         lag_p99, lag_max: how far behind schedule arrivals were sent, in seconds.
         late, late_limit: how many arrivals were behind by more than ``late_limit`` seconds.
-        cpu: CPU seconds of all its processes per second of the run.
+        cpu: CPU seconds of its busiest process per second of the run.
+        waited: seconds per second of the run that the worst of its processes had to wait for a CPU.
         failures: requests that failed for want of something on the generator's side, by kind.
         stopped: why it ended early, if it did.
     """
@@ -48,12 +53,13 @@ class Generator:
     late: int
     late_limit: float
     cpu: float
+    waited: float
     failures: dict[str, int]
     stopped: str | None
 
 
-def examine(summaries: tuple[Summary, ...], samples: Samples) -> Generator:
-    """Look at how the generator did."""
+def examine(summaries: tuple[Summary, ...], samples: Samples, model: Model = "open") -> Generator:
+    """Look at how the generator did; in a closed model nothing can be late."""
     sent = samples.where(samples.rows["kind"] != Kind.STEP)
     lag = sent.rows["lag"].astype(float)
     weights = sent.rows["weight"]
@@ -66,9 +72,10 @@ def examine(summaries: tuple[Summary, ...], samples: Samples) -> Generator:
         missed=sum(summary.missed for summary in summaries),
         lag_p99=quantile(lag, weights, 0.99) if len(lag) else 0.0,
         lag_max=float(lag.max(initial=0.0)),
-        late=int(weights[lag > limit].sum()),
+        late=int(weights[lag > limit].sum()) if model == "open" else 0,
         late_limit=limit,
-        cpu=sum(summary.cpu / max(summary.wall, 1e-9) for summary in summaries),
+        cpu=max(summary.cpu / max(summary.wall, 1e-9) for summary in summaries),
+        waited=max(summary.waited / max(summary.wall, 1e-9) for summary in summaries),
         failures=_own_failures(samples),
         stopped=next((summary.stopped for summary in summaries if summary.stopped), None),
     )
@@ -87,8 +94,7 @@ def causes(generator: Generator, recorded: int) -> Iterator[str]:
         yield (
             f"{generator.late} of {generator.launched} arrivals were sent more than "
             f"{generator.late_limit * 1e3:.0f} ms late (worst {generator.lag_max * 1e3:.0f} ms): "
-            "the generator or its machine was too busy; use more generator processes "
-            "(--perfqa-processes), a lower rate, or a quieter machine"
+            f"{_why_late(generator)}"
         )
     for kind, count in generator.failures.items():
         yield f"{count} requests failed on the generator's side: {kind}; {_HELP[kind]}"
@@ -97,6 +103,23 @@ def causes(generator: Generator, recorded: int) -> Iterator[str]:
             f"{generator.launched} arrivals were sent but {recorded} recorded: "
             "the account does not add up"
         )
+
+
+def _why_late(generator: Generator) -> str:
+    if generator.waited > _PRESSED:
+        return (
+            f"the generator waited for a CPU {generator.waited:.0%} of the time, others were using "
+            "it; use a quieter machine, or limits that leave the generator a CPU"
+        )
+    if generator.cpu > _BUSY:
+        return (
+            f"the generator used {generator.cpu:.0%} of a CPU, all it can; use more generator "
+            "processes (--perfqa-processes), a lower rate, or kept connections (http.pool)"
+        )
+    return (
+        f"the generator used {generator.cpu:.0%} of a CPU and was held up by something else; "
+        "use a quieter machine"
+    )
 
 
 _HELP = {

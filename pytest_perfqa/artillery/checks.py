@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..yaml_file import shown
 from . import regexp
 from .fields import text
+from .locustfile import locustfile_problems
 from .phases import phase_problems, warmup_problems
 from .schema import METHODS, STEPS
 from .templates import Scope
@@ -30,6 +31,7 @@ def cross_problems(document: Document) -> Iterator[Problem]:
     """Check keys against each other, and templates against the names known where they stand."""
     yield from phase_problems(document)
     yield from warmup_problems(document)
+    yield from locustfile_problems(document)
     scope = Scope.of_file(document)
     yield from _default_problems(scope)
     yield from _variable_problems(document)

@@ -36,18 +36,31 @@ class PhaseSpec(Part):
 _KEYS = {to_camel(name) for name in PhaseSpec.model_fields}
 
 
-def phases(specs: Iterable[PhaseSpec]) -> tuple[Phase, ...]:
-    """Make the records of all phases."""
-    return tuple(_phase(number, spec) for number, spec in enumerate(specs, 1))
+def phases(specs: Iterable[PhaseSpec], *, users: bool = False) -> tuple[Phase, ...]:
+    """Make the records of all phases.
+
+    Where the rates stand for shares of all ``users``, a phase without one is for all of them: it
+    gets the highest of the others'.
+    """
+    specs = list(specs)
+    rates = [0.0] if users else []
+    for spec in specs:
+        rates += [spec.arrival_rate or 0.0, spec.ramp_to or 0.0] if users else []
+        if users and spec.arrival_count is not None and spec.duration:
+            rates.append(spec.arrival_count / spec.duration)
+    everybody = (max(rates) or 1.0) if users else 0.0
+    return tuple(_phase(number, spec, everybody) for number, spec in enumerate(specs, 1))
 
 
-def _phase(number: int, spec: PhaseSpec) -> Phase:
+def _phase(number: int, spec: PhaseSpec, without_rate: float) -> Phase:
     name = spec.name or _unnamed(number)
     if spec.pause is not None:
         return Phase(name, spec.pause)
     duration = spec.duration or 0.0
     if spec.arrival_count is not None:
         return Phase(name, duration, count=spec.arrival_count, max_vusers=spec.max_vusers)
+    if spec.arrival_rate is None and spec.ramp_to is None:
+        return Phase(name, duration, without_rate, without_rate, max_vusers=spec.max_vusers)
     rate = spec.arrival_rate or 0.0
     rate_end = rate if spec.ramp_to is None else spec.ramp_to
     return Phase(name, duration, rate, rate_end, max_vusers=spec.max_vusers)
@@ -59,11 +72,23 @@ def _unnamed(number: int) -> str:
 
 def phase_problems(document: Document) -> Iterator[Problem]:
     """Find keys of one phase that contradict each other, or are missing."""
+    users = has_users(document)
     for loc, raw in each_mapping(document, _WHERE):
-        yield from (document.problem(loc, message) for message in _contradictions(given(raw)))
+        found = _contradictions(given(raw), users=users)
+        yield from (document.problem(loc, message) for message in found)
+    arrivals = ("config", "perfqa", "arrivals")
+    if users and document.value(arrivals) is not None:
+        yield document.problem(arrivals, "'users' and 'arrivals' contradict each other")
 
 
-def _contradictions(keys: set[str]) -> Iterator[str]:
+def has_users(document: Document) -> bool:
+    """Tell whether phases say how many users there are, not how many arrivals."""
+    return document.value(("config", "perfqa", "users")) is not None
+
+
+def _contradictions(keys: set[str], *, users: bool) -> Iterator[str]:
+    if users and "maxVusers" in keys:
+        yield "'maxVusers' and the 'users' under perfqa contradict each other"
     arrivals = keys & {"arrivalRate", "rampTo", "arrivalCount"}
     if "pause" in keys:
         for key in sorted(keys & {"duration", "maxVusers", *arrivals}):
@@ -73,7 +98,7 @@ def _contradictions(keys: set[str]) -> Iterator[str]:
         for key in sorted(arrivals - {"arrivalCount"}):
             yield f"'arrivalCount' and {key!r} contradict each other"
     if keys <= _KEYS:  # else what is missing is probably there, misspelt
-        if not arrivals:
+        if not arrivals and not users:
             yield "one of arrivalRate, rampTo, arrivalCount or pause is missing"
         if "duration" not in keys:
             yield "the key 'duration' is missing"
@@ -101,9 +126,11 @@ def arrival_problems(document: Document, specs: Iterable[PhaseSpec]) -> Iterator
     """Find that all phases together bring no arrivals, or too many to plan."""
     if any(phase_problems(document)):
         return
-    expected = sum(phase.expected for phase in phases(specs))
+    users = has_users(document)
+    expected = sum(phase.expected for phase in phases(specs, users=users))
     if expected == 0:
-        yield document.problem(_WHERE, "no phase brings any arrivals")
-    elif not expected <= _MAX_ARRIVALS:
+        what = "users" if users else "arrivals"
+        yield document.problem(_WHERE, f"no phase brings any {what}")
+    elif not users and not expected <= _MAX_ARRIVALS:
         message = f"{expected:.3g} arrivals; accepted: at most {_MAX_ARRIVALS:.0e}"
         yield document.problem(_WHERE, message)

@@ -12,6 +12,7 @@ from .checks import cross_problems
 from .ensure import requirements
 from .environment import environments, filled, in_environment, without_anchors
 from .flow import flows
+from .locustfile import locustfile_path
 from .payload import read_payloads
 from .phases import arrival_problems, phases
 from .schema import ConfigSpec, FileSpec
@@ -89,10 +90,11 @@ def _scenario(document: Document, file: FileSpec, payloads: tuple[Payload, ...])
     at, ensure = _ensure(config)
     return Scenario(
         name=document.path.stem,
-        phases=phases(config.phases),
+        phases=phases(config.phases, users=config.perfqa.users is not None),
         flows=flows(file),
         timeout=config.http.timeout,
         keep_connections=config.http.pool is not None,
+        verify_certificates=config.tls.reject_unauthorized,
         variables={name: _alternatives(value) for name, value in config.variables.items()},
         payloads=payloads,
         arrivals=config.perfqa.arrivals,
@@ -100,6 +102,8 @@ def _scenario(document: Document, file: FileSpec, payloads: tuple[Payload, ...])
         warmup=frozenset(config.perfqa.warmup),
         ensure=tuple(requirements(document, at, ensure)),
         max_error_rate=None if ensure.max_error_rate is None else ensure.max_error_rate / 100,
+        locustfile=locustfile_path(document) if config.perfqa.locustfile is not None else None,
+        users=config.perfqa.users,
     )
 
 

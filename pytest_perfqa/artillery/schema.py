@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from ..scenario import Arrivals
-from ..yaml_file import CountField, DurationField, PauseField, RateField, unaccepted
+from ..yaml_file import CountField, DurationField, PauseField, RateField
 from .ensure import EnsureSpec
 from .fields import (
     Alternatives,
@@ -33,12 +33,6 @@ from .phases import PhaseSpec
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 STEPS = (*METHODS, "think", "loop")
-
-
-def _rejected_unauthorized(value: object) -> object:
-    if value is not True:
-        raise unaccepted("true, since certificates are always checked")
-    return value
 
 
 class DefaultsSpec(Part):
@@ -86,7 +80,7 @@ class PluginsSpec(Part):
 class TlsSpec(Part):
     """How certificates are checked."""
 
-    reject_unauthorized: Annotated[bool, BeforeValidator(_rejected_unauthorized)] = True
+    reject_unauthorized: Flag = True
 
 
 class PerfqaSpec(Part):
@@ -95,9 +89,9 @@ class PerfqaSpec(Part):
     warmup: Annotated[list[Text], OneOrMore] = []
     arrivals: Arrivals = "uniform"
     seed: CountField = 0
+    users: Positive | None = None
+    locustfile: Text | None = None
     abort: Later = None
-    users: Later = None
-    locustfile: Later = None
     faults: Later = None
 
 
@@ -232,6 +226,7 @@ class FileSpec(Part):
     """A whole scenario file."""
 
     config: ConfigSpec
-    scenarios: Annotated[list[FlowSpec], OneOrMore, Field(min_length=1)]
+    # Missing only where a locustfile takes their place.
+    scenarios: Annotated[list[FlowSpec], OneOrMore, Field(min_length=1)] = []
     before: Annotated[object, cannot("nothing is run before the load")] = None
     after: Annotated[object, cannot("nothing is run after the load")] = None

@@ -43,7 +43,7 @@ class Progress:
     Attributes:
         elapsed: seconds since the start of the run.
         errors: requests that failed or were answered with a 5xx.
-        p95: of the requests answered in the last half second, in seconds; None if there was none.
+        p95: of the requests answered in the last second, in seconds; None if there was none.
     """
 
     elapsed: float
@@ -101,7 +101,9 @@ def generate(
         Plan(scenario, url, directory, replica_header, shard, processes)
         for shard in range(processes)
     ]
-    limit = scenario.duration + longest_pass(scenario) + _SLACK_SECONDS
+    # Users of a closed model are ended a request's time after the last phase.
+    rest = longest_pass(scenario) if scenario.model == "open" else scenario.timeout
+    limit = scenario.duration + rest + _SLACK_SECONDS
     with contextlib.ExitStack() as stack:
         generators = [stack.enter_context(_Generator(plan, reaper, cpus)) for plan in plans]
         crew = stack.enter_context(_Crew(generators))
@@ -119,8 +121,10 @@ def generate(
 
 
 def _require_possible(scenario: Scenario, url: str) -> None:
-    if urlsplit(url).scheme != "http":
-        raise ConfigurationError(f"no load can be put on {url!r}; accepted: http://HOST:PORT")
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise ConfigurationError(
+            f"no load can be put on {url!r}; accepted: http://HOST:PORT or https://HOST:PORT"
+        )
     if (number := len(endpoints(scenario))) > WHOLE_ARRIVAL:
         raise ConfigurationError(
             f"the scenario has {number} endpoints; accepted: up to {WHOLE_ARRIVAL} "
@@ -129,8 +133,9 @@ def _require_possible(scenario: Scenario, url: str) -> None:
 
 
 def _useful(processes: int, scenario: Scenario) -> int:
-    """Take no more processes than ``maxVusers`` has users to give: one with none skips it all."""
+    """Take no more processes than there are users to give: one with none would do nothing."""
     limits = [phase.max_vusers for phase in scenario.phases if phase.max_vusers is not None]
+    limits += [scenario.users] if scenario.users is not None else []
     return max(1, min([processes, *limits]))
 
 

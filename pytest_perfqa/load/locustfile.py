@@ -1,11 +1,12 @@
-"""The generator process: Locust with one user, which sends open-model arrivals.
+"""The generator process: Locust, in which arrivals are sent or users come and go.
 
 Started by generator.py as ``python -m pytest_perfqa.load.locustfile PLAN``. Locust patches the
 standard library when it is imported, so this module is never imported in the pytest process.
 
 It speaks in lines: ``ready`` on standard output, then one JSON object a second while it works and
 ``done`` at the end; ``go MOMENT`` (of the system-wide monotonic clock) and ``stop REASON`` on
-standard input. The end of standard input means that pytest is gone: it stops at once.
+standard input. The end of standard input means that pytest is gone: it stops at once. What the
+user's code prints goes to the log.
 """
 
 from __future__ import annotations
@@ -18,114 +19,229 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
+import locust
 import numpy as np
 from gevent import os as gevent_os
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 from locust import User, task
+from locust.argument_parser import get_parser
 from locust.env import Environment
 
 from . import locust_stats
+from .account import Account
+from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
 from .dispatcher import Dispatcher
+from .flows import Flows
 from .plan import Plan, Summary, endpoints
-from .record import Kind, Outcome, Recorder
+from .record import RECORD, Kind, Outcome, Recorder
+from .user_classes import UserArrivals, Users, load_user_classes, repeatable
+from .user_requests import Requests, bound_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WATCH = 0.5
-_LINES_EVERY = 2  # a line of progress for so many looks at the records
+    from numpy.typing import NDArray
+
+# Looking at new records holds up arrivals for as long as it takes: little and often is best.
+_WATCH = 0.1
+_LINES_EVERY = 10  # a line of progress for so many looks at the records
 _GARBAGE_THRESHOLD = 100_000
 
 
+class Driver(Protocol):
+    """What sends the load."""
+
+    def run(self, start: float) -> Summary:
+        """Work, from the moment ``start`` to the end of the last answer."""
+
+    def stop(self, reason: str) -> None:
+        """Begin nothing more, and end what is under way as pending."""
+
+
 class Arrivals(User):  # type: ignore[misc]  # Locust is untyped here
-    """The one Locust user of a generator: its task is the whole schedule."""
+    """The one user that Locust sees while arrivals are sent."""
 
     fixed_count = 1
 
     @task  # type: ignore[untyped-decorator]
-    def dispatch(self) -> None:
-        """Send all arrivals, then let the process end."""
-        generator: Generator = self.environment.parsed_options
-        try:
-            generator.finish(generator.dispatcher.run(generator.start.get()))
-        except Exception:  # noqa: BLE001 - whatever it is, this process must end and say why
-            # Locust would go on without its user, and this process never end.
-            traceback.print_exc()
-            os._exit(1)
-        self.environment.runner.quit()
+    def wait_for_all(self) -> None:
+        """Wait until the run is over."""
+        Event().wait()
 
 
 class Generator:
-    """One plan at work: the dispatcher, its recorder, and the lines to and from pytest."""
+    """One plan at work: Locust, the account, and the lines to and from pytest."""
 
-    def __init__(self, plan: Plan, recorder: Recorder) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder, say: Lines) -> None:
         self.plan = plan
         self.recorder = recorder
-        self.dispatcher = Dispatcher(plan, recorder)
-        self.start: AsyncResult[float] = AsyncResult()
+        self.account = Account(plan, recorder)
         self.labels = endpoints(plan.scenario)
-        self.environment = Environment(
-            user_classes=[Arrivals], host=plan.url, parsed_options=self, catch_exceptions=False
-        )
+        self._say = say
+        self._start: AsyncResult[float] = AsyncResult()
         self._answered = self._errors = 0
+        self._summary: Summary | None = None
+        classes = [] if plan.scenario.locustfile is None else self._load(plan.scenario.locustfile)
+        build = self._open if plan.scenario.model == "open" else self._closed
+        self.environment, self.driver = build(classes)
+        self.runner = self.environment.create_local_runner()
+        if classes:
+            noted = Requests(self.account)
+            self.environment.events.request.add_listener(noted.on_request)
+            bound_requests(plan.scenario.timeout, noted)
+        self.environment.events.test_stopping.add_listener(
+            lambda **_: self._stop("the locustfile ended the test")
+        )
+        self.environment.events.init.fire(
+            environment=self.environment, runner=self.runner, web_ui=None
+        )
+
+    def _load(self, path: Path) -> list[Any]:
+        classes = load_user_classes(path)
+        repeatable(self.plan.scenario.seed, self.plan.shard)
+        for one in classes:
+            one.host = self.plan.url
+        return classes
+
+    def _environment(self, classes: list[Any], **options: Any) -> Any:
+        parser = get_parser(default_config_files=[])
+        parsed, _ = parser.parse_known_args(["--headless", "--host", self.plan.url])
+        return Environment(
+            user_classes=classes,
+            events=locust.events,
+            host=self.plan.url,
+            parsed_options=parsed,
+            **options,
+        )
+
+    def _open(self, classes: list[Any]) -> tuple[Any, Driver]:
+        environment = self._environment([Arrivals, *classes])
+        if not classes:
+            flows = Flows(self.plan, self.account)
+            return environment, Dispatcher(self.plan, self.account, flows)
+        arrivals = UserArrivals(
+            self.account,
+            Users(self.account, environment),
+            classes,
+            seed=self.plan.scenario.seed,
+            timeout=self.plan.scenario.timeout,
+            stop_test=self._stop,
+        )
+        return environment, Dispatcher(self.plan, self.account, arrivals)
+
+    def _closed(self, classes: list[Any]) -> tuple[Any, Driver]:
+        abandon = None
+        if classes:
+            classes = share_fixed_counts(classes, self.plan)
+            count_tasks(self.account, self._stop)
+        else:
+            flows = Flows(self.plan, self.account)
+            classes = [passes_of(flows, self.account, self.plan)]
+            abandon = flows.abandon
+        environment = self._environment(classes, shape_class=shape_of(self.plan))
+        users = Users(self.account, environment)
+        crowd = Crowd(self.plan, self.account, environment, users, abandon=abandon)
+        return environment, crowd
 
     def run(self) -> None:
         """Be ready, wait for the start, work, and end."""
-        runner = self.environment.create_local_runner()
         gevent.spawn(self._listen)
-        _say("ready")
-        start = self.start.get()
-        runner.start(1, spawn_rate=1)
+        worker = gevent.spawn(self._drive)
+        if self.plan.scenario.model == "open":
+            self.runner.start(1, spawn_rate=1)
+            self.runner.spawning_greenlet.join()
+        else:
+            self._start_closed()
+        self._say("ready")
+        start = self._start.get()
         watcher = gevent.spawn(self._watch, start)
-        runner.greenlet.join()
+        worker.join()
+        self.runner.quit()
         watcher.kill()
+        self._finish()
 
-    def finish(self, summary: Summary) -> None:
-        """Write the account of the run."""
+    def _start_closed(self) -> None:
+        """Do what Locust's runner does before its first user; the users are the crowd's."""
+        self.environment._filter_tasks_by_tags()
+        self.environment.events.test_start.fire(environment=self.environment)
+        self.runner.update_state("running")
+
+    def _stop(self, reason: str) -> None:
+        if self._summary is None:
+            self.driver.stop(reason)
+
+    def _drive(self) -> None:
+        try:
+            self._summary = self.driver.run(self._start.get())
+        except Exception:  # noqa: BLE001 - whatever it is, this process must end and say why
+            traceback.print_exc()
+            os._exit(1)
+
+    def _finish(self) -> None:
         self._look()
-        summary.write(self.plan.summary_path)
+        self.environment.events.quitting.fire(environment=self.environment, reverse=True)
+        if self._summary is not None:
+            self._summary.write(self.plan.summary_path)
+        self.environment.events.quit.fire(exit_code=0)
 
     def _listen(self) -> None:
         for line in _lines(0):
             command, _, argument = line.partition(" ")
             if command == "go":
-                self.start.set(float(argument))
+                self._start.set(float(argument))
             elif command == "stop":
-                self.dispatcher.stop(argument)
+                self.driver.stop(argument)
         os._exit(1)  # pytest is gone: nobody will read what is still to come
 
     def _watch(self, start: float) -> None:
         gevent.sleep(max(0.0, start - time.monotonic()))
-        looks = 0
+        recent: list[NDArray[np.float32]] = []
         while True:
             gevent.sleep(_WATCH)
-            fresh = self._look()
-            looks += 1
-            if looks % _LINES_EVERY == 0:
-                _say(json.dumps(self._progress(time.monotonic() - start, fresh)))
+            recent.append(self._look()["response"])
+            if len(recent) == _LINES_EVERY:
+                times = np.concatenate(recent)
+                recent.clear()
+                self._say(json.dumps(self._progress(time.monotonic() - start, times)))
 
     def _look(self) -> Any:
         fresh = self.recorder.drain()
-        locust_stats.feed(self.environment, self.labels, fresh)
+        if self.plan.scenario.locustfile is None:  # else Locust's own listener has counted them
+            locust_stats.feed(self.environment, self.labels, fresh)
         requests = fresh[fresh["kind"] != Kind.ARRIVAL]
         answered = requests["outcome"] == Outcome.ANSWERED
         self._answered += int(answered.sum())
         self._errors += int((~answered | (requests["status"] >= 500)).sum())
         return requests
 
-    def _progress(self, elapsed: float, fresh: Any) -> dict[str, float | int | None]:
-        response = fresh["response"]
+    def _progress(
+        self, elapsed: float, times: NDArray[np.float32]
+    ) -> dict[str, float | int | None]:
         return {
             "elapsed": round(elapsed, 3),
-            "launched": self.dispatcher.launched,
-            "pending": self.dispatcher.running,
+            "launched": self.account.launched,
+            "pending": self.account.running,
             "answered": self._answered,
             "errors": self._errors,
-            "p95": float(np.quantile(response, 0.95)) if len(response) else None,
+            "p95": float(np.quantile(times, 0.95)) if len(times) else None,
         }
+
+
+class Lines:
+    """Lines to pytest, on what was standard output."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.dup(1)
+        os.dup2(2, 1)
+
+    def __call__(self, line: str) -> None:
+        """Send a line."""
+        data = line.encode() + b"\n"
+        while data:
+            data = data[os.write(self._descriptor, data) :]
 
 
 def _lines(descriptor: int) -> Iterator[str]:
@@ -137,9 +253,13 @@ def _lines(descriptor: int) -> Iterator[str]:
         yield from (line.decode() for line in whole)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def warm_up(generator: Generator) -> None:
+    """Do once what is slow the first time (measured: 8 ms), so that no arrival waits for it."""
+    environment = generator.environment
+    if generator.labels:
+        locust_stats.feed(environment, generator.labels, np.zeros(1, RECORD))
+        environment.stats.clear_all()
+    np.quantile(np.concatenate([np.zeros(2, np.float32)]), 0.95)
 
 
 def _raise_descriptor_limit() -> None:
@@ -151,16 +271,18 @@ def _raise_descriptor_limit() -> None:
 def main(path: str) -> None:
     """Run the plan in a file."""
     _raise_descriptor_limit()
+    say = Lines()
     plan = Plan.read(Path(path))
     with Recorder(plan.records_path) as recorder:
-        generator = Generator(plan, recorder)
+        generator = Generator(plan, recorder, say)
         # A collection in the middle of a run is a pause in the schedule. What is loaded by now
         # stays; what an exchange leaves behind is freed by reference counting.
+        warm_up(generator)
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GARBAGE_THRESHOLD)
         generator.run()
-    _say("done")
+    say("done")
 
 
 if __name__ == "__main__":

@@ -74,8 +74,11 @@ class Summary:
         missed: arrivals it did not get to, because the run was stopped.
         replicas: values of the replica header, in the order of the numbers in records.
         examples: for each kind of failure, the first one's detail.
+        endpoints: names of endpoints, in the order of the numbers in records.
+        notes: what a reader of the run must know.
         stopped: why it ended before all arrivals were sent, if it did.
         cpu: CPU time of the process from first to last arrival and answer.
+        waited: how long it could have run in that time, but had to wait for a CPU.
         wall: the time from the start of the run to the last answer.
     """
 
@@ -88,6 +91,9 @@ class Summary:
     wall: float
     examples: Mapping[str, str] = field(default_factory=dict)
     stopped: str | None = None
+    endpoints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    waited: float = 0.0
 
     def write(self, path: Path) -> None:
         """Write the account to its file."""
@@ -117,7 +123,7 @@ def requests(steps: tuple[Step, ...]) -> Iterator[Request]:
 
 
 def endpoints(scenario: Scenario) -> tuple[str, ...]:
-    """Give the names of all endpoints; a record holds the position in this list."""
+    """Give the names of all endpoints of the flows; a record holds the position in this list."""
     labels = [request.label for flow in scenario.flows for request in requests(flow.steps)]
     return tuple(dict.fromkeys(labels))
 
@@ -125,8 +131,11 @@ def endpoints(scenario: Scenario) -> tuple[str, ...]:
 def longest_pass(scenario: Scenario) -> float:
     """How long one arrival can take at most, in seconds, if every answer comes at the last moment.
 
-    A list from an answer, of a length not known before, is taken to be very long.
+    A list from an answer, of a length not known before, and the user's own code are taken to be
+    very long.
     """
+    if scenario.locustfile is not None:
+        return _ANY_LENGTH
     return max(_longest(flow.steps, scenario) for flow in scenario.flows)
 
 

@@ -80,6 +80,9 @@ _STRUCT = struct.Struct("<" + "".join(code for *_, code in _FIELDS))
 #: In ``replica``: the answer did not say. In ``endpoint``: the record is of a whole arrival.
 NO_REPLICA = 255
 WHOLE_ARRIVAL = 255
+#: How many endpoints have names of their own where they become known only in the run.
+NAMED_ENDPOINTS = 254
+OTHER_ENDPOINTS = "(other)"
 _BUFFERED = 4096
 _SIZE_LIMIT = 2**32 - 1
 

@@ -32,6 +32,7 @@ class Engine(Protocol):
     """What a virtual user needs of the generator it runs in."""
 
     host: str
+    origin: str
     close_after: bool
 
     @property
@@ -180,7 +181,7 @@ class VirtualUser:
                 _failed(exchange, Outcome.REDIRECT, f"more than {REDIRECTS} redirects")
                 break
             try:
-                message = redirected(message, exchange.status, location, self._engine.host)
+                message = redirected(message, exchange.status, location, self._engine.origin)
             except ValueError as error:
                 _failed(exchange, Outcome.REDIRECT, str(error))
                 break
@@ -293,16 +294,16 @@ def perform(pool: Pool, method: str, data: bytes, *, wants_body: bool = False) -
     return exchange
 
 
-def redirected(message: Message, status: int, location: str, host: str) -> Message:
+def redirected(message: Message, status: int, location: str, origin: str) -> Message:
     """Give the request that a redirect asks for (RFC 9110, 15.4).
 
     Raises:
         ValueError: it leads to another host, where load must not go.
     """
-    split = urlsplit(urljoin(f"http://{host}{message.target}", location))
-    here = urlsplit(f"http://{host}")
-    same_port = (split.port or 80) == (here.port or 80)
-    if split.scheme != "http" or split.hostname != here.hostname or not same_port:
+    split, here = urlsplit(urljoin(origin + message.target, location)), urlsplit(origin)
+    usual = 443 if here.scheme == "https" else 80
+    same_port = (split.port or usual) == (here.port or usual)
+    if (split.scheme, split.hostname) != (here.scheme, here.hostname) or not same_port:
         raise ValueError(f"redirected to another host: {location}")
     where = target(split._replace(scheme="", netloc="").geturl(), {})
     if status == 303 or (status in {301, 302} and message.method == "POST"):

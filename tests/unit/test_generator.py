@@ -26,7 +26,7 @@ from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load import generator as generator_module
 from pytest_perfqa.load.generator import Progress, Recording, generate
-from pytest_perfqa.load.plan import Plan, Summary, endpoints
+from pytest_perfqa.load.plan import Plan, Summary
 from pytest_perfqa.load.record import Kind, Outcome
 from pytest_perfqa.samples import Samples, quantile, read_samples
 from pytest_perfqa.scenario import (
@@ -196,6 +196,7 @@ class Load:
     recording: Recording
     samples: Samples
     replicas: tuple[str, ...]
+    endpoints: tuple[str, ...]
 
     @property
     def summaries(self) -> tuple[Summary, ...]:
@@ -210,7 +211,7 @@ class Load:
 
     def of(self, label: str) -> Any:
         """Give the records of an endpoint."""
-        number = endpoints(self.scenario).index(label)
+        number = self.endpoints.index(label)
         return self.samples.requests.rows[self.samples.requests.rows["endpoint"] == number]
 
     def outcomes(self, *, arrivals: bool = False) -> collections.Counter[str]:

@@ -105,20 +105,20 @@ def test_a_file_that_ends_within_a_record_is_an_error(tmp_path: Path) -> None:
 def test_kinds_count_requests_and_arrivals(tmp_path: Path) -> None:
     """A single is both; steps are requests; an arrival is no request."""
     kinds = [Kind.SINGLE, Kind.STEP, Kind.STEP, Kind.ARRIVAL]
-    found, _ = read_samples(recording(tmp_path, (summary(), [row(kind=kind) for kind in kinds])))
+    found, *_ = read_samples(recording(tmp_path, (summary(), [row(kind=kind) for kind in kinds])))
     assert (found.count, found.requests.count, found.arrivals.count) == (4, 3, 2)
 
 
 def test_latency_counts_from_the_intended_start(tmp_path: Path) -> None:
     """Lag and response together; the end follows from it."""
-    found, _ = read_samples(recording(tmp_path, (summary(), [row(2.0)])))
+    found, *_ = read_samples(recording(tmp_path, (summary(), [row(2.0)])))
     assert found.latency.tolist() == [0.75]
     assert found.ends.tolist() == [2.75]
 
 
 def test_replicas_of_several_generators_are_renumbered(tmp_path: Path) -> None:
     """Each numbers them in the order it met them; together each name has one number."""
-    found, names = read_samples(
+    found, names, _ = read_samples(
         recording(
             tmp_path,
             (summary("a", "b"), [row(1, replica=0), row(2, replica=1), row(3)]),
@@ -134,7 +134,7 @@ def test_replicas_of_several_generators_are_renumbered(tmp_path: Path) -> None:
 def test_more_replicas_than_numbers_are_not_told_apart(tmp_path: Path) -> None:
     """A header with a value of its own in each answer is no crash."""
     first, second = ([f"{part}{n}" for n in range(255)] for part in "ab")
-    found, names = read_samples(
+    found, names, _ = read_samples(
         recording(
             tmp_path,
             (summary(*first), [row(1, replica=254)]),
@@ -191,7 +191,7 @@ def test_folding_keeps_counts_exactly_and_quantiles_within_a_hundredth(
     random = np.random.default_rng(11)
     exact = table(np.abs(SHAPES[shape](random)), random.lognormal(-9.5, 0.6, MANY))
     (tmp_path / "r").write_bytes(exact[list(RECORD.names or ())].astype(RECORD).tobytes())
-    found, _ = read_samples(
+    found, *_ = read_samples(
         Recording(datetime.now(UTC), 0.0, (summary("a", "b"),), (tmp_path / "r",))
     )
     assert len(found.rows) < samples_module.EXACT
@@ -250,7 +250,7 @@ def test_rows_that_fold_badly_are_folded_over_longer_times(
     rows["response"] = random.normal(0.01, 0.0005, len(rows))
     (tmp_path / "r").write_bytes(rows.tobytes())
     monkeypatch.setattr(samples_module, "read_records", lambda path: read_records(path, 4000))
-    found, _ = read_samples(Recording(datetime.now(UTC), 0.0, (summary(),), (tmp_path / "r",)))
+    found, *_ = read_samples(Recording(datetime.now(UTC), 0.0, (summary(),), (tmp_path / "r",)))
     assert found.count == len(rows)
     assert len(found.rows) <= 5000
 

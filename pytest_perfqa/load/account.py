@@ -1,0 +1,150 @@
+"""What became of every arrival, and what it was that the records call by number."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from itertools import accumulate
+from pathlib import Path
+from typing import Protocol
+
+from gevent.event import Event
+
+from .plan import Plan, Summary, endpoints
+from .record import (
+    NAMED_ENDPOINTS,
+    NO_REPLICA,
+    OTHER_ENDPOINTS,
+    Kind,
+    Outcome,
+    Recorder,
+)
+
+# Time on a CPU, time runnable but waiting for one (both in ns), and number of turns.
+_SCHEDULER = Path("/proc/self/schedstat")
+
+
+class Ended(Protocol):
+    """A request, or a whole arrival, that is over; times are moments of ``time.monotonic``."""
+
+    started: float
+    ended: float
+    size: int
+    status: int
+    outcome: Outcome
+    detail: str
+
+    def header(self, name: str) -> str | None:
+        """Give a header of the answer."""
+
+
+class Account:
+    """The account of one generator process: arrivals at work, records, and their names.
+
+    Attributes:
+        start: the moment of ``time.monotonic`` from which records count.
+        idle: set while no arrival is at work.
+    """
+
+    def __init__(self, plan: Plan, recorder: Recorder) -> None:
+        self.start = 0.0
+        self._cost = (0.0, 0.0)
+        self.launched = self.skipped = self.running = 0
+        self.idle = Event()
+        self.idle.set()
+        self.examples: dict[str, str] = {}
+        self.notes: dict[str, None] = {}
+        self._recorder = recorder
+        self._replica_header = plan.replica_header
+        self._replicas: dict[str, int] = {}
+        self._endpoints = {label: number for number, label in enumerate(endpoints(plan.scenario))}
+        durations = (phase.duration for phase in plan.scenario.phases)
+        self._ends = list(accumulate(durations))[:-1]
+
+    def open(self, start: float) -> None:
+        """Begin to count: records from ``start``, what the process costs from now."""
+        self.start = start
+        self._cost = _cost()
+
+    def began(self) -> None:
+        """Count one arrival more at work."""
+        self.launched += 1
+        self.running += 1
+        self.idle.clear()
+
+    def ended(self) -> None:
+        """Count one arrival less at work."""
+        self.running -= 1
+        if not self.running:
+            self.idle.set()
+
+    def phase_at(self, moment: float) -> int:
+        """Give the number of the phase that a moment of ``time.monotonic`` lies in."""
+        return bisect_right(self._ends, moment - self.start)
+
+    def endpoint(self, label: str) -> int:
+        """Give the number of an endpoint; one that is new gets the next, as long as there are."""
+        number = self._endpoints.get(label)
+        if number is None:
+            if len(self._endpoints) >= NAMED_ENDPOINTS:
+                label = OTHER_ENDPOINTS
+            number = self._endpoints.setdefault(label, len(self._endpoints))
+        return number
+
+    def note(self, due: float, one: Ended, phase: int, endpoint: int, kind: Kind) -> None:
+        """Record what was due at a moment of ``time.monotonic``."""
+        outcome = one.outcome
+        if outcome is not Outcome.ANSWERED and outcome.label not in self.examples:
+            self.examples[outcome.label] = one.detail
+        self._recorder.add(
+            due - self.start,
+            one.started - due,
+            one.ended - one.started,
+            one.size,
+            one.status,
+            phase,
+            endpoint,
+            outcome,
+            self._replica(one),
+            kind,
+        )
+
+    def _replica(self, one: Ended) -> int:
+        header = self._replica_header
+        if header is None or not one.status:
+            return NO_REPLICA
+        value = one.header(header)
+        if value is None:
+            return NO_REPLICA
+        # nginx lists every upstream it tried; the last one answered.
+        value = value.rpartition(",")[2].strip()
+        if len(self._replicas) < NO_REPLICA:
+            self._replicas.setdefault(value, len(self._replicas))
+        return self._replicas.get(value, NO_REPLICA)
+
+    def summary(self, planned: int, stopped: str | None) -> Summary:
+        """Give the account as it stands."""
+        cpu, waited = (now - then for now, then in zip(_cost(), self._cost, strict=True))
+        return Summary(
+            planned=planned,
+            launched=self.launched,
+            skipped=self.skipped,
+            missed=planned - self.launched - self.skipped,
+            replicas=tuple(self._replicas),
+            cpu=cpu,
+            waited=waited,
+            wall=time.monotonic() - self.start,
+            examples=self.examples,
+            stopped=stopped,
+            endpoints=tuple(self._endpoints),
+            notes=tuple(self.notes),
+        )
+
+
+def _cost() -> tuple[float, float]:
+    """Give the CPU time of this process, and how long it has waited for a CPU, in seconds."""
+    try:
+        waited = int(_SCHEDULER.read_text().split()[1]) * 1e-9
+    except (OSError, IndexError, ValueError):  # not every kernel keeps that account
+        waited = 0.0
+    return time.process_time(), waited

@@ -1,0 +1,229 @@
+"""Locust's closed model over our phases, against real servers."""
+
+from __future__ import annotations
+
+import textwrap
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from test_generator import Load, Received, Server, answer, flow, get
+
+from pytest_perfqa import validity
+from pytest_perfqa.children import Reaper
+from pytest_perfqa.load.generator import generate
+from pytest_perfqa.samples import read_samples
+from pytest_perfqa.scenario import Phase, Scenario, Think
+from pytest_perfqa.schedule import crowd, shard_users
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SERVICE_SECONDS = 0.05
+CODE = """
+from locust import *
+class Someone(FastHttpUser):
+    def on_start(self): self.client.get("/start")
+    @task
+    def work(self): self.client.get("/")
+    def on_stop(self): self.client.get("/stop")
+"""
+
+
+class Busy:
+    """Counts how many requests a server has at once."""
+
+    def __init__(self, seconds: float = SERVICE_SECONDS) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+        self.seen: list[tuple[float, int]] = []
+
+    def __call__(self, connection: socket.socket, one: Received) -> None:
+        """Answer after the service time."""
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self.seen.append((one.at, self._now))
+        time.sleep(self._seconds)
+        with self._lock:
+            self._now -= 1
+        connection.sendall(answer())
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Iterator[Callable[..., Load]]:
+    """Give the function that puts users, of flows or of code, on a server."""
+    with Reaper() as reaper:
+
+        def put(
+            what: Any, url: str, *phases: Phase, users: int = 10, timeout: float = 2, **o: Any
+        ) -> Load:
+            file = None
+            if isinstance(what, str):
+                file = tmp_path / "users.py"
+                file.write_text(textwrap.dedent(what))
+            one = Scenario(
+                "s",
+                phases or (Phase("p", 1.5, 1, 1),),
+                () if file else (what,),
+                timeout=timeout,
+                locustfile=file,
+                users=users,
+            )
+            out = tmp_path / "out"
+            out.mkdir()
+            recording = generate(one, url, out, reaper=reaper, **o)
+            load = Load(one, recording, *read_samples(recording))
+            assert load.samples.arrivals.count == sum(s.launched for s in load.summaries)
+            assert all(s.planned == s.launched and not s.missed for s in load.summaries)
+            found = validity.examine(load.summaries, load.samples, one.model)
+            assert not list(validity.causes(found, load.samples.arrivals.count))
+            return load
+
+        yield put
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+@pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
+def test_as_many_users_as_asked_for(put: Any, what: Any, processes: int) -> None:
+    """Never more at once, yet all of them; each sends when it has its answer."""
+    busy = Busy()
+    with Server(busy) as server:
+        load = put(what, server.url, processes=processes)
+        paths = server.paths()
+    assert busy.most == 10
+    most = 10 * 1.5 / SERVICE_SECONDS + 10
+    assert 0.6 * most < paths["/"] <= most
+    assert load.outcomes(arrivals=True) == {"ANSWERED": paths["/"]}
+    assert len(load.of("GET /")) == paths["/"]
+    assert load.samples.rows["lag"].max() < 0.05
+    if isinstance(what, str):
+        assert paths["/start"] == paths["/stop"] == 10
+
+
+def test_think_times_are_kept(put: Any) -> None:
+    """Of flows, and of the user's own wait_time: ten users that think for 0.2 s."""
+    code = CODE.replace("    def on_start", "    wait_time = constant(0.2)\n    def on_start")
+    for what in (flow(get("/"), Think(0.2)), code):
+        busy = Busy(0.001)
+        with Server(busy) as server:
+            if isinstance(what, str):
+                load = put_again(put, what, server.url)
+            else:
+                load = put(what, server.url)
+            assert 60 <= server.paths()["/"] <= 85
+        assert "ANSWERED" in load.outcomes(arrivals=True)
+
+
+def put_again(put: Any, what: Any, url: str) -> Load:
+    """Put a second load in the same test."""
+    folder = next(
+        cell.cell_contents for cell in put.__closure__ if hasattr(cell.cell_contents, "glob")
+    )
+    (folder / "out").rename(folder / "before")
+    load: Load = put(what, url)
+    return load
+
+
+def test_ramps_and_pauses(put: Any) -> None:
+    """Users come and go with the rates; in a pause there are none."""
+    busy = Busy(0.02)
+    phases = (
+        Phase("up", 1, 0, 5),
+        Phase("top", 0.5, 5, 5),
+        Phase("pause", 0.5),
+        Phase("low", 1, 1, 1),
+    )
+    with Server(busy) as server:
+        load = put(flow(get("/")), server.url, *phases)
+    start = load.recording.start
+    at = np.array([moment - start for moment, _ in busy.seen])
+    most = np.array([number for _, number in busy.seen])
+    assert busy.most == 10
+    assert most[at < 0.3].max() <= 4
+    assert not ((at > 1.56) & (at < 2.0)).any()
+    assert most[at > 2.0].max() == 2
+    counts = np.bincount(load.samples.arrivals.rows["phase"])
+    assert (counts > 0).tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
+def test_the_last_passes_are_finished_but_not_for_ever(put: Any, what: Any) -> None:
+    """A request's time after the last phase what is under way is pending, and accounted for."""
+    with Server(Busy(1.0)) as server:
+        load = put(what, server.url, Phase("p", 1.5, 1, 1), users=4, timeout=2.0)
+        assert set(load.outcomes(arrivals=True)) == {"ANSWERED"}
+        paths = server.paths()
+    assert paths["/"] == load.samples.arrivals.count
+
+
+def test_a_think_that_is_too_long_is_pending(put: Any) -> None:
+    """Nobody waits for users that think beyond the time-out of a request."""
+    with Server(Busy(0.01)) as server:
+        began = time.monotonic()
+        load = put(flow(get("/"), Think(60), get("/b")), server.url, users=5, timeout=1.0)
+    assert time.monotonic() - began < 10
+    assert load.outcomes(arrivals=True) == {"PENDING": 5}
+
+
+def test_users_that_fail(put: Any) -> None:
+    """An exception in a task is an arrival that failed, one in on_start a user that is gone."""
+    code = """
+    from locust import *
+    class Fails(FastHttpUser):
+        wait_time = constant(0.1)
+        fixed_count = 2
+        @task
+        def work(self):
+            self.client.get("/")
+            raise KeyError("task")
+    class Gone(FastHttpUser):
+        def on_start(self): raise KeyError("start")
+        @task
+        def work(self): pass
+    """
+    with Server(Busy(0.001)) as server:
+        load = put(code, server.url, users=5)
+        asked = server.paths()["/"]
+    assert 20 < asked <= 32
+    assert load.outcomes(arrivals=True) == {"USER_CODE": asked + 3}
+    assert load.outcomes() == {"ANSWERED": asked}
+
+
+@pytest.mark.parametrize(
+    ("phases", "expected"),
+    [
+        ([(10, 1, 1)], [(0, 4), (10, 0)]),
+        ([(10, 5, 5), (5, 0, 0), (10, 5, 5)], [(0, 4), (10, 0), (15, 4), (25, 0)]),
+        ([(8, 0, 1)], [(0, 1), (3, 2), (5, 3), (7, 4), (8, 0)]),
+        ([(8, 1, 0)], [(0, 4), (1, 3), (3, 2), (5, 1), (8, 0)]),
+        ([(4, 1, 1), (4, 2, 2), (4, 2, 2)], [(0, 2), (4, 4), (12, 0)]),
+        ([(4, 0.01, 0.01), (4, 9, 9)], [(0, 1), (4, 4), (8, 0)]),
+    ],
+)
+def test_how_many_users_when(
+    phases: list[tuple[float, float, float]], expected: list[tuple[float, int]]
+) -> None:
+    """The highest rate stands for all of them; any rate at all for one."""
+    made = tuple(Phase(str(n), *one) for n, one in enumerate(phases))
+    one = Scenario("s", made, (), users=4)
+    assert [(round(at, 6), users) for at, users in crowd(one)] == expected
+    scaled = crowd(one.scaled(0.1))
+    assert [users for _, users in scaled] == [users for _, users in expected]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_users_are_split_exactly(count: int) -> None:
+    """At any number, and nobody goes because somebody comes."""
+    before = [0] * count
+    for users in range(30):
+        parts = [shard_users(users, index, count) for index in range(count)]
+        assert sum(parts) == users
+        assert all(new >= old for new, old in zip(parts, before, strict=True))
+        before = parts
