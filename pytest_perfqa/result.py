@@ -312,6 +312,11 @@ class RunResult(Slice):
         )
 
     @property
+    def skipped(self) -> Quantity:
+        """Arrivals that were left out because ``maxVusers`` virtual users were at work."""
+        return Quantity(self.generator.skipped, Unit.COUNT)
+
+    @property
     def phases(self) -> Mapping[str, Slice]:
         """The slices of all phases that bring arrivals, by name."""
         return {

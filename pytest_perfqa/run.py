@@ -101,6 +101,9 @@ def _notes(scenario: Scenario, time_scale: float, recording: Recording) -> Itera
             f"{scenario.name}: a closed model, up to {scenario.users} users who each wait for "
             "their answers: the load slows down with the service"
         )
+    skipped = sum(summary.skipped for summary in recording.summaries)
+    if skipped:
+        yield f"{scenario.name}: {skipped} arrivals were skipped, maxVusers were at work"
     if scenario.locustfile is not None and time_scale != 1:
         yield f"{scenario.locustfile.name}: its own times are not scaled by {time_scale:g}"
     yield from dict.fromkeys(note for summary in recording.summaries for note in summary.notes)

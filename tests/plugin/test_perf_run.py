@@ -102,6 +102,22 @@ def test_errors_of_the_service_are_counted(toy: Project) -> None:
     toy.run().assert_outcomes(passed=1)
 
 
+def test_arrivals_beyond_max_vusers_are_skipped_and_said(toy: Project) -> None:
+    """They are no requests and no failures, but nobody may overlook them."""
+    (toy.path / "full.yaml").write_text("""
+config: {phases: [{duration: 1, arrivalCount: 10, maxVusers: 1}]}
+scenarios: [{flow: [{get: {url: /sleep/5}}]}]
+""")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="full.yaml")
+        def test_it(perf_run):
+            assert (perf_run.launched, perf_run.skipped) == (1, 9)
+    """)
+    result = toy.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["full: 9 arrivals were skipped, maxVusers were at work"])
+
+
 def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
     """A service that no test needs any more is stopped before the next one is loaded."""
     toy.service("twin")
