@@ -17,7 +17,7 @@ from gevent import GreenletExit
 from gevent.hub import get_hub
 from locust import LoadTestShape, TaskSet, User, constant, task
 from locust.exception import StopTest
-from locust.user.task import LOCUST_STATE_STOPPING, DefaultTaskSet
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet
 
 from ..schedule import crowd, shard_users
 from .clock import Alarm
@@ -138,7 +138,7 @@ class Crowd:
 
     def _send_away(self, user: Any) -> None:
         """Let a user end after what it is doing; one that only waits ends at once."""
-        if arrival_of(user.greenlet) is not None:
+        if arrival_of(user.greenlet) is not None or user._state == LOCUST_STATE_RUNNING:
             user._state = LOCUST_STATE_STOPPING
         elif user._state != LOCUST_STATE_STOPPING:
             gevent.spawn(user.stop)
@@ -148,7 +148,10 @@ class Crowd:
             self._send_away(self._alive.pop())
         greenlets = self._environment.runner.user_greenlets
         if self._stopped is None:
+            deadline = time.monotonic() + self._timeout
             greenlets.join(self._timeout)
+            # A user that Locust has killed may have left its pass behind.
+            self._account.idle.wait(max(0.0, deadline - time.monotonic()))
         if self._abandon is not None:
             # Its passes end by themselves, each with its record.
             get_hub().loop.run_callback(self._abandon)

@@ -68,9 +68,12 @@ class Flows:
             pool.send(Exchange(request.method, fast, arrival))
 
     def walk(self, index: int, due: float, phase: int) -> None:
-        """Run one arrival in this greenlet, from beginning to end."""
+        """Run one arrival and wait for its end."""
         self._account.began()
-        self._walk(*self._user(self._scenario.flows[self._draw(index)], index, due, phase))
+        pass_ = self._user(self._scenario.flows[self._draw(index)], index, due, phase)
+        # In a greenlet of its own: Locust may kill the one that waits here, at any moment, and
+        # the arrival must be accounted for all the same.
+        gevent.spawn(self._walk, *pass_).join()
 
     def follow(
         self, request: Request, due: float, phase: int, index: int, answer: Exchange

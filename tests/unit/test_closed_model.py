@@ -150,7 +150,18 @@ def test_ramps_and_pauses(put: Any) -> None:
     assert not ((at > 1.56) & (at < 2.0)).any()
     assert most[at > 2.0].max() == 2
     counts = np.bincount(load.samples.arrivals.rows["phase"])
-    assert (counts > 0).tolist() == [True, True, False, True]
+    # A pass may have begun in the instant before its user was told to go.
+    assert counts[2] <= 2
+    assert min(counts[[0, 1, 3]]) > 10
+
+
+@pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
+def test_users_sent_away_between_two_passes_lose_none(put: Any, what: Any) -> None:
+    """Locust kills a user that waits; one that has just begun again must be accounted for."""
+    phases = [Phase(f"{n}", 0.02, *((1, 1) if n % 2 else ())) for n in range(200)]
+    with Server(Busy(0.001)) as server:
+        load = put(what, server.url, *phases, users=20)  # it compares launched with recorded
+    assert load.samples.arrivals.count > 500
 
 
 @pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
