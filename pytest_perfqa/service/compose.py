@@ -124,7 +124,7 @@ def _builder() -> dict[str, str]:
     try:
         engine.call("buildx", "version", limit=_CONFIG_SECONDS)
     except ServiceError:
-        return {"DOCKER_BUILDKIT": "0"}
+        return {"DOCKER_BUILDKIT": "0", "COMPOSE_BAKE": "false"}
     return {}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import yaml_file
 from ..children import Reaper
 from ..errors import ConfigurationError, PrerequisiteMissing, ServiceError
-from . import budget, compose, engine, logs, ownership, ports, readiness, settling
+from . import budget, compose, engine, images, logs, ownership, ports, readiness, settling
 from .config import Docker, template_variables
 from .container import ContainerPart
 from .readiness import Address, Answer
@@ -170,7 +170,8 @@ class DockerService:
         )
         self._limits_note = self._budget.note
         self._leave_in_our_will()
-        self._project.write(self._adapted(model))
+        model = self._adapted(model)
+        self._project.write(model)
         self._get_images(model)
         try:
             self._project.up(self._scale)
@@ -178,6 +179,7 @@ class DockerService:
             self._find_parts()
             raise ServiceError(f"service {self.name}: {error}\n{self._last_words()}") from None
         self._find_parts()
+        self.check()
         self._find_address()
         self._check_budget()
         canary = self._canary()
@@ -219,16 +221,34 @@ class DockerService:
         return [str(port) for port in ports]
 
     def _get_images(self, model: compose.Model) -> None:
-        built = {n: s for n, s in compose.services(model).items() if s.get("build")}
-        pulled = {n: s["image"] for n, s in compose.services(model).items() if n not in built}
-        missing = [name for name, image in pulled.items() if not engine.has_images([image])]
+        """Pull what is missing and build what can be built; nothing but what has a name stays."""
+        missing, built = {}, []
+        for name, service in compose.services(model).items():
+            if service.get("build"):
+                built.append(service["image"])
+            elif not images.is_here(service["image"]):
+                missing[name] = service["image"]
         try:
             if missing:
                 self._project.pull(missing)
-            if built:
-                self._project.build()
         except ServiceError as error:
-            raise ServiceError(f"service {self.name}: {error}") from None
+            wanted = ", ".join(map(repr, missing.values()))
+            raise ServiceError(
+                f"service {self.name}: can't get the image {wanted}\n{error}"
+            ) from None
+        if built:
+            self._build(built)
+
+    def _build(self, names: list[str]) -> None:
+        before = images.ids(names)
+        try:
+            self._project.build()
+        except BaseException as error:
+            images.remove_unfinished(logs.read(self._project.log))
+            if isinstance(error, ServiceError):
+                raise ServiceError(f"service {self.name}: {error}") from None
+            raise
+        images.remove_unnamed(before - images.ids(names))
 
     def _leave_in_our_will(self) -> None:
         """Have the reaper remove what we make, if we can't."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PrerequisiteMissing, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 __tracebackhide__ = True
@@ -121,13 +121,3 @@ def write_log(container: str, log: Path) -> None:
             timeout=_CALL_SECONDS,
             check=False,
         )
-
-
-def has_images(images: Iterable[str]) -> bool:
-    """Tell whether all these images are here, so that nothing need be pulled."""
-    names = sorted(set(images))
-    try:
-        call("image", "inspect", "--format", "{{.Id}}", *names)
-    except ServiceError:
-        return False
-    return True

@@ -151,4 +151,3 @@ def _npm() -> str:
     if shutil.which("npm") or node is None or script is None:
         return "npm"
     return f"{shlex.quote(node)} {shlex.quote(script)}"
-
