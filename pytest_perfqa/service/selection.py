@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .backend import Service
     from .config import ServiceConfig
 
+__tracebackhide__ = True
+
 AUTO, PROCESS, DOCKER = "auto", "process", "docker"
 BACKENDS = (AUTO, PROCESS, DOCKER)
 """What a user may wish for."""

@@ -117,7 +117,7 @@ def test_a_failing_test_shows_the_containers_logs(project: Project) -> None:
     """)
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*perfqa log of web, its end*", "*listening*"])
+    result.stdout.fnmatch_lines(["*perfqa log of web, its end*", "*GET / HTTP*"])
 
 
 def test_a_compose_file_with_a_mistake_is_one_clear_error(project: Project) -> None:
@@ -175,7 +175,7 @@ def test_no_engine_means_processes_or_a_usage_error(
     """Auto says why it takes processes; docker by name can't be had, and nothing starts."""
     folder = toy.path / "services" / "toy"
     service = folder / "service.yaml"
-    write_compose(folder)
+    (folder / "compose.yaml").write_text(COMPOSE)
     service.write_text(service.read_text() + SERVICE.replace("ready: /\n", ""))
     toy.test("""
         @pytest.mark.perfqa(scenario="steady.yaml")
