@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .artillery import read_scenario
 from .errors import ConfigurationError, FileProblems, Problem
-from .service.programs import check_prerequisites
+from .service import selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,6 +94,7 @@ class Agenda:
 
     Attributes:
         configs: the configurations of all services needed, by name.
+        choices: the backends that they run on.
         runs: pairs of a service and a key of ``scenarios``, each once, in the order of the tests.
         scenarios: by path and environment.
         tests: how many tests still need each service.
@@ -111,6 +112,7 @@ class Agenda:
         self._broken: set[tuple[Path, str | None]] = set()
         self._known = options.known_services()
         self.configs: dict[str, ServiceConfig] = {}
+        self.choices: dict[str, selection.Choice] = {}
         self.scenarios: dict[tuple[Path, str | None], Scenario] = {}
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
@@ -127,9 +129,9 @@ class Agenda:
         Raises:
             ConfigurationError: with every program that is missing and the command that helps.
         """
-        for config in self.configs.values():
+        for name, config in self.configs.items():
             try:
-                check_prerequisites(config)
+                selection.check_prerequisites(config, self.choices[name])
             except ConfigurationError as error:
                 self._note(error)
         self._raise_mistakes()
@@ -186,7 +188,9 @@ class Agenda:
 
     def _read_service(self, name: str) -> None:
         try:
-            self.configs[name] = self._known[name]()
+            config = self._known[name]()
+            self.choices[name] = selection.choose(config, self._options.backend)
+            self.configs[name] = config
         except ConfigurationError as error:
             self._note(error)
 

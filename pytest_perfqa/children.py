@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -48,6 +49,14 @@ class Reaper:
     def remove_at_end(self, directory: Path) -> None:
         """Have ``directory`` removed with all it holds, when we end in whatever way."""
         self._tell(f"directory {directory.absolute()}")
+
+    def run_at_end(self, argv: Sequence[str]) -> None:
+        """Have a command run when we end in whatever way, until ``settled``."""
+        self._tell(f"command {json.dumps(list(argv))}")
+
+    def settled(self, argv: Sequence[str]) -> None:
+        """Take back ``run_at_end``: there is nothing left for the command to do."""
+        self._tell(f"settled {json.dumps(list(argv))}")
 
     def start(self) -> None:
         """Start now, if it hasn't been."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
-from .service import external, service_file
+from .service import external, selection, service_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .service.config import ServiceConfig
 
-_BACKENDS = ("auto", "process")
 _MOST_PROCESSES = 64
 
 
@@ -28,10 +27,12 @@ class Options:
     Attributes:
         only: the services that tests are limited to, None for all.
         services_dir: where services are described.
+        backend: what services are to run on, one of ``selection.BACKENDS``.
         url: a running address to test instead.
     """
 
     only: tuple[str, ...] | None
+    backend: str
     services_dir: Path
     url: str | None
     environment: str | None
@@ -69,14 +70,16 @@ def read(config: pytest.Config) -> Options:
             f"--perfqa-processes: found {processes:g}; accepted: a whole number from 1 to "
             f"{_MOST_PROCESSES}"
         )
-    backend = text(config, "backend") or "auto"
-    if backend not in _BACKENDS:
-        mistakes.append(f"--perfqa-backend: found {backend!r}; accepted: {', '.join(_BACKENDS)}")
+    backend = text(config, "backend") or selection.AUTO
+    if backend not in selection.BACKENDS:
+        accepted = ", ".join(selection.BACKENDS)
+        mistakes.append(f"--perfqa-backend: found {backend!r}; accepted: {accepted}")
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
     names = text(config, "services")
     return Options(
         only=None if names is None else tuple(filter(None, map(str.strip, names.split(",")))),
+        backend=backend,
         services_dir=config.rootpath / str(config.getini("perfqa_services_dir")),
         url=text(config, "url"),
         environment=text(config, "environment"),

@@ -29,7 +29,7 @@ _RUN_FIXTURE = "perf_run"
 _DOOR = "perfqa-door"
 _OPTIONS = (
     ("services", "NAMES", "only these services, separated by commas"),
-    ("backend", "auto|process", "what services are made of; process needs no Docker"),
+    ("backend", "auto|process|docker", "what services run on; auto takes docker where it can"),
     ("url", "URL", "test this running address instead of the services in files"),
     ("environment", "NAME", "which of the scenarios' environments to use"),
     ("time-scale", "FACTOR", "multiply times and divide rates by this; 1 by default"),
@@ -158,7 +158,9 @@ class Door:
             from .session import PerfSession
 
             _turn_sigterm_into_interrupt()
-            self._session = PerfSession(self.agenda.configs, self.options(), self._say)
+            self._session = PerfSession(
+                self.agenda.configs, self.agenda.choices, self.options(), self._say
+            )
             self._config.add_cleanup(self._session.close)
         return self._session
 

@@ -6,6 +6,9 @@ from pytest's pipe on its standard input:
     group PGID STARTTIME    a process group (and session) that must not outlive pytest
     done PGID               it has ended
     directory PATH          a folder to remove at the end
+    command JSON            a program to run at the end, once the processes are gone: a list of
+                            words, such as ["docker", "compose", "-p", "perfqa-1", "down"]
+    settled JSON            that command isn't needed any more
 
 The end of the pipe is the end of pytest. So is its death while a forked child keeps the pipe open.
 """
@@ -13,16 +16,19 @@ The end of the pipe is the end of pytest. So is its death while a forked child k
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import shutil
 import signal
+import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PATIENCE_SECONDS = 2.0
 _POLL_SECONDS = 0.02
+_COMMAND_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class _Ledger:
 
     groups: dict[int, int] = field(default_factory=dict)
     directories: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
 
     def note(self, line: str) -> None:
         verb, _, rest = line.partition(" ")
@@ -86,6 +93,10 @@ class _Ledger:
             self.groups.pop(int(rest), None)
         elif verb == "directory":
             self.directories.append(rest)
+        elif verb == "command":
+            self.commands.append(rest)
+        elif verb == "settled" and rest in self.commands:
+            self.commands.remove(rest)
 
     def live(self) -> set[int]:
         """Give all processes alive that pytest left behind."""
@@ -129,8 +140,22 @@ def _end(ledger: _Ledger) -> None:
         signal_all(members, signal.SIGKILL)
         time.sleep(_POLL_SECONDS)
         members = ledger.live()
+    for command in ledger.commands:
+        _run(json.loads(command))
     for directory in ledger.directories:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(argv: list[str]) -> None:
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
 
 
 def main() -> None:

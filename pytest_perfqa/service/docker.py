@@ -1,0 +1,433 @@
+"""The docker backend: a compose file of the user's, brought up as containers of our own."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import re
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .. import yaml_file
+from ..children import Reaper
+from ..errors import ConfigurationError, PrerequisiteMissing, ServiceError
+from . import budget, compose, engine, images, logs, ownership, ports, readiness, settling
+from .config import Docker, template_variables
+from .container import ContainerPart
+from .readiness import Address, Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from .backend import Part, Service
+    from .config import ServiceConfig
+
+__tracebackhide__ = True
+
+_EXTRA = "pip install 'pytest-perfqa[docker]'"
+_PORT_ATTEMPTS = 3
+_PORT_TAKEN = ("port is already allocated", "address already in use")
+_IDLE_LIMIT_SECONDS = 30.0
+
+_serial = itertools.count(1)
+
+
+def check_prerequisites() -> engine.Engine:
+    """Make sure that an engine answers and that all is here to talk to it.
+
+    Raises:
+        PrerequisiteMissing: with what is missing and the command that helps.
+    """
+    found = engine.find()
+    compose.find()
+    try:
+        import pytest_docker.plugin  # noqa: F401, PLC0415
+    except ImportError:
+        raise PrerequisiteMissing(f"pytest-docker is missing; install it: {_EXTRA}") from None
+    return found
+
+
+def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = None) -> Service:
+    """Bring up the compose file of a configuration; return when it is ready.
+
+    Args:
+        config: scaled, if it is to be; its ``env`` is there for the file's variables.
+        directory: for logs; made if missing.
+        reaper: removes the containers if we can't; one of the service's own if it is None.
+
+    Raises:
+        ConfigurationError: it has no compose file, or (PrerequisiteMissing) there is no engine.
+        ServiceError: a build failed, a container died or it didn't become ready; nothing is left.
+    """
+    if config.docker is None:
+        raise ConfigurationError(f"{config.path}: has no 'docker' part, so no docker backend")
+    found = check_prerequisites()
+    _sweep_once(found)
+    directory.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, _PORT_ATTEMPTS + 1):
+        service = DockerService(config, config.docker, directory, found, reaper)
+        try:
+            service.start()
+        except BaseException as error:
+            service.stop()
+            taken = f":{service.port}" in str(error) and _is_about_ports(error)
+            if not taken or attempt == _PORT_ATTEMPTS:
+                raise
+        else:
+            return service
+    raise AssertionError("unreachable")
+
+
+@functools.cache
+def _sweep_once(found: engine.Engine) -> None:
+    ownership.sweep(found)
+
+
+def _is_about_ports(error: BaseException) -> bool:
+    return isinstance(error, ServiceError) and any(words in str(error) for words in _PORT_TAKEN)
+
+
+class DockerService:
+    """A service of the docker backend; see ``backend.Service``."""
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        docker: Docker,
+        directory: Path,
+        found: engine.Engine,
+        reaper: Reaper | None,
+    ) -> None:
+        self._config = config
+        self._endpoint, _, target = docker.endpoint.rpartition(":")
+        self._target = int(target)
+        self._directory = directory
+        self._engine = found
+        self._owns_reaper = reaper is None
+        self._reaper = Reaper() if reaper is None else reaper
+        self._suffix = f"{next(_serial)}-{re.sub('[^a-z0-9_-]', '-', config.name.lower())}"
+        self._project = compose.Project(
+            f"{ownership.PREFIX}-{os.getpid()}-{self._suffix}",
+            docker.compose,
+            directory,
+            {**os.environ, **template_variables(config.env)},
+            self._reaper,
+        )
+        self._scale: dict[str, int] = {}
+        self._budget = budget.Budget("no limits")
+        self._limits_note = ""
+        self._parts: dict[str, ContainerPart] = {}
+        self._behind: dict[str, str] = {}  # names of parts to the port on which they are asked
+        self._at_end: list[list[str]] = []
+        self._host = "127.0.0.1"
+        self.port = ports.take()
+        self._idle = 0.0
+
+    @property
+    def name(self) -> str:
+        """The configuration's name."""
+        return self._config.name
+
+    @property
+    def url(self) -> str:
+        """The address that receives the load."""
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """The parts by name."""
+        return MappingProxyType(self._parts)
+
+    @property
+    def replicas(self) -> Mapping[str, str]:
+        """Values of the replica header, container address and port, to names of parts."""
+        return {
+            f"{address}:{port}": name
+            for name, port in self._behind.items()
+            for address in sorted(self._parts[name].addresses())
+        }
+
+    @property
+    def limits_note(self) -> str:
+        """What of the limits is enforced, and how."""
+        return self._limits_note
+
+    # Starting ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Build, bring up and wait until the service is ready."""
+        model = self._project.read()
+        self._check_endpoint(model)
+        self._scale = compose.scale(model)
+        self._budget = budget.make(
+            self._config.limits,
+            self._engine,
+            containers=sum(self._scale.values()),
+            suffix=self._suffix,
+        )
+        self._limits_note = self._budget.note
+        self._leave_in_our_will()
+        model = self._adapted(model)
+        self._project.write(model)
+        self._get_images(model)
+        try:
+            self._project.up(self._scale)
+        except ServiceError as error:
+            self._find_parts()
+            raise ServiceError(f"service {self.name}: {error}\n{self._last_words()}") from None
+        self._find_parts()
+        self.check()
+        self._find_address()
+        self._check_budget()
+        canary = self._canary()
+        self._wait_until_ready(canary)
+        for part, state in self._states():
+            part.is_done = not state["Running"] and state["ExitCode"] == 0
+        self._learn_who_is_behind(canary)
+        self._idle = settling.idle_seconds(canary, len(self._behind), _IDLE_LIMIT_SECONDS)
+
+    def _check_endpoint(self, model: compose.Model) -> None:
+        names = compose.services(model)
+        if self._endpoint not in names:
+            hint = yaml_file.did_you_mean(self._endpoint, names)
+            raise ServiceError(
+                f"service {self.name}: {self._project.file} has no service {self._endpoint!r}, "
+                f"which receives the load; accepted: {', '.join(names)}{hint}"
+            )
+        if compose.scale(model)[self._endpoint] != 1:
+            raise ServiceError(
+                f"service {self.name}: {self._endpoint!r} in {self._project.file} receives the "
+                "load, but has replicas: put a proxy in front and name that"
+            )
+
+    def _adapted(self, model: compose.Model) -> compose.Model:
+        return compose.adapt(
+            model,
+            folder=self._project.file.parent.name,
+            labels={ownership.LABEL: ownership.owner()},
+            keys=self._budget.keys,
+            ports=self._ports,
+        )
+
+    def _ports(self, service: str, published: list[Any]) -> list[str]:
+        """Publish on 127.0.0.1 only: the endpoint on a port of ours, others where they were."""
+        ports = [compose.Port.read(each) for each in published]
+        if service == self._endpoint:
+            ports = [port for port in ports if port.target != str(self._target)]
+            ports.append(compose.Port(str(self._target), str(self.port)))
+        return [str(port) for port in ports]
+
+    def _get_images(self, model: compose.Model) -> None:
+        """Pull what is missing and build what can be built; nothing but what has a name stays."""
+        missing, built = {}, []
+        for name, service in compose.services(model).items():
+            if service.get("build"):
+                built.append(service["image"])
+            elif not images.is_here(service["image"]):
+                missing[name] = service["image"]
+        try:
+            if missing:
+                self._project.pull(missing)
+        except ServiceError as error:
+            wanted = ", ".join(map(repr, missing.values()))
+            raise ServiceError(
+                f"service {self.name}: can't get the image {wanted}\n{error}"
+            ) from None
+        if built:
+            self._build(built)
+
+    def _build(self, names: list[str]) -> None:
+        before = images.ids(names)
+        try:
+            self._project.build()
+        except BaseException as error:
+            images.remove_unfinished(logs.read(self._project.log))
+            if isinstance(error, ServiceError):
+                raise ServiceError(f"service {self.name}: {error}") from None
+            raise
+        images.remove_unnamed(before - images.ids(names))
+
+    def _leave_in_our_will(self) -> None:
+        """Have the reaper remove what we make, if we can't."""
+        self._at_end = [self._project.down_command]
+        if self._budget.cgroups:
+            self._at_end.append(["rmdir", *map(str, self._budget.cgroups)])
+        for command in self._at_end:
+            self._reaper.run_at_end(command)
+
+    def _find_parts(self) -> None:
+        facts = engine.inspect(self._project.containers())
+        labels = [(each["Config"]["Labels"], each["Id"]) for each in facts]
+        by_service: dict[str, list[tuple[int, str]]] = {name: [] for name in self._scale}
+        for label, container in labels:
+            found = by_service.setdefault(label[compose.SERVICE_LABEL], [])
+            found.append((int(label[compose.NUMBER_LABEL]), container))
+        self._parts = {}
+        for service, containers in by_service.items():
+            for number, (_, container) in enumerate(sorted(containers), 1):
+                name = service if len(containers) == 1 else f"{service}#{number}"
+                port = self.port if service == self._endpoint else 0
+                log = self._directory / f"{name}.log"
+                self._parts[name] = ContainerPart(name, service, container, port, log)
+
+    def _find_address(self) -> None:
+        """Ask the engine where the endpoint has been published, with pytest-docker's help."""
+        from pytest_docker.plugin import Services, get_docker_ip  # noqa: PLC0415
+
+        self._host = str(get_docker_ip())
+        self.port = int(Services(self._project).port_for(self._endpoint, self._target))
+
+    def _check_budget(self) -> None:
+        if not all(self._budget.holds(part.container) for part in self._parts.values()):
+            self._limits_note = "limits not enforced: the engine's cgroups aren't those seen here"
+
+    def _canary(self) -> readiness.Canary:
+        address = Address(self._host, self.port)
+        return readiness.canary(address, self._config.ready, self._config.replica_header)
+
+    def _wait_until_ready(self, canary: readiness.Canary) -> None:
+        def probe(limit: float) -> Answer:
+            answer = self._probe(canary, limit)
+            self.check()
+            return answer
+
+        answer = readiness.wait(probe, time.monotonic() + self._config.ready.within)
+        if not answer.is_good:
+            raise ServiceError(
+                f"service {self.name}: {self._endpoint} of {self._project.file} was not ready "
+                f"within {self._config.ready.within:g} s; last probe: {answer.detail}\n"
+                f"{self._last_words()}"
+            )
+
+    def _probe(self, canary: readiness.Canary, limit: float) -> Answer:
+        ready = self._config.ready
+        if ready.log is not None:
+            answers = [readiness.printed(each.log, ready.log) for each in self._parts.values()]
+            return next((each for each in answers if each.is_good), answers[0])
+        if ready.path is not None:
+            return canary(limit)
+        return readiness.connect_through(Address(self._host, self.port), limit)
+
+    def _learn_who_is_behind(self, canary: readiness.Canary) -> None:
+        """Find out which parts answer: the addresses in the replica header are containers'."""
+        if self._config.replica_header is None:
+            return
+        answers = [canary(_IDLE_LIMIT_SECONDS).replica for _ in range(2 * len(self._parts))]
+        owners = {at: part for part in self._parts.values() for at in part.addresses()}
+        behind: dict[str, str] = {}
+        for answer in filter(None, answers):
+            address, _, port = answer.rpartition(":")
+            if address in owners:
+                behind[owners[address].service] = port
+        self._behind = {
+            name: behind[part.service]
+            for name, part in self._parts.items()
+            if part.service in behind
+        }
+
+    # While it runs -------------------------------------------------------------------------
+
+    def logs(self, part: str | None = None) -> str:
+        """Give what a part has printed, or all parts with headings."""
+        named = list(self._parts.values()) if part is None else self._named(part)
+        if len(named) == 1:
+            return logs.read(named[0].log)
+        return "\n".join(f"--- {each.name}\n{logs.read(each.log)}" for each in named)
+
+    def check(self) -> None:
+        """Make sure that no part has died, but for those that ``kill`` ended."""
+        for part, state in self._states():
+            has_left = not self._idle and state["ExitCode"] == 0 and part.service != self._endpoint
+            if not (state["Running"] or part.was_killed or part.is_done or has_left):
+                raise ServiceError(
+                    f"service {self.name}: {part.name} {part.ending(state)}\n"
+                    f"  compose file: {self._project.file}\n{part.last_words()}"
+                )
+
+    def _states(self) -> Iterable[tuple[ContainerPart, dict[str, Any]]]:
+        parts = list(self._parts.values())
+        facts = engine.inspect([part.container for part in parts])
+        return [(part, fact["State"]) for part, fact in zip(parts, facts, strict=True)]
+
+    def kill(self, part: str) -> None:
+        """End a part at once."""
+        for each in self._named(part):
+            each.kill()
+
+    def pause(self, part: str) -> None:
+        """Freeze a part."""
+        for each in self._named(part):
+            each.pause()
+
+    def resume(self, part: str) -> None:
+        """Let a paused part go on."""
+        for each in self._named(part):
+            each.resume()
+
+    def restart(self, part: str | None = None) -> None:
+        """Stop and start a part, or all, on the same ports; return when it is ready."""
+        if part is None:
+            self._restart_all()
+        else:
+            for each in self._named(part):
+                each.restart()
+        self._wait_until_ready(self._canary())
+        if not self._has_settled(self._config.ready.within):
+            raise ServiceError(
+                f"service {self.name} doesn't answer as at rest after a restart of "
+                f"{part or 'all its parts'}\n{self._last_words()}"
+            )
+
+    def _restart_all(self) -> None:
+        for each in self._parts.values():
+            each.resume()
+        self._project.stop()
+        # Compose knows who depends on whom.
+        self._project.up(self._scale)
+        for each in self._parts.values():
+            each.was_killed = False
+
+    def settle(self, limit: float) -> str | None:
+        """Wait until the service has drained, or restart it."""
+        if self._has_settled(limit):
+            return None
+        self.restart()
+        return f"service {self.name} had not drained after {limit:g} s and was restarted"
+
+    def _has_settled(self, limit: float) -> bool:
+        return settling.wait_until_settled(
+            self._canary(), idle=self._idle, replicas=self.replicas, limit=limit
+        )
+
+    def _named(self, name: str) -> list[ContainerPart]:
+        if name in self._parts:
+            return [self._parts[name]]
+        replicas = [part for part in self._parts.values() if part.service == name]
+        if not replicas:
+            hint = yaml_file.did_you_mean(name, self._parts)
+            accepted = ", ".join(self._parts)
+            raise ServiceError(
+                f"service {self.name} has no part {name!r}; accepted: {accepted}{hint}"
+            )
+        return replicas
+
+    def _last_words(self) -> str:
+        return "\n".join(part.last_words() for part in self._parts.values())
+
+    # The end -------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Remove the containers, networks and volumes; a second call does nothing."""
+        commands, self._at_end = self._at_end, []
+        try:
+            if commands and self._project.model_file.exists():
+                self._project.down()
+            self._budget.release()
+            for command in commands:
+                self._reaper.settled(command)
+        finally:
+            if self._owns_reaper:
+                self._reaper.close()

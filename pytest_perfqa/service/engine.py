@@ -1,0 +1,123 @@
+"""The Docker engine: does one answer, and what it says; every call is bounded in time."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PrerequisiteMissing, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__tracebackhide__ = True
+
+_HELLO_SECONDS = 5.0
+_CALL_SECONDS = 30.0
+_LINES = 5
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that has answered.
+
+    Attributes:
+        is_local: it runs on this machine, so its containers' processes and cgroups are seen here.
+        cgroups: its driver and the version of its cgroups, such as ``("cgroupfs", "1")``.
+    """
+
+    version: str
+    is_local: bool
+    cgroups: tuple[str, str]
+
+
+@functools.cache
+def find() -> Engine:
+    """Ask the engine that the docker command line means; once per process.
+
+    Raises:
+        PrerequisiteMissing: there is no docker command, or no engine answers it within 5 s.
+    """
+    if shutil.which("docker") is None:
+        raise PrerequisiteMissing("no Docker: the program 'docker' is missing")
+    form = "{{json .}}"
+    try:
+        said = json.loads(call("info", "--format", form, limit=_HELLO_SECONDS))
+    except (ServiceError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise PrerequisiteMissing(f"no Docker engine answers: {reason}") from None
+    if not said.get("ServerVersion"):
+        errors = "; ".join(said.get("ServerErrors") or ["it says nothing about itself"])
+        raise PrerequisiteMissing(f"no Docker engine answers: {errors}")
+    driver, version = str(said.get("CgroupDriver")), str(said.get("CgroupVersion"))
+    return Engine(said["ServerVersion"], _is_local(), (driver, version))
+
+
+def _is_local() -> bool:
+    host = os.environ.get("DOCKER_HOST", "")
+    return not host or host.startswith("unix://")
+
+
+def call(*arguments: str, limit: float = _CALL_SECONDS) -> str:
+    """Run a docker command and give what it prints.
+
+    Raises:
+        ServiceError: it failed or took longer than ``limit`` seconds; with its last words.
+    """
+    argv = ["docker", *arguments]
+    try:
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ServiceError(f"`{shlex.join(argv)}` gave no answer within {limit:g} s") from None
+    except OSError as error:
+        raise ServiceError(f"can't run docker: {error}") from None
+    if done.returncode != 0:
+        words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-_LINES:])
+        raise ServiceError(f"`{shlex.join(argv)}` failed:\n{words}")
+    return done.stdout
+
+
+def inspect(containers: Sequence[str]) -> list[dict[str, Any]]:
+    """Give all that the engine knows about containers, in their order.
+
+    Raises:
+        ServiceError: one of them doesn't exist.
+    """
+    if not containers:
+        return []
+    found: list[dict[str, Any]] = json.loads(call("container", "inspect", *containers))
+    return found
+
+
+def labelled(kind: str, label: str) -> list[str]:
+    """Give the ids of containers, networks or volumes (``kind``) with a label."""
+    more = ["--all"] if kind == "container" else []
+    return call(kind, "ls", "--quiet", *more, "--filter", f"label={label}").split()
+
+
+def write_log(container: str, log: Path) -> None:
+    """Write all that a container has printed into a file."""
+    with log.open("wb") as file:
+        subprocess.run(
+            ["docker", "container", "logs", container],  # noqa: S607
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            timeout=_CALL_SECONDS,
+            check=False,
+        )

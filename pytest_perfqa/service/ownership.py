@@ -1,0 +1,82 @@
+"""Whose container is it? What a session starts carries its owner; what the dead leave is swept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+from .. import reaper
+from ..errors import ServiceError
+from . import engine
+
+LABEL = "pytest-perfqa.owner"
+PREFIX = "perfqa"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_CGROUPS = Path("/sys/fs/cgroup")
+_CGROUP_NAME = re.compile(rf"{PREFIX}-(\d+)-(\d+)-.*")
+
+
+def owner() -> str:
+    """Name this process so that nobody else will ever have the name: boot, pid and start."""
+    return f"{_boot()}:{os.getpid()}:{_start(os.getpid())}"
+
+
+def cgroup_name(suffix: str) -> str:
+    """Name a cgroup of this process."""
+    return f"{PREFIX}-{os.getpid()}-{_start(os.getpid())}-{suffix}"
+
+
+def is_dead(name: str, *, is_local: bool) -> bool:
+    """Tell whether an owner is gone for sure.
+
+    Args:
+        name: what ``owner`` gave.
+        is_local: the engine serves this machine only: an owner of another boot can't live.
+    """
+    boot, _, process = name.partition(":")
+    pid, _, start = process.partition(":")
+    if boot != _boot():
+        return is_local
+    return not _lives(pid, start)
+
+
+def sweep(found: engine.Engine) -> None:
+    """Remove containers, networks, volumes and cgroups whose owners are dead."""
+    for kind in ("container", "network", "volume"):
+        form = '{{index .Labels "%s"}}' if kind != "container" else '{{index .Config.Labels "%s"}}'
+        for each in engine.labelled(kind, LABEL):
+            # Another session may be sweeping, too.
+            with contextlib.suppress(ServiceError):
+                name = engine.call(kind, "inspect", "--format", form % LABEL, each).strip()
+                if is_dead(name, is_local=found.is_local):
+                    force = ["--force", "--volumes"] if kind == "container" else []
+                    engine.call(kind, "rm", *force, each)
+    if found.is_local:
+        _sweep_cgroups()
+
+
+def _sweep_cgroups() -> None:
+    for folder in _CGROUPS.glob(f"*/{PREFIX}-*"):
+        named = _CGROUP_NAME.fullmatch(folder.name)
+        if named and not _lives(named[1], named[2]):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _lives(pid: str, start: str) -> bool:
+    status = reaper.status(int(pid)) if pid.isdecimal() else None
+    return status is not None and status.is_live and str(status.start_time) == start
+
+
+def _start(pid: int) -> int:
+    status = reaper.status(pid)
+    return status.start_time if status else 0
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"

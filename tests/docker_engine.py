@@ -1,0 +1,103 @@
+"""For tests on containers: is there an engine, which image is here, what is left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pytest_perfqa.errors import PrerequisiteMissing
+from pytest_perfqa.service import docker
+from pytest_perfqa.service import images as service_images
+
+ROOT = Path(__file__).parents[1]
+BASES = ROOT / "services" / "base_images.env"
+OFFICIAL = {
+    "NODE_IMAGE": "node:24-slim",
+    "PYTHON_IMAGE": "python:3.13-slim",
+    "NGINX_IMAGE": "nginx:1.29",
+}
+
+
+def base_images() -> dict[str, str]:
+    """Give the base images that are here, or skip the test with the reason."""
+    try:
+        docker.check_prerequisites()
+    except PrerequisiteMissing as error:
+        pytest.skip(str(error))
+    images = dict(OFFICIAL)
+    if BASES.is_file():
+        images |= dict(line.split("=", 1) for line in BASES.read_text().splitlines())
+    images |= {name: os.environ[name] for name in images if name in os.environ}
+    if not all(map(service_images.is_here, images.values())):
+        pytest.skip("the base images are missing; make them: scripts/base_images")
+    return images
+
+
+def everything() -> dict[str, list[str]]:
+    """Give all containers, networks, volumes and images, and our cgroups."""
+    lists = {
+        "containers": ["container", "ls", "--all", "--quiet"],
+        "networks": ["network", "ls", "--quiet"],
+        "volumes": ["volume", "ls", "--quiet"],
+        "images": ["image", "ls", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"],
+    }
+    found = {
+        kind: sorted(
+            subprocess.run(
+                ["docker", *words],  # noqa: S607
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.splitlines()
+        )
+        for kind, words in lists.items()
+    }
+    return found | {"cgroups": sorted(map(str, Path("/sys/fs/cgroup").glob("*/perfqa-*")))}
+
+
+SERVER = """
+import http.server, json, os, socket, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path.startswith("/busy/"):
+            end = time.monotonic() + float(self.path.rpartition("/")[2])
+            while time.monotonic() < end:
+                pass
+        if self.path == "/exit":
+            os._exit(9)
+        if self.path == "/gobble":
+            self.hoard = bytearray(os.urandom(1)) * (1 << 30)
+        body = json.dumps({"env": dict(os.environ), "uid": os.getuid()}).encode()
+        self.send_response(503 if self.path == "/never" else 200)
+        self.send_header("X-Replica", f"{socket.gethostbyname(socket.gethostname())}:9000")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+print("listening", flush=True)
+http.server.ThreadingHTTPServer(("", 9000), Handler).serve_forever()
+"""
+
+COMPOSE = """
+services:
+  web:
+    image: ${PYTHON_IMAGE}
+    command: [python, -u, /server.py]
+    init: true
+    volumes: ["./server.py:/server.py:ro"]
+    environment: {NAP_SECONDS: "${NAP_SECONDS:-1}"}
+    ports: ["9000:9000"]
+"""
+
+
+def write_compose(folder: Path, text: str = COMPOSE) -> Path:
+    """Write a compose file of a user's, with nothing of ours in it, and its server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "server.py").write_text(SERVER)
+    file = folder / "compose.yaml"
+    file.write_text(text)
+    return file
