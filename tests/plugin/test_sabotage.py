@@ -1,0 +1,118 @@
+"""A service that has become worse is caught: each change makes the right test of the study fail.
+
+The study's own tests and services are copied, one thing is changed, and pytest runs on the copy.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# A twentieth of the study's times: the counts are those of full scale.
+SCALE = "0.05"
+
+NODE = "services/apps/node/server.js"
+ROUTES = "const app = express();\n"
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """One change, and what must come of it.
+
+    Attributes:
+        file: what is changed, by replacing ``old`` with ``new``.
+        test: the test that must fail, and no test of ``bystander`` may.
+        says: what the failure must say.
+    """
+
+    file: str
+    old: str
+    new: str
+    test: str
+    says: str
+
+
+SABOTAGES = {
+    "one replica of three": Sabotage(
+        "services/node_replicated/service.yaml",
+        "replicas: 3",
+        "replicas: 1",
+        "test_endurance.py::test_node_replicated_endurance_yields_zero_5xx[node_replicated]",
+        r"assert 2\d == 0",
+    ),
+    "half the proxy's time-out": Sabotage(
+        "services/node/service.yaml",
+        'PROXY_TIMEOUT_SECONDS: "60"',
+        'PROXY_TIMEOUT_SECONDS: "30"',
+        "test_endurance.py::test_one_server_yields_504s_at_the_proxys_limit[node]",
+        r"'59s' < 1\.\d+ s",
+    ),
+    "four workers": Sabotage(
+        "services/apps/flask/gunicorn.conf.py",
+        "workers = 1",
+        "workers = 4",
+        "test_timeout.py::test_gunicorn_timeout_queues[gunicorn]",
+        r"<= '0\.25/s'",
+    ),
+    "200 ms more": Sabotage(
+        NODE,
+        ROUTES,
+        ROUTES + "app.use((request, response, next) => setTimeout(next, 200));\n",
+        "test_timeout.py::test_node_timeout_answers_everything_in_the_service_time[node]",
+        r"4\d\d\.?\d* ms < '5\.5s'",
+    ),
+    "1 % of errors": Sabotage(
+        NODE,
+        ROUTES,
+        ROUTES
+        + "let n = 0;\n"
+        + "app.use((q, r, next) => (++n % 100 ? next() : r.status(500).end()));\n",
+        "test_timeout.py::test_node_timeout_answers_everything_in_the_service_time[node]",
+        r"36\d\d == 3675",
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The study, to be changed."""
+    for folder in ("services", "tests/perf"):
+        ignore = shutil.ignore_patterns("node_modules", "__pycache__")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
+    (tmp_path / "services/apps/node/node_modules").symlink_to(
+        ROOT / "services/apps/node/node_modules"
+    )
+    (tmp_path / "pytest.ini").write_text(
+        f"[pytest]\nperfqa_time_scale = {SCALE}\nperfqa_backend = process\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_sabotage_is_caught(copy: Path, name: str) -> None:
+    """The right test fails, and says what it found."""
+    sabotage = SABOTAGES[name]
+    file = copy / sabotage.file
+    text = file.read_text()
+    assert text.count(sabotage.old) == 1
+    file.write_text(text.replace(sabotage.old, sabotage.new))
+
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"tests/perf/{sabotage.test}"],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout
+    assert re.search(r"=+ 1 failed in", run.stdout), run.stdout
+    assert re.search(sabotage.says, run.stdout), run.stdout
