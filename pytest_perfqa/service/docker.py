@@ -399,7 +399,10 @@ class DockerService:
 
     def _has_settled(self, limit: float) -> bool:
         return settling.wait_until_settled(
-            self._canary(), idle=self._idle, replicas=self.replicas, limit=limit
+            self._canary(),
+            fast=settling.fast_seconds(self._idle),
+            replicas=self.replicas,
+            limit=limit,
         )
 
     def _named(self, name: str) -> list[ContainerPart]:

@@ -132,7 +132,9 @@ class ExternalService:
 
     def settle(self, limit: float) -> str | None:
         """Wait until the service has drained; a note if it hasn't, since it can't be restarted."""
-        if settling.wait_until_settled(self._canary, idle=self._idle, replicas=(), limit=limit):
+        if settling.wait_until_settled(
+            self._canary, fast=settling.fast_seconds(self._idle), replicas=(), limit=limit
+        ):
             return None
         return (
             f"service {self.name} had not drained after {limit:g} s and can't be restarted: "

@@ -201,12 +201,14 @@ class ProcessService:
         for part in self._behind:
             canary = readiness.canary(part.address, self._config.ready, None)
             left = deadline - time.monotonic()
-            if not settling.wait_until_settled(canary, idle=self._idle, replicas=(), limit=left):
+            if not settling.wait_until_settled(
+                canary, fast=settling.fast_seconds(self._idle), replicas=(), limit=left
+            ):
                 return False
         known = self.replicas if self._config.replica_header and self._proxies else ()
         left = deadline - time.monotonic()
         return settling.wait_until_settled(
-            self._canary, idle=self._idle, replicas=known, limit=left
+            self._canary, fast=settling.fast_seconds(self._idle), replicas=known, limit=left
         )
 
     def _check(self, parts: Iterable[ProcessPart]) -> None:

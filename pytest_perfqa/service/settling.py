@@ -39,22 +39,26 @@ def idle_seconds(canary: Callable[[float], Answer], replicas: int, limit: float)
     return statistics.median(canary(limit).seconds for _ in range(count))
 
 
+def fast_seconds(idle: float) -> float:
+    """Give within what time a quick canary is fast: 4 times that at rest, at least 30 ms."""
+    return max(_SLOWER * idle, _FLOOR_SECONDS)
+
+
 def wait_until_settled(
-    canary: Callable[[float], Answer], *, idle: float, replicas: Collection[str], limit: float
+    canary: Callable[[float], Answer], *, fast: float, replicas: Collection[str], limit: float
 ) -> bool:
     """Send canaries until enough in a row come back good and fast; False if time runs out.
 
-    Fast is within 4 times ``idle``, or 30 ms where that is longer. Where ``replicas`` are known,
-    each of them must have answered: one that a proxy has taken out for a while isn't there yet.
+    Where ``replicas`` are known, each of them must have answered: one that a proxy has taken out
+    for a while isn't there yet.
 
     Args:
         canary: sends one request with the given limit in seconds.
-        idle: how long a canary takes at rest, in seconds.
+        fast: within how many seconds a canary must be answered.
         replicas: the values of the replica header.
         limit: seconds for all of it.
     """
     deadline = time.monotonic() + limit
-    fast = max(_SLOWER * idle, _FLOOR_SECONDS)
     needed, row, seen = canary_count(len(replicas)), 0, set[str]()
     while (left := deadline - time.monotonic()) > 0:
         answer = canary(left)

@@ -1,0 +1,521 @@
+"""The probe: requests sent in a known order by one dispatcher, each on a connection of its own.
+
+Order is by construction: connect and send, socket by socket. A crowd of threads or greenlets
+reorders a burst, and then the staircase of its completions says nothing about workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import select
+import socket
+import ssl
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError, ServiceError
+from ..load.message import Message, target
+from ..load.record import Outcome
+from ..service import address
+from ..service.readiness import Answer
+from ..service.settling import wait_until_settled
+from .exchange import Connection, Exchange, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    Until = Callable[["Volley", float], bool]
+
+_TICK_SECONDS = 0.01
+# How long the dispatcher stays with one socket before it goes on to the next. Neighbours accept at
+# once; where the first doesn't, connections are begun in order and sent on as they come up.
+_PATIENCE_SECONDS = 0.005
+_TLS_PATIENCE_SECONDS = 0.05
+# Answers are looked for after so many sends, lest a long burst delays the moments of its answers.
+_SENDS_PER_LOOK = 8
+_SPIN_SECONDS = 0.001
+# Requests due at one moment go one after the other: each may be later by this than the last.
+_SEND_SECONDS = 0.001
+_LATE_SECONDS = 0.010
+_LATE_SHARE = 0.05
+_LATE_ARRIVALS = 0.01
+_BUSY = 0.8
+_BUSY_AFTER_SECONDS = 0.5
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a prober may use in all.
+
+    Attributes:
+        requests: sent at most.
+        concurrency: open at one time at most.
+        seconds: from the first request on, at most.
+    """
+
+    requests: int = 1500
+    concurrency: int = 256
+    seconds: float = 60.0
+
+
+@dataclass
+class Volley:
+    """Requests sent together, and what came of them so far.
+
+    Attributes:
+        begin: the moment (``time.monotonic``) that offsets count from.
+        offsets: when each was to be sent.
+        exchanges: those sent, in the order of sending.
+        finished: those that have ended, in the order of their ends.
+        ended_by: why sending and waiting ended: ``complete``, ``verdict`` (``until`` said so), or
+            the bound of the prober that was met: ``requests``, ``concurrency``, ``time``.
+        seconds: from the begin to the end of waiting.
+        cpu: CPU seconds that this process used per second of that.
+    """
+
+    begin: float
+    offsets: Sequence[float]
+    exchanges: list[Exchange] = field(default_factory=list)
+    finished: list[Exchange] = field(default_factory=list)
+    ended_by: str = "complete"
+    cpu: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def planned(self) -> int:
+        """How many requests there were to be."""
+        return len(self.offsets)
+
+    @property
+    def pending(self) -> int:
+        """How many are sent and have no end yet."""
+        return len(self.exchanges) - len(self.finished)
+
+    @property
+    def good(self) -> int:
+        """How many were answered with neither 4xx nor 5xx."""
+        return sum(exchange.is_good for exchange in self.finished)
+
+    @property
+    def bad(self) -> int:
+        """How many failed or were answered with 4xx or 5xx."""
+        return len(self.finished) - self.good
+
+    @property
+    def spread(self) -> float:
+        """Seconds between the first and the last request."""
+        if not self.exchanges:
+            return 0.0
+        return self.exchanges[-1].begun - self.exchanges[0].begun
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the latest request was behind schedule."""
+        return max((exchange.lag for exchange in self.exchanges), default=0.0)
+
+    @property
+    def invalid(self) -> tuple[str, ...]:
+        """Every reason, on the side of the generator, not to believe it; none if it may be."""
+        return tuple(self._causes())
+
+    def _causes(self) -> Iterator[str]:
+        outcomes = Counter(exchange.outcome for exchange in self.finished)
+        if outcomes[Outcome.NO_PORTS]:
+            yield (
+                f"{outcomes[Outcome.NO_PORTS]} requests found no free port on this machine; widen "
+                "net.ipv4.ip_local_port_range or wait until closed connections are forgotten"
+            )
+        if outcomes[Outcome.NO_DESCRIPTORS]:
+            yield (
+                f"{outcomes[Outcome.NO_DESCRIPTORS]} requests found no free descriptor; "
+                "raise the limit of open files (ulimit -n)"
+            )
+        late = self._late()
+        if late > 1 + _LATE_ARRIVALS * len(self.exchanges):
+            yield (
+                f"{late} of {len(self.exchanges)} requests were sent late, the worst by "
+                f"{self.lag * 1e3:.0f} ms, with {self.cpu:.0%} of a CPU used; use a quieter "
+                "machine or a lower rate"
+            )
+        elif self.cpu > _BUSY and self.seconds > _BUSY_AFTER_SECONDS and self.offsets[-1] > 0:
+            yield f"the generator used {self.cpu:.0%} of a CPU; use a lower rate"
+
+    def _late(self) -> int:
+        """Count the requests sent later than what shows in the figures."""
+        gap = self.offsets[-1] / max(1, len(self.offsets) - 1) if self.offsets else 0.0
+        allowed = max(_LATE_SECONDS, _LATE_SHARE * gap)
+        late = together = 0
+        due = -1.0
+        for exchange in self.exchanges:
+            together = together + 1 if exchange.intended == due else 0
+            due = exchange.intended
+            late += exchange.lag > allowed + together * _SEND_SECONDS
+        return late
+
+
+@dataclass(frozen=True)
+class Drained:
+    """Whether a service came to rest, and how long that took.
+
+    Attributes:
+        seconds: waited.
+        is_drained: False where time ran out: then what follows can't be believed.
+    """
+
+    seconds: float
+    is_drained: bool
+
+
+class Prober:
+    """Sends volleys of requests to one service; bounded in all that it uses.
+
+    Args:
+        url: the address of the service, http or https.
+        path: asked for where a volley names none.
+        headers: sent with each request.
+        method: of each request.
+        timeout: seconds for one request, from when it is begun.
+        replica_header: its value is kept in each exchange.
+        context: for https; by default certificates are checked.
+
+    Raises:
+        ConfigurationError: the address is none, or its host has no address.
+        ServiceError: nobody listens there.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout: float = 60.0,
+        bounds: Bounds | None = None,
+        replica_header: str | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.path = path
+        self.timeout = timeout
+        self.bounds = bounds or Bounds()
+        self.sent = 0
+        self._method = method
+        self._headers = dict(headers or {})
+        self._body = body
+        self._replica_header = replica_header or ""
+        self._begin: float | None = None
+        self._prefix, self._host, self._peer = _locate(url, context)
+        self._epoll = select.epoll()
+        self._next_sweep = 0.0
+        self._connections: dict[int, _Open] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def pending(self) -> int:
+        """How many requests are open, of all volleys."""
+        return len(self._connections)
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds that may still be used."""
+        if self._begin is None:
+            return self.bounds.seconds
+        return self._begin + self.bounds.seconds - time.monotonic()
+
+    @property
+    def requests_left(self) -> int:
+        """How many requests may still be sent."""
+        return self.bounds.requests - self.sent
+
+    def send(
+        self,
+        offsets: Sequence[float],
+        *,
+        timeout: float | None = None,
+        until: Until | None = None,
+        path: str | None = None,
+        keep: bool = False,
+    ) -> Volley:
+        """Send requests at the given offsets and wait for their ends.
+
+        Args:
+            offsets: ascending, in seconds from now; all 0 is a burst.
+            timeout: seconds for one request, instead of the prober's.
+            until: called with the volley and the moment at each end of a request and about every
+                10 ms; True ends the volley early.
+            path: instead of the prober's.
+            keep: what is pending at an early end stays open, for ``wait``; else it is abandoned:
+                its connections are closed, and the service may go on working for nobody.
+        """
+        request = self._request(self.path if path is None else path)
+        limit = self.timeout if timeout is None else timeout
+        volley = Volley(time.monotonic(), tuple(offsets))
+        self._begin = volley.begin if self._begin is None else self._begin
+        with _measured(volley), _no_collection():
+            patience = _TLS_PATIENCE_SECONDS if self._peer.context else _PATIENCE_SECONDS
+            ended = ""
+            while not ended and len(volley.exchanges) < volley.planned:
+                due = volley.begin + offsets[len(volley.exchanges)]
+                if due > time.monotonic():
+                    ended = self._look(volley, until, due)
+                    continue
+                ended = self._exhausted()
+                if not ended:
+                    patience = self._start(volley, due, request, limit, patience)
+                    if len(volley.exchanges) % _SENDS_PER_LOOK == 0:
+                        ended = self._look(volley, until, due)
+            volley.ended_by = ended or self._finish(volley, until)
+        if not keep:
+            self.abandon(volley)
+        return volley
+
+    def wait(
+        self, volley: Volley, *, until: Until | None = None, limit: float | None = None
+    ) -> Volley:
+        """Go on waiting for the ends of a volley that was kept, at most ``limit`` seconds."""
+        deadline = time.monotonic() + limit if limit is not None else None
+
+        def enough(volley: Volley, now: float) -> bool:
+            over = deadline is not None and now >= deadline
+            return over or (until is not None and until(volley, now))
+
+        with _no_collection():
+            volley.ended_by = self._finish(volley, enough)
+        return volley
+
+    def abandon(self, volley: Volley | None = None) -> None:
+        """Close the open connections of a volley, or all."""
+        for one in list(self._connections.values()):
+            if volley is None or one.volley is volley:
+                self._forget(one)
+                one.connection.close()
+
+    def canary(self, path: str | None = None) -> Callable[[float], Answer]:
+        """Make a canary: one request, whose answer says how it went and how long it took."""
+
+        def send(limit: float) -> Answer:
+            volley = self.send([0.0], timeout=limit, path=path)
+            if not volley.exchanges:
+                return Answer(is_good=False, detail=f"the bound of {volley.ended_by} was met")
+            one = volley.exchanges[0]
+            return Answer(
+                is_good=one.is_good,
+                detail=one.outcome.label if not one.status else str(one.status),
+                seconds=one.response,
+                status=one.status or None,
+                replica=one.replica,
+            )
+
+        return send
+
+    def drain(
+        self,
+        *,
+        fast: float,
+        limit: float,
+        path: str | None = None,
+        replicas: Collection[str] = (),
+    ) -> Drained:
+        """Wait until the service is at rest: nothing of ours pending, canaries in a row fast.
+
+        Nothing pending is not enough: what clients or a proxy gave up still occupies workers.
+
+        Args:
+            fast: seconds within which an answer of a service at rest comes.
+            limit: seconds for all of it.
+            path: of the canaries; best one that is quick and goes to the same workers.
+            replicas: values of the replica header, each of which must have answered.
+        """
+        begin = time.monotonic()
+        while self._connections and (left := begin + limit - time.monotonic()) > 0:
+            self._digest(self._poll(min(left, _TICK_SECONDS)))
+        left = min(begin + limit - time.monotonic(), self.seconds_left)
+        is_drained = not self._connections and wait_until_settled(
+            self.canary(path), fast=fast, replicas=replicas, limit=left
+        )
+        return Drained(time.monotonic() - begin, is_drained)
+
+    def close(self) -> None:
+        """Close everything; a second call does nothing."""
+        self.abandon()
+        self._epoll.close()
+
+    def _request(self, path: str) -> bytes:
+        message = Message(self._method, self._prefix + target(path, {}), self._headers, self._body)
+        return message.encode(self._host, {}, close=True)
+
+    def _exhausted(self) -> str:
+        """Name the bound that doesn't let another request be sent, if one does."""
+        if self.requests_left <= 0:
+            return "requests"
+        if len(self._connections) >= self.bounds.concurrency:
+            return "concurrency"
+        return "time" if self.seconds_left <= 0 else ""
+
+    def _start(
+        self, volley: Volley, due: float, request: bytes, limit: float, patience: float
+    ) -> float:
+        """Send one request; give how patient to be with the next."""
+        exchange = Exchange(len(volley.exchanges), due)
+        connection = Connection(exchange, self._peer, self._method, request, self._replica_header)
+        volley.exchanges.append(exchange)
+        self.sent += 1
+        connection.open(patience)
+        if not exchange.pending:
+            volley.finished.append(exchange)
+            return patience
+        descriptor = connection.fileno()
+        one = _Open(connection, volley, exchange.begun + limit, descriptor, connection.events)
+        self._connections[descriptor] = one
+        self._epoll.register(descriptor, one.events)
+        return patience if connection.is_sent else 0.0
+
+    def _finish(self, volley: Volley, until: Until | None) -> str:
+        """Wait for the ends of all that was sent; give why that ended."""
+        ended = ""
+        while volley.pending and not ended:
+            ended = self._look(volley, until, time.monotonic() + _TICK_SECONDS)
+        return ended or "complete"
+
+    def _look(self, volley: Volley, until: Until | None, due: float) -> str:
+        """Read what comes until ``due``, at most a tick; give why the volley ends, if it does."""
+        left = min(due - time.monotonic(), _TICK_SECONDS)
+        if 0 < left < _SPIN_SECONDS:
+            # A poll rounds up to whole milliseconds.
+            time.sleep(left)
+            left = 0.0
+        elif left > 0:
+            left -= _SPIN_SECONDS
+        events = self._poll(max(0.0, left))
+        for ended in self._digest(events):
+            if ended is volley and until is not None and until(volley, time.monotonic()):
+                return "verdict"
+        if until is not None and until(volley, time.monotonic()):
+            return "verdict"
+        return "time" if self.seconds_left <= 0 else ""
+
+    def _poll(self, seconds: float) -> list[_Open]:
+        """Take in what comes within some time; give the connections on which something did."""
+        ready = []
+        events = self._epoll.poll(seconds)
+        moment = time.monotonic()
+        for descriptor, _ in events:
+            one = self._connections[descriptor]
+            one.connection.on_event(moment)
+            ready.append(one)
+        return ready
+
+    def _digest(self, ready: list[_Open]) -> list[Volley]:
+        """Read the answers that came; give the volley of each request that has ended."""
+        ended = []
+        for one in ready:
+            one.connection.digest()
+            if one.connection.exchange.pending:
+                self._follow(one)
+            else:
+                ended.append(self._end(one))
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            self._next_sweep = now + _TICK_SECONDS
+            for one in [one for one in self._connections.values() if one.deadline <= now]:
+                one.connection.finish(Outcome.TIMEOUT, now)
+                ended.append(self._end(one))
+        return ended
+
+    def _end(self, one: _Open) -> Volley:
+        self._forget(one)
+        one.volley.finished.append(one.connection.exchange)
+        return one.volley
+
+    def _follow(self, one: _Open) -> None:
+        if one.events != one.connection.events:
+            one.events = one.connection.events
+            self._epoll.modify(one.descriptor, one.events)
+
+    def _forget(self, one: _Open) -> None:
+        del self._connections[one.descriptor]
+        # A closed descriptor has left by itself.
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(one.descriptor)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A connection that is open, and which volley it belongs to."""
+
+    connection: Connection
+    volley: Volley
+    deadline: float
+    descriptor: int
+    events: int
+
+
+@contextlib.contextmanager
+def _measured(volley: Volley) -> Iterator[None]:
+    """Note how long a volley took and how much of a CPU it used."""
+    begin, used = time.monotonic(), time.process_time()
+    try:
+        yield
+    finally:
+        volley.seconds = time.monotonic() - begin
+        volley.cpu = (time.process_time() - used) / max(volley.seconds, 1e-9)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from delaying a send or the moment of an answer."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _locate(url: str, context: ssl.SSLContext | None) -> tuple[str, str, Peer]:
+    """Give the path that comes with an address, the Host header, and the peer."""
+    try:
+        parts = address.split(url)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    name = parts.hostname or ""
+    is_tls = parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConfigurationError(f"{url}: {name!r} has no address: {error.strerror}") from None
+    family, place = _answering([(family, place) for family, *_, place in found], url)
+    if is_tls and context is None:
+        context = ssl.create_default_context()
+    peer = Peer(family, place, name, context if is_tls else None)
+    return parts.path.rstrip("/"), parts.netloc.rpartition("@")[2], peer
+
+
+def _answering(places: list[tuple[int, Any]], url: str) -> tuple[int, Any]:
+    """Give the first address that accepts: "localhost" is ::1, too, where often nobody listens."""
+    for family, place in places:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(_CONNECT_SECONDS)
+            if not sock.connect_ex(place):
+                return family, place
+    raise ServiceError(f"nobody answers at {url}")
