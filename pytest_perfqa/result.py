@@ -180,6 +180,11 @@ class Slice:
             self._context.replica_names or {},
         )
 
+    @property
+    def _recorded(self) -> Samples:
+        """What phases are taken from."""
+        return self._samples
+
     def phase(self, name: str) -> Slice:
         """Give the slice of what arrived in a phase; phases of one name are taken together.
 
@@ -192,7 +197,8 @@ class Slice:
             known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
             raise NoData(f"no phase {name!r}; there are: {known}")
         bounds = list(_phase_bounds(phases))
-        samples = self._samples.where(np.isin(self._samples.rows["phase"], chosen))
+        recorded = self._recorded
+        samples = recorded.where(np.isin(recorded.rows["phase"], chosen))
         start, end = bounds[chosen[0]][0], bounds[chosen[-1]][1]
         return Slice(self._context, samples, start, end, f"phase {name!r}")
 
@@ -310,6 +316,11 @@ class RunResult(Slice):
             f"<run of {self.scenario} on {self.service}: {self.launched} launched, "
             f"{self.completed} completed, {self.failed} failed>"
         )
+
+    @property
+    def _recorded(self) -> Samples:
+        # Warm-up phases, too: who asks for one by its name wants it.
+        return self._context.everything
 
     @property
     def skipped(self) -> Quantity:

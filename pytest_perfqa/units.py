@@ -5,8 +5,14 @@ from __future__ import annotations
 import enum
 import math
 import re
+from typing import TYPE_CHECKING, Self
 
 from .errors import UnitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .evidence import Evidence
 
 __tracebackhide__ = True
 
@@ -82,13 +88,25 @@ class Quantity(float):
 
     unit: Unit
     time_scale: float
+    _gather: Callable[[], Evidence] | None
 
-    def __new__(cls, value: float, unit: Unit, time_scale: float = 1.0) -> Quantity:
-        """Make a quantity of ``value`` in base units."""
+    def __new__(
+        cls,
+        value: float,
+        unit: Unit,
+        time_scale: float = 1.0,
+        gather: Callable[[], Evidence] | None = None,
+    ) -> Self:
+        """Make a quantity of ``value`` in base units; ``gather`` gives its evidence if asked."""
         self = super().__new__(cls, value)
         self.unit = unit
         self.time_scale = time_scale
+        self._gather = gather
         return self
+
+    def evidence(self) -> Evidence | None:
+        """Gather what stands behind the figure; None if nothing is known."""
+        return self._gather() if self._gather else None
 
     def _operand(self, other: object) -> float | None:
         if isinstance(other, str):
