@@ -8,18 +8,20 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from .agenda import Agenda
     from .options import Options
+    from .report.screen import Screen
     from .result import RunResult
     from .service.backend import Service
-    from .session import Cell, PerfSession
+    from .session import Cell, PerfSession, Watcher
 
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True
@@ -159,16 +161,29 @@ class Door:
 
             _turn_sigterm_into_interrupt()
             self._session = PerfSession(
-                self.agenda.configs, self.agenda.choices, self.options(), self._say
+                self.agenda.configs,
+                self.agenda.choices,
+                self.options(),
+                self._say,
+                tuple(self._watchers()),
             )
             self._config.add_cleanup(self._session.close)
         return self._session
 
+    def _watchers(self) -> Iterator[Watcher]:
+        """Give who looks on while runs are made."""
+        from .report.live import LiveLine
+
+        yield LiveLine(self._screen, len(self.agenda.runs), self.agenda.seconds)
+
     def _say(self, line: str) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(f"perfqa: {line}")
+        self._screen.line(f"perfqa: {line}")
+
+    @cached_property
+    def _screen(self) -> Screen:
+        from .report.screen import Screen
+
+        return Screen(self._config)
 
     def _cell(self, item: pytest.Item) -> Cell | None:
         """Give the run that a test is about, if it has asked for it."""

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
@@ -32,6 +32,19 @@ __tracebackhide__ = True
 # Within this, the backlog of a run at a tenth of the times has drained; beyond, a restart is
 # quicker.
 _SETTLE_SECONDS = 10.0
+
+
+class Watcher(Protocol):
+    """Somebody who looks on while runs are made; what it does must not disturb them."""
+
+    def begin(self, service: str, scenario: Scenario) -> None:
+        """Take note that a run begins; the scenario is given as it runs, scaled."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take note of where the run stands, about once a second."""
+
+    def end(self, result: RunResult | None) -> None:
+        """Take note that it has ended; None if it did not come to a result."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +77,14 @@ class PerfSession:
         configs: the configurations, at full scale, by name.
         choices: the backend that each of them runs on.
         say: prints a line for the user.
+        watchers: who looks on while runs are made.
     """
 
     configs: Mapping[str, ServiceConfig]
     choices: Mapping[str, Choice]
     options: Options
     say: Callable[[str], None]
-    on_progress: Callable[[Progress], None] | None = None
+    watchers: tuple[Watcher, ...] = ()
     cells: dict[Key, Cell] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,19 +157,37 @@ class PerfSession:
             time_scale=self.options.time_scale,
             processes=self.options.processes,
             cpus=spare_cpus(config.limits),
-            on_progress=self.on_progress,
+            on_progress=self._tell,
         )
         with alone(self.say):
             notes = self._settle_all()
             self._loaded.add(service.name)
-            return run(
-                bench,
-                service,
-                scenario,
-                self._folder() / f"run-{len(self.cells)}",
-                replica_header=config.replica_header,
-                notes=notes,
+            return self._watched_run(bench, service, scenario, config.replica_header, notes)
+
+    def _watched_run(
+        self,
+        bench: Bench,
+        service: Service,
+        scenario: Scenario,
+        replica_header: str | None,
+        notes: tuple[str, ...],
+    ) -> RunResult:
+        for watcher in self.watchers:
+            watcher.begin(service.name, scenario.scaled(bench.time_scale))
+        folder = self._folder() / f"run-{len(self.cells)}"
+        result = None
+        try:
+            result = run(
+                bench, service, scenario, folder, replica_header=replica_header, notes=notes
             )
+        finally:
+            for watcher in self.watchers:
+                watcher.end(result)
+        return result
+
+    def _tell(self, progress: Progress) -> None:
+        for watcher in self.watchers:
+            watcher.progress(progress)
 
     def _settle_all(self) -> tuple[str, ...]:
         """Let every service that has been under load drain: they share the CPU."""

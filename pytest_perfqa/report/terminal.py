@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PerfqaError
 from ..service.logs import tail
-from ..units import Unit, show
+from .text import duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,11 +33,10 @@ def summary(cells: Iterable[Cell]) -> list[str]:
 
 def announcement(agenda: Agenda, time_scale: float) -> str:
     """Say what is about to run, and for how long."""
-    runs, services = len(agenda.runs), len(agenda.configs)
+    runs, services = plural(len(agenda.runs), "run"), plural(len(agenda.configs), "service")
     return (
-        f"perfqa: {runs} run{'s' * (runs != 1)} on {services} service{'s' * (services != 1)} "
-        f"({', '.join(agenda.configs)}), {duration(agenda.seconds)} of arrivals "
-        f"at time scale {time_scale:g}{_backends(agenda)}"
+        f"perfqa: {runs} on {services} ({', '.join(agenda.configs)}), "
+        f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}{_backends(agenda)}"
     )
 
 
@@ -92,11 +91,3 @@ def _notes(cells: list[Cell]) -> Iterable[str]:
             yield f"{cell.key.service}, {cell.key.scenario}: {reason}"
     said = (note for cell in cells if cell.result for note in cell.result.notes)
     yield from dict.fromkeys(said)
-
-
-def duration(seconds: float) -> str:
-    """Print how long something takes, as people say it."""
-    if seconds < 60:
-        return show(round(seconds), Unit.SECOND)
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
