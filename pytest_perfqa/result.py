@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -14,9 +14,12 @@ from .attributes.availability import Availability
 from .attributes.fairness import Shares
 from .attributes.latency import Distribution
 from .attributes.queueing import Pending
+from .attributes.resources import Resources
 from .attributes.throughput import Throughput
 from .errors import NoData
 from .load.record import Kind, Outcome
+from .monitor.readings import Readings
+from .service.config import Limits
 from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
@@ -39,6 +42,8 @@ class Context:
         everything: the samples of the whole run, warm-up and all.
         replica_values, replica_names: values of the replica header in the order of the numbers in
             samples, and the names of the replicas they belong to.
+        readings: what the parts of the service used.
+        limits: the budget of the service.
     """
 
     service: str
@@ -48,6 +53,8 @@ class Context:
     everything: Samples
     replica_values: tuple[str, ...] = ()
     replica_names: Mapping[str, str] | None = None
+    readings: Readings = field(default_factory=Readings)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,15 @@ class Slice:
         """What phases are taken from."""
         return self._samples
 
+    @cached_property
+    def resources(self) -> Resources:
+        """What each part of the service used: ``resources["app"].cpu.mean``."""
+        return self._resources(self._end)
+
+    def _resources(self, end: float) -> Resources:
+        context = self._context
+        return Resources(context.readings, context.limits, self._start, end, context.time_scale)
+
     def phase(self, name: str) -> Slice:
         """Give the slice of what arrived in a phase; phases of one name are taken together.
 
@@ -316,6 +332,11 @@ class RunResult(Slice):
             f"<run of {self.scenario} on {self.service}: {self.launched} launched, "
             f"{self.completed} completed, {self.failed} failed>"
         )
+
+    @cached_property
+    def resources(self) -> Resources:
+        """What each part of the service used, until the last answer."""
+        return self._resources(max(self._end, self.wall))
 
     @property
     def _recorded(self) -> Samples:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .load.generator import generate
+from .monitor.sampler import Monitor
 from .result import Context, RunResult
 from .samples import read_samples
 from .validity import causes, examine
@@ -61,17 +62,21 @@ def run(
     """
     scaled = scenario.scaled(bench.time_scale)
     directory.mkdir(parents=True)
-    recording = generate(
-        scaled,
-        service.url,
-        directory,
-        reaper=bench.reaper,
-        processes=bench.processes,
-        cpus=bench.cpus,
-        replica_header=replica_header,
-        on_progress=bench.on_progress,
-    )
+    with Monitor(
+        service, reaper=bench.reaper, interval=bench.time_scale, cpus=bench.cpus
+    ) as monitor:
+        recording = generate(
+            scaled,
+            service.url,
+            directory,
+            reaper=bench.reaper,
+            processes=bench.processes,
+            cpus=bench.cpus,
+            replica_header=replica_header,
+            on_progress=bench.on_progress,
+        )
     service.check()
+    readings = monitor.readings(recording.start)
     samples, replica_values, endpoints = read_samples(recording)
     shutil.rmtree(directory)
     generator = examine(recording.summaries, samples, scaled.model)
@@ -83,6 +88,8 @@ def run(
         everything=samples,
         replica_values=replica_values,
         replica_names=service.replicas,
+        readings=readings,
+        limits=service.limits,
     )
     return RunResult(
         context,
@@ -90,7 +97,12 @@ def run(
         wall=max(summary.wall for summary in recording.summaries),
         generator=generator,
         invalid=tuple(causes(generator, samples.arrivals.count)),
-        notes=(service.limits_note, *notes, *_notes(scaled, bench.time_scale, recording)),
+        notes=(
+            service.limits_note,
+            *notes,
+            *_notes(scaled, bench.time_scale, recording),
+            *readings.notes,
+        ),
     )
 
 

@@ -23,15 +23,27 @@ class Unit(enum.Enum):
     SECOND = "s"
     PER_SECOND = "/s"
     BYTE = "B"
+    BYTE_PER_SECOND = "B/s"
     RATIO = "ratio"
     COUNT = ""
 
     @property
     def time_exponent(self) -> int:
         """How the unit follows a time scale k: a quantity is multiplied by k to this power."""
-        return {Unit.SECOND: 1, Unit.PER_SECOND: -1}.get(self, 0)
+        return {Unit.SECOND: 1, Unit.PER_SECOND: -1, Unit.BYTE_PER_SECOND: -1}.get(self, 0)
 
 
+_BYTES = {
+    "B": 1.0,
+    "kB": 1e3,
+    "KB": 1e3,
+    "MB": 1e6,
+    "GB": 1e9,
+    "KiB": 2.0**10,
+    "MiB": 2.0**20,
+    "GiB": 2.0**30,
+}
+_PER = {"/s": 1.0, "/min": 60.0, "/h": 3600.0}
 _FACTORS: dict[str, tuple[float, Unit]] = {
     "us": (1e-6, Unit.SECOND),
     "ms": (1e-3, Unit.SECOND),
@@ -49,20 +61,16 @@ _FACTORS: dict[str, tuple[float, Unit]] = {
     "d": (86400.0, Unit.SECOND),
     "day": (86400.0, Unit.SECOND),
     "days": (86400.0, Unit.SECOND),
-    "/s": (1.0, Unit.PER_SECOND),
     "rps": (1.0, Unit.PER_SECOND),
-    "/min": (1 / 60, Unit.PER_SECOND),
-    "/h": (1 / 3600, Unit.PER_SECOND),
-    "B": (1.0, Unit.BYTE),
-    "kB": (1e3, Unit.BYTE),
-    "KB": (1e3, Unit.BYTE),
-    "MB": (1e6, Unit.BYTE),
-    "GB": (1e9, Unit.BYTE),
-    "KiB": (2.0**10, Unit.BYTE),
-    "MiB": (2.0**20, Unit.BYTE),
-    "GiB": (2.0**30, Unit.BYTE),
     "%": (0.01, Unit.RATIO),
     "": (1.0, Unit.COUNT),
+    **{per: (1 / seconds, Unit.PER_SECOND) for per, seconds in _PER.items()},
+    **{name: (size, Unit.BYTE) for name, size in _BYTES.items()},
+    **{
+        name + per: (size / seconds, Unit.BYTE_PER_SECOND)
+        for name, size in _BYTES.items()
+        for per, seconds in _PER.items()
+    },
 }
 _TEXT = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\s\d]*)\s*\Z")
 
@@ -70,6 +78,7 @@ _EXAMPLES = {
     Unit.SECOND: "'250ms', '6s', '0.5 min'",
     Unit.PER_SECOND: "'50/s', '0.3/s', '10/min'",
     Unit.BYTE: "'128MiB', '1GB'",
+    Unit.BYTE_PER_SECOND: "'10MB/s', '5MiB/h'",
     Unit.RATIO: "'1%'",
     Unit.COUNT: "'12'",
 }
@@ -177,6 +186,8 @@ def show(value: float, unit: Unit) -> str:
         return _show_seconds(value)
     if unit is Unit.BYTE:
         return _show_bytes(value)
+    if unit is Unit.BYTE_PER_SECOND:
+        return f"{_show_bytes(value)}/s"
     if unit is Unit.RATIO:
         return f"{value * 100:.4g} %"
     return f"{value:.6g}{unit.value}"

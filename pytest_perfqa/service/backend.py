@@ -8,17 +8,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from .config import Limits
 
-class Part(Protocol):
+
+class Leader(Protocol):
+    """Something whose use of resources can be looked at: a process with all that it started."""
+
+    @property
+    def pid(self) -> int:
+        """The process that leads it; another one after a restart."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether that process runs (or is paused)."""
+
+    @property
+    def container(self) -> str | None:
+        """The id of the container that it is; None for a plain process."""
+
+
+class Part(Leader, Protocol):
     """One process of a service with its children: a replica or a proxy."""
 
     @property
     def name(self) -> str:
         """Its key among the service's parts, such as ``app#2``."""
-
-    @property
-    def pid(self) -> int:
-        """The process that leads it; another one after a restart."""
 
     @property
     def port(self) -> int:
@@ -27,10 +41,6 @@ class Part(Protocol):
     @property
     def log(self) -> Path:
         """The file with what it has printed."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether that process runs (or is paused)."""
 
 
 class Service(Protocol):
@@ -51,6 +61,14 @@ class Service(Protocol):
     @property
     def parts(self) -> Mapping[str, Part]:
         """The parts by name: ``app`` or ``app#1``, ``app#2``, ...; and ``proxy``."""
+
+    @property
+    def leaders(self) -> Mapping[str, Leader]:
+        """What can be monitored, by name: the parts, or the known process of someone else's."""
+
+    @property
+    def limits(self) -> Limits:
+        """The budget of all parts together, as the configuration states it."""
 
     @property
     def replicas(self) -> Mapping[str, str]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from .backend import Part, Service
-    from .config import ServiceConfig
+    from .backend import Leader, Part, Service
+    from .config import Limits, ServiceConfig
 
 __tracebackhide__ = True
 
@@ -140,6 +140,16 @@ class DockerService:
     def parts(self) -> Mapping[str, Part]:
         """The parts by name."""
         return MappingProxyType(self._parts)
+
+    @property
+    def leaders(self) -> Mapping[str, Leader]:
+        """The parts by name."""
+        return MappingProxyType(self._parts)
+
+    @property
+    def limits(self) -> Limits:
+        """The budget of all parts together."""
+        return self._config.limits
 
     @property
     def replicas(self) -> Mapping[str, str]:

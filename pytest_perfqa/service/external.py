@@ -15,7 +15,8 @@ from .config import External, Ready, ServiceConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .backend import Part, Service
+    from .backend import Leader, Part, Service
+    from .config import Limits
 
 __tracebackhide__ = True
 
@@ -58,6 +59,26 @@ def connect(config: ServiceConfig) -> Service:
     return ExternalService(config, config.external)
 
 
+class _Process:
+    """A process that someone else started."""
+
+    container: str | None = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._born = self._start_time
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, and its number hasn't been given to another one."""
+        return self._born is not None and self._start_time == self._born
+
+    @property
+    def _start_time(self) -> int | None:
+        status = reaper.status(self.pid)
+        return status.start_time if status and status.is_live else None
+
+
 class ExternalService:
     """A service that we can only ask; see ``backend.Service``."""
 
@@ -88,6 +109,17 @@ class ExternalService:
     def parts(self) -> Mapping[str, Part]:
         """Nothing: there is no part that we could handle."""
         return MappingProxyType({})
+
+    @property
+    def leaders(self) -> Mapping[str, Leader]:
+        """Its process, if that is known, as ``process``."""
+        pid = self._external.pid
+        return MappingProxyType({} if pid is None else {"process": _Process(pid)})
+
+    @property
+    def limits(self) -> Limits:
+        """None: whatever limits it has aren't known."""
+        return self._config.limits
 
     @property
     def replicas(self) -> Mapping[str, str]:

@@ -39,9 +39,12 @@ class ProcessPart:
     """A part that can be started again and again on one port, with one log.
 
     Attributes:
+        container: None: it is a plain process.
         log_start: where in the log the present process began, in bytes.
         was_killed: it was ended by ``kill`` and not started since.
     """
+
+    container: str | None = None
 
     def __init__(self, name: str, port: int, log: Path, launch: Launch, reaper: Reaper) -> None:
         self.name = name

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from .backend import Part, Service
-    from .config import ServiceConfig
+    from .backend import Leader, Part, Service
+    from .config import Limits, ServiceConfig
 
 __tracebackhide__ = True
 
@@ -94,6 +94,16 @@ class ProcessService:
     def parts(self) -> Mapping[str, Part]:
         """The parts by name."""
         return MappingProxyType(self._parts)
+
+    @property
+    def leaders(self) -> Mapping[str, Leader]:
+        """The parts by name."""
+        return MappingProxyType(self._parts)
+
+    @property
+    def limits(self) -> Limits:
+        """The budget of all parts together."""
+        return self._config.limits
 
     @property
     def replicas(self) -> Mapping[str, str]:

@@ -1,0 +1,385 @@
+"""Resources: what the parts of the service used of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import NoData
+from ..monitor.readings import Metric, Readings, Series
+from ..units import Quantity, Unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..service.config import Limits
+
+__tracebackhide__ = True
+
+
+class Resources(Mapping[str, "PartResources"]):
+    """What each part used over a stretch of time, by its name: ``app#2``, ``proxy``.
+
+    ``app`` stands for all its replicas together, ``total`` for all parts.
+
+    Raises:
+        NoData: nothing is known of the service's processes, or there is no such part.
+    """
+
+    def __init__(
+        self, readings: Readings, limits: Limits, start: float, end: float, scale: float
+    ) -> None:
+        """Look at the ``readings`` from ``start`` to ``end``, in seconds from the run's start."""
+        self._readings = readings
+        self._limits = limits
+        self._start = start
+        self._end = end
+        self._scale = scale
+
+    def __getitem__(self, name: str) -> PartResources:
+        if not self._readings.parts:
+            raise NoData(self._readings.reason)
+        if name in self._readings.parts:
+            return self._part(name, (name,))
+        replicas = tuple(each for each in self if each.partition("#")[0] == name)
+        if not replicas:
+            raise NoData(f"no part {name!r}; there are: {', '.join(self)}")
+        return self._part(name, replicas)
+
+    @property
+    def total(self) -> PartResources:
+        """All parts together."""
+        if not self._readings.parts:
+            raise NoData(self._readings.reason)
+        return self._part("all parts", tuple(self))
+
+    def _part(self, name: str, members: tuple[str, ...]) -> PartResources:
+        return PartResources(
+            name, members, self._readings, self._limits, (self._start, self._end), self._scale
+        )
+
+    @property
+    def cost(self) -> Quantity:
+        """CPU seconds that the monitor itself took per second."""
+        if not self._readings.parts:
+            raise NoData(self._readings.reason)
+        return Quantity(self._readings.cpu, Unit.RATIO)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readings.parts)
+
+    def __len__(self) -> int:
+        return len(self._readings.parts)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.values())) or f"<{self._readings.reason}>"
+
+
+class PartResources:
+    """What one part used, or several together.
+
+    Attributes:
+        name: of the part.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        members: tuple[str, ...],
+        readings: Readings,
+        limits: Limits,
+        span: tuple[float, float],
+        scale: float,
+    ) -> None:
+        self.name = name
+        self._members = members
+        self._readings = readings
+        self._limits = limits
+        self._span = span
+        self._scale = scale
+
+    def _look(self, metric: Metric) -> _Look:
+        return _Look(self.name, self._members, self._readings, metric, self._span)
+
+    @cached_property
+    def cpu(self) -> Cpu:
+        """CPU seconds used per second: 100 % is one CPU."""
+        return Cpu(self._look(Metric.CPU), Unit.RATIO, 1.0, self._limits.cpus)
+
+    @property
+    def cpu_seconds(self) -> Quantity:
+        """CPU time used; as measured, it doesn't follow the time scale."""
+        return Quantity(self.cpu.total, Unit.SECOND)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Memory in use.
+
+        Of plain processes the proportional set size (PSS): pages that n processes share count 1/n
+        for each. Of a container what ``docker stats`` shows: its cgroup's usage without inactive
+        file pages.
+        """
+        return Memory(self._look(Metric.MEMORY), Unit.BYTE, self._scale, self._limits.memory)
+
+    @cached_property
+    def threads(self) -> Gauge:
+        """Threads of all its processes."""
+        return Gauge(self._look(Metric.THREADS), Unit.COUNT)
+
+    @cached_property
+    def open_files(self) -> Gauge:
+        """Open descriptors, sockets included; one that several processes share counts for each."""
+        return Gauge(self._look(Metric.OPEN_FILES), Unit.COUNT)
+
+    @cached_property
+    def context_switches(self) -> Rate:
+        """Context switches per second, voluntary or not, of threads while they could be seen."""
+        return Rate(self._look(Metric.SWITCHES), Unit.PER_SECOND, self._scale)
+
+    @cached_property
+    def network(self) -> Network:
+        """Bytes to and from the part: known where it has a network of its own, as containers do."""
+        return Network(self._look(Metric.RECEIVED), self._look(Metric.SENT), self._scale)
+
+    def __repr__(self) -> str:
+        known = []
+        for name in ("cpu", "memory", "threads", "open_files"):
+            try:
+                known.append(f"{name} {getattr(self, name).mean}")
+            except NoData:
+                known.append(f"{name} unknown")
+        return f"<{self.name}: {', '.join(known)}>"
+
+
+class _Look:
+    """One metric of some parts together, over a stretch of time."""
+
+    def __init__(
+        self,
+        name: str,
+        members: tuple[str, ...],
+        readings: Readings,
+        metric: Metric,
+        span: tuple[float, float],
+    ) -> None:
+        self.title = f"{metric.value} of {name}"
+        self._members = members
+        self._readings = readings
+        self._metric = metric
+        self._span = span
+
+    @cached_property
+    def everything(self) -> Series:
+        """The sum over the parts, of the whole run."""
+        parts = [self._readings.series(each, self._metric) for each in self._members]
+        return _sum(parts, is_counter=self._metric.is_counter)
+
+    @cached_property
+    def within(self) -> Series:
+        """The same, cut to the stretch."""
+        series, (start, end) = self.everything, self._span
+        inside = (series.times >= start) & (series.times <= end)
+        return Series(series.times[inside], series.values[inside])
+
+    def require(self, looks: int) -> Series:
+        """Give what lies within if that is enough.
+
+        Raises:
+            NoData: there are fewer looks in the stretch.
+        """
+        if len(self.within.times) < looks:
+            raise NoData(
+                f"{self.title}: {len(self.within.times)} looks from {self._span[0]:g} s to "
+                f"{self._span[1]:g} s, needs {looks}"
+            )
+        return self.within
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The stretch, as far as it was looked at."""
+        times = self.everything.times
+        return max(self._span[0], float(times[0])), min(self._span[1], float(times[-1]))
+
+
+def _sum(parts: list[Series], *, is_counter: bool) -> Series:
+    """Add series up at the moments of the one that was looked at least often."""
+    if len(parts) == 1:
+        return parts[0]
+    first, last = max(one.times[0] for one in parts), min(one.times[-1] for one in parts)
+    times = min((one.times for one in parts), key=len)
+    times = np.unique(np.clip(times, first, last))
+    at = _between if is_counter else _latest
+    values: NDArray[np.float64] = np.sum([at(one, times) for one in parts], axis=0)
+    return Series(times, values)
+
+
+def _between(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = np.interp(times, series.times, series.values)
+    return values
+
+
+def _latest(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = series.values[np.searchsorted(series.times, times, "right") - 1]
+    return values
+
+
+class Rate:
+    """How fast something is used up.
+
+    ``values[i]`` is the mean rate from the look before until ``times[i]``, in seconds from the
+    start of the run.
+
+    Raises:
+        NoData: on every figure, if it isn't known, with the reason.
+    """
+
+    def __init__(self, look: _Look, unit: Unit, scale: float) -> None:
+        self._look = look
+        self._unit = unit
+        self._scale = scale
+
+    def _rate(self, value: float) -> Quantity:
+        return Quantity(value, self._unit, self._scale)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """When it was looked at, but for the first look."""
+        return self._look.require(2).times[1:]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The rate since the look before."""
+        series = self._look.require(2)
+        rates: NDArray[np.float64] = np.diff(series.values) / np.diff(series.times)
+        return rates
+
+    @property
+    def total(self) -> float:
+        """How much was used in all: between two looks, in proportion to time."""
+        self._look.require(2)
+        series = self._look.everything
+        first, last = np.interp(self._look.span, series.times, series.values)
+        return float(last - first)
+
+    @property
+    def mean(self) -> Quantity:
+        """What was used, over the time."""
+        total = self.total
+        start, end = self._look.span
+        return self._rate(total / (end - start))
+
+    @property
+    def max(self) -> Quantity:
+        """The highest rate between two looks."""
+        return self._rate(float(self.values.max()))
+
+    def __repr__(self) -> str:
+        try:
+            return f"<{self._look.title}: mean {self.mean}, max {self.max}>"
+        except NoData as error:
+            return f"<{error}>"
+
+
+class Cpu(Rate):
+    """CPU seconds used per second."""
+
+    def __init__(self, look: _Look, unit: Unit, scale: float, limit: float | None) -> None:
+        super().__init__(look, unit, scale)
+        self._limit = limit
+
+    @property
+    def of_limit(self) -> Quantity:
+        """The mean as a share of the CPUs that the service's file grants all parts together.
+
+        Raises:
+            NoData: it grants no certain number.
+        """
+        if self._limit is None:
+            raise NoData(f"{self._look.title}: the service has no limit of CPUs")
+        return Quantity(self.mean / self._limit, Unit.RATIO)
+
+
+class Network:
+    """Bytes that came and went.
+
+    Raises:
+        NoData: on every figure, where the part has no network of its own.
+    """
+
+    def __init__(self, received: _Look, sent: _Look, scale: float) -> None:
+        self.received = Rate(received, Unit.BYTE_PER_SECOND, scale)
+        self.sent = Rate(sent, Unit.BYTE_PER_SECOND, scale)
+
+    def __repr__(self) -> str:
+        return f"{self.received!r}\n{self.sent!r}"
+
+
+class Gauge:
+    """How much of something there is.
+
+    ``values[i]`` is what was found at ``times[i]``, in seconds from the start of the run.
+
+    Raises:
+        NoData: on every figure, if it isn't known, with the reason.
+    """
+
+    def __init__(self, look: _Look, unit: Unit) -> None:
+        self._look = look
+        self._unit = unit
+
+    def _quantity(self, value: float) -> Quantity:
+        return Quantity(value, self._unit)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """When it was looked at."""
+        return self._look.require(1).times
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """What was found then."""
+        return self._look.require(1).values
+
+    @property
+    def mean(self) -> Quantity:
+        """The average over all looks."""
+        return self._quantity(float(self.values.mean()))
+
+    @property
+    def max(self) -> Quantity:
+        """The most that was found."""
+        return self._quantity(float(self.values.max()))
+
+    @property
+    def end(self) -> Quantity:
+        """What the last look found."""
+        return self._quantity(float(self.values[-1]))
+
+    def __repr__(self) -> str:
+        try:
+            return f"<{self._look.title}: mean {self.mean}, max {self.max}>"
+        except NoData as error:
+            return f"<{error}>"
+
+
+class Memory(Gauge):
+    """Memory in use, in bytes."""
+
+    def __init__(self, look: _Look, unit: Unit, scale: float, limit: int | None) -> None:
+        super().__init__(look, unit)
+        self._scale = scale
+        self._limit = limit
+
+    @property
+    def of_limit(self) -> Quantity:
+        """The most as a share of the memory that the service's file grants all parts together.
+
+        Raises:
+            NoData: it grants no certain amount.
+        """
+        if self._limit is None:
+            raise NoData(f"{self._look.title}: the service has no limit of memory")
+        return Quantity(self.max / self._limit, Unit.RATIO)

@@ -1,0 +1,1 @@
+"""What the parts of a service use while the load is on: looked at, never judged."""

@@ -1,0 +1,203 @@
+"""Looks at all parts of a service at regular moments while a load is on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+from ..errors import PerfqaError
+from . import cgroup
+from .engine_stream import EngineStream
+from .readings import Metric, Readings, Series, Track
+from .tree import ProcessTable, ProcessTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from ..children import Reaper
+    from ..service.backend import Leader, Service
+    from .source import Reading, Source
+
+__tracebackhide__ = True
+
+# What looks may take of one CPU, at CPU and threads, and at all else: together below 2 %.
+_QUICK_SHARE = 0.008
+_THOROUGH_SHARE = 0.008
+_SHORTEST_SECONDS = 0.05
+_PATIENCE_SECONDS = 10.0
+
+
+class Monitor:
+    """A thread that looks at the parts of a service from ``__enter__`` to ``__exit__``.
+
+    Whatever goes wrong in it ends up in the readings, as the reason why figures are missing.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        reaper: Reaper,
+        interval: float = 1.0,
+        cpus: frozenset[int] | None = None,
+    ) -> None:
+        """Prepare to look every ``interval`` seconds, from ``cpus``, or as often as it may cost."""
+        self._service = service
+        self._reaper = reaper
+        self._interval = max(interval, _SHORTEST_SECONDS)
+        self._cpus = cpus
+        self._sources: dict[str, Source] = {}
+        self._tracks: dict[str, dict[Metric, Track]] = {}
+        self._failed: dict[str, str] = {}
+        self._reason = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="perfqa monitor", daemon=True)
+        self._cpu_seconds = 0.0
+        self._seconds = 0.0
+        self._looks = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self._sources = _sources(self._service.leaders, self._reaper)
+            if not self._sources:
+                self._reason = "resources are not known: the processes of the service aren't"
+            self._thread.start()
+        except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
+            self._reason = _failure(error)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(_PATIENCE_SECONDS)
+        for source in self._sources.values():
+            with contextlib.suppress(PerfqaError, OSError):
+                source.close()
+
+    def readings(self, start: float) -> Readings:
+        """Give what it has seen; times count from ``start`` on ``time.monotonic``."""
+        missing = {
+            name: {**source.missing, **dict.fromkeys(Metric, self._failed[name])}
+            if name in self._failed
+            else dict(source.missing)
+            for name, source in self._sources.items()
+        }
+        parts = {
+            name: {
+                metric: Series.of(track, start)
+                for metric, track in self._tracks.get(name, {}).items()
+                if name not in self._failed and track.moments
+            }
+            for name in self._sources
+        }
+        notes = dict.fromkeys(filter(None, (source.note for source in self._sources.values())))
+        failures = (f"{name}: {reason}" for name, reason in self._failed.items())
+        found = Readings(
+            parts,
+            missing,
+            cpu=self._cpu_seconds / self._seconds if self._seconds else 0.0,
+            interval=self._seconds / self._looks if self._looks else 0.0,
+            notes=(*notes, *failures),
+        )
+        return found.without(self._reason) if self._reason else found
+
+    def _run(self) -> None:
+        begun, cpu_begun = time.monotonic(), time.thread_time()
+        try:
+            if self._cpus:
+                os.sched_setaffinity(0, self._cpus)  # of this thread only
+            self._look_until_stopped()
+        except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
+            self._reason = _failure(error)
+        finally:
+            self._seconds = time.monotonic() - begun
+            self._cpu_seconds = time.thread_time() - cpu_begun
+
+    def _look_until_stopped(self) -> None:
+        if not self._sources:
+            return
+        quick = _Pace(self._interval, _QUICK_SHARE)
+        thorough = _Pace(self._interval, _THOROUGH_SHARE)
+        with thorough.look():  # the first look of all has to read every process there is
+            self._look(_quick)
+            self._look(_thorough)
+        while not self._stopping.wait(quick.left):
+            with quick.look():
+                self._look(_quick)
+            self._looks += 1
+            if thorough.is_due:
+                with thorough.look():
+                    self._look(_thorough)
+        self._look(_quick)
+        self._look(_thorough)
+
+    def _look(self, ask: Callable[[Source, float], Iterable[Reading]]) -> None:
+        now = time.monotonic()
+        for name, source in self._sources.items():
+            if name in self._failed:
+                continue
+            tracks = self._tracks.setdefault(name, {})
+            try:
+                for moment, metric, value in ask(source, now):
+                    tracks.setdefault(metric, Track()).add(moment, value)
+            except Exception as error:  # noqa: BLE001  (other parts can still be looked at)
+                self._failed[name] = _failure(error)
+
+
+class _Pace:
+    """When to look next: after an interval, or later if looking has taken its share of a CPU."""
+
+    def __init__(self, interval: float, share: float) -> None:
+        self._interval = interval
+        self._share = share
+        self._spent = 0.0
+        self._begun = self._next = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the next look."""
+        return max(0.0, self._next - time.monotonic())
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time; a little early counts, so that two paces fall together."""
+        return self.left < self._interval / 2
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator[None]:
+        """Account for a look, and plan the next one."""
+        before = time.thread_time()
+        yield
+        self._spent += time.thread_time() - before
+        # From the planned moment on, so that looks keep their rate; unless that is long past.
+        planned = max(self._next + self._interval, time.monotonic())
+        self._next = max(planned, self._begun + self._spent / self._share)
+
+
+def _quick(source: Source, moment: float) -> Iterable[Reading]:
+    return source.quick(moment)
+
+
+def _thorough(source: Source, moment: float) -> Iterable[Reading]:
+    return source.thorough(moment)
+
+
+def _failure(error: BaseException) -> str:
+    return f"the resource monitor failed: {type(error).__name__}: {error}"
+
+
+def _sources(leaders: Mapping[str, Leader], reaper: Reaper) -> dict[str, Source]:
+    table = ProcessTable()
+    return {name: _source(leader, table, reaper) for name, leader in leaders.items()}
+
+
+def _source(leader: Leader, table: ProcessTable, reaper: Reaper) -> Source:
+    if leader.container is None:
+        return ProcessTree(lambda: leader.pid if leader.alive else None, table)
+    layout = cgroup.find(leader.pid, leader.container)
+    if layout is not None:
+        return cgroup.ContainerCgroup(layout)
+    return EngineStream(leader.container, reaper)
