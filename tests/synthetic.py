@@ -15,9 +15,11 @@ import numpy as np
 
 from pytest_perfqa.load.plan import Summary
 from pytest_perfqa.load.record import NO_REPLICA, Kind, Outcome
+from pytest_perfqa.monitor.readings import Metric, Readings, Series
 from pytest_perfqa.result import Context, RunResult
 from pytest_perfqa.samples import ROW, Samples
 from pytest_perfqa.scenario import Flow, Phase, Scenario
+from pytest_perfqa.service.config import Limits
 from pytest_perfqa.validity import causes, examine
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ def run(
     service: str = "toy",
     scenario: str = "steady",
     summary: Summary | None = None,
+    readings: Readings | None = None,
+    limits: Limits | None = None,
     **definition: Any,
 ) -> RunResult:
     """Give the result of a run in which all that was recorded.
@@ -74,6 +78,8 @@ def run(
             "steady", from 0 to the end of the second in which the last arrival was due.
         warmup: names of the phases that are left out of the statistics.
         summary: the generator's account; without it, of one that worked well.
+        readings: what the parts of the service used, see ``readings``; unknown without it.
+        limits: the budget of the service.
         definition: further fields of the scenario.
     """
     due = recorded.rows["intended"]
@@ -95,6 +101,8 @@ def run(
         everything=recorded,
         replica_values=tuple(replicas or ()),
         replica_names=replicas,
+        readings=readings or Readings(),
+        limits=limits or Limits(),
     )
     return RunResult(
         context,
@@ -112,6 +120,23 @@ def _phases(phases: Sequence[tuple[str, float]], recorded: Samples) -> list[Phas
         Phase(name, duration, count=int(count))
         for (name, duration), count in zip(phases, counts, strict=True)
     ]
+
+
+def readings(times: ArrayLike, **parts: Mapping[Metric, ArrayLike]) -> Readings:
+    """Give what a monitor may have seen of some parts at these times; all else is missing.
+
+    CPU, context switches and bytes are totals, which rise from 0.
+    """
+    moments = np.asarray(times, dtype=float)
+    series = {
+        part: {
+            metric: Series(moments, np.broadcast_to(np.asarray(values, float), moments.shape))
+            for metric, values in metrics.items()
+        }
+        for part, metrics in parts.items()
+    }
+    missing = dict.fromkeys(Metric, "nobody looked")
+    return Readings(series, dict.fromkeys(parts, missing))
 
 
 def queue(

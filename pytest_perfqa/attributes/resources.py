@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import NoData
+from ..evidence import Evidence, Point
 from ..monitor.readings import Metric, Readings, Series
-from ..units import Quantity, Unit
+from ..units import Quantity, Unit, show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,30 +179,49 @@ class _Look:
         return _sum(parts, is_counter=self._metric.is_counter)
 
     @cached_property
-    def within(self) -> Series:
-        """The same, cut to the stretch."""
-        series, (start, end) = self.everything, self._span
-        inside = (series.times >= start) & (series.times <= end)
+    def found(self) -> Series:
+        """What was found at the looks within the stretch."""
+        series = self.everything
+        inside = self._inside(series.times)
         return Series(series.times[inside], series.values[inside])
 
-    def require(self, looks: int) -> Series:
-        """Give what lies within if that is enough.
-
-        Raises:
-            NoData: there are fewer looks in the stretch.
-        """
-        if len(self.within.times) < looks:
-            raise NoData(
-                f"{self.title}: {len(self.within.times)} looks from {self._span[0]:g} s to "
-                f"{self._span[1]:g} s, needs {looks}"
-            )
-        return self.within
+    @cached_property
+    def rates(self) -> Series:
+        """How fast it rose from one look to the next, where most of that is in the stretch."""
+        series = self.everything
+        inside = self._inside(self._middles)
+        rates = np.diff(series.values) / np.diff(series.times)
+        return Series(series.times[1:][inside], rates[inside])
 
     @property
-    def span(self) -> tuple[float, float]:
-        """The stretch, as far as it was looked at."""
+    def rise(self) -> tuple[float, float]:
+        """How much it rose in the stretch, as far as it was looked at, and in how many seconds.
+
+        Between two looks it rises evenly.
+        """
+        self._inside(self._middles)
+        series = self.everything
+        start, end = np.clip(self._span, series.times[0], series.times[-1])
+        first, last = np.interp((start, end), series.times, series.values)
+        return float(last - first), float(end - start)
+
+    @property
+    def _middles(self) -> NDArray[np.float64]:
         times = self.everything.times
-        return max(self._span[0], float(times[0])), min(self._span[1], float(times[-1]))
+        middles: NDArray[np.float64] = (times[1:] + times[:-1]) / 2
+        return middles
+
+    def _inside(self, moments: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Mark those in the stretch.
+
+        Raises:
+            NoData: there are none.
+        """
+        start, end = self._span
+        inside: NDArray[np.bool_] = (moments >= start) & (moments <= end)
+        if not inside.any():
+            raise NoData(f"{self.title}: nobody looked from {start:g} s to {end:g} s")
+        return inside
 
 
 def _sum(parts: list[Series], *, is_counter: bool) -> Series:
@@ -226,6 +246,19 @@ def _latest(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
+def _evidence(
+    title: str, times: NDArray[np.float64], values: NDArray[np.float64], unit: Unit
+) -> Evidence:
+    begins = times - np.diff(times, prepend=times[0])
+    points = zip(begins.tolist(), times.tolist(), values.tolist(), strict=True)
+    return Evidence(
+        title,
+        show=partial(show, unit=unit),
+        samples=len(times),
+        points=tuple(Point(*each) for each in points),
+    )
+
+
 class Rate:
     """How fast something is used up.
 
@@ -242,34 +275,32 @@ class Rate:
         self._scale = scale
 
     def _rate(self, value: float) -> Quantity:
-        return Quantity(value, self._unit, self._scale)
+        return Quantity(value, self._unit, self._scale, self.evidence)
+
+    def evidence(self) -> Evidence:
+        """Say how it went over time."""
+        return _evidence(self._look.title, self.times, self.values, self._unit)
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """When it was looked at, but for the first look."""
-        return self._look.require(2).times[1:]
+        """When it was looked at."""
+        return self._look.rates.times
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The rate since the look before."""
-        series = self._look.require(2)
-        rates: NDArray[np.float64] = np.diff(series.values) / np.diff(series.times)
-        return rates
+        """The mean rate since the look before."""
+        return self._look.rates.values
 
     @property
     def total(self) -> float:
-        """How much was used in all: between two looks, in proportion to time."""
-        self._look.require(2)
-        series = self._look.everything
-        first, last = np.interp(self._look.span, series.times, series.values)
-        return float(last - first)
+        """How much was used in all."""
+        return self._look.rise[0]
 
     @property
     def mean(self) -> Quantity:
         """What was used, over the time."""
-        total = self.total
-        start, end = self._look.span
-        return self._rate(total / (end - start))
+        rise, seconds = self._look.rise
+        return self._rate(rise / seconds)
 
     @property
     def max(self) -> Quantity:
@@ -331,17 +362,21 @@ class Gauge:
         self._unit = unit
 
     def _quantity(self, value: float) -> Quantity:
-        return Quantity(value, self._unit)
+        return Quantity(value, self._unit, gather=self.evidence)
+
+    def evidence(self) -> Evidence:
+        """Say how it went over time."""
+        return _evidence(self._look.title, self.times, self.values, self._unit)
 
     @property
     def times(self) -> NDArray[np.float64]:
         """When it was looked at."""
-        return self._look.require(1).times
+        return self._look.found.times
 
     @property
     def values(self) -> NDArray[np.float64]:
         """What was found then."""
-        return self._look.require(1).values
+        return self._look.found.values
 
     @property
     def mean(self) -> Quantity:

@@ -16,6 +16,7 @@ _KIBIBYTE = 1024
 # Linux: the CPU clock of process P has the number (~P << 3) | 2, see clock_getcpuclockid(3).
 _PROCESS_CLOCK = 2
 _ONE_READ = 1 << 16
+_DEAD = (b"Z", b"X")
 
 
 def read(path: str) -> bytes:
@@ -37,6 +38,7 @@ class Stat:
 
     Attributes:
         own: CPU seconds of all its threads, dead ones too, to the clock tick.
+        threads: none of a dead process that nobody has waited for.
         waited: CPU seconds of the children that ended and that it has waited for, and of theirs.
         start_time: in clock ticks since the machine booted.
     """
@@ -62,7 +64,7 @@ def stat(pid: int) -> Stat:
         session=int(fields[3]),
         own=(int(fields[11]) + int(fields[12])) * _TICK,
         waited=(int(fields[13]) + int(fields[14])) * _TICK,
-        threads=int(fields[17]),
+        threads=int(fields[17]) if fields[0] not in _DEAD else 0,
         start_time=int(fields[19]),
     )
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 # What looks may take of one CPU, at CPU and threads, and at all else: together below 2 %.
-_QUICK_SHARE = 0.008
-_THOROUGH_SHARE = 0.008
+_QUICK_SHARE = 0.007
+_THOROUGH_SHARE = 0.007
 _SHORTEST_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
 
@@ -34,6 +34,9 @@ class Monitor:
     """A thread that looks at the parts of a service from ``__enter__`` to ``__exit__``.
 
     Whatever goes wrong in it ends up in the readings, as the reason why figures are missing.
+
+    Attributes:
+        looks: how often it has looked since the first time.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class Monitor:
         self._thread = threading.Thread(target=self._run, name="perfqa monitor", daemon=True)
         self._cpu_seconds = 0.0
         self._seconds = 0.0
-        self._looks = 0
+        self.looks = 0
 
     def __enter__(self) -> Self:
         try:
@@ -99,7 +102,7 @@ class Monitor:
             parts,
             missing,
             cpu=self._cpu_seconds / self._seconds if self._seconds else 0.0,
-            interval=self._seconds / self._looks if self._looks else 0.0,
+            interval=self._seconds / self.looks if self.looks else 0.0,
             notes=(*notes, *failures),
         )
         return found.without(self._reason) if self._reason else found
@@ -127,12 +130,13 @@ class Monitor:
         while not self._stopping.wait(quick.left):
             with quick.look():
                 self._look(_quick)
-            self._looks += 1
+            self.looks += 1
             if thorough.is_due:
                 with thorough.look():
                     self._look(_thorough)
         self._look(_quick)
-        self._look(_thorough)
+        if thorough.is_due or thorough.looks == 1:  # one look is no rate
+            self._look(_thorough)
 
     def _look(self, ask: Callable[[Source, float], Iterable[Reading]]) -> None:
         now = time.monotonic()
@@ -148,9 +152,14 @@ class Monitor:
 
 
 class _Pace:
-    """When to look next: after an interval, or later if looking has taken its share of a CPU."""
+    """When to look next: after an interval, or later if looking has taken its share of a CPU.
+
+    Attributes:
+        looks: how many there have been.
+    """
 
     def __init__(self, interval: float, share: float) -> None:
+        self.looks = 0
         self._interval = interval
         self._share = share
         self._spent = 0.0
@@ -171,6 +180,7 @@ class _Pace:
         """Account for a look, and plan the next one."""
         before = time.thread_time()
         yield
+        self.looks += 1
         self._spent += time.thread_time() - before
         # From the planned moment on, so that looks keep their rate; unless that is long past.
         planned = max(self._next + self._interval, time.monotonic())

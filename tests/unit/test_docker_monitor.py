@@ -1,0 +1,133 @@
+"""The monitor, on a real container: by its cgroup, and by what its engine says."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from docker_engine import base_images, write_compose
+
+from pytest_perfqa.attributes.resources import Resources
+from pytest_perfqa.children import Reaper
+from pytest_perfqa.monitor import cgroup
+from pytest_perfqa.monitor.readings import Metric
+from pytest_perfqa.monitor.sampler import Monitor
+from pytest_perfqa.service import docker
+from pytest_perfqa.service.config import Docker, Limits, ServiceConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_perfqa.service.backend import Service
+
+BUSY_SECONDS = 0.5
+LIMIT_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def reaper() -> Iterator[Reaper]:
+    """A reaper for all containers here."""
+    with Reaper() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterator[Service]:
+    """A container that is busy for as long as it is asked to be."""
+    folder = tmp_path_factory.mktemp("docker")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, image in base_images().items():
+            patch.setenv(name, image)
+        file = write_compose(folder / "user")
+        config = ServiceConfig(
+            "busy", file.parent, file.parent / "service.yaml", docker=Docker(file, "web:9000")
+        )
+        started = docker.start(config, folder / "run", reaper=reaper)
+    yield started
+    started.stop()
+
+
+def ask(service: Service, path: str) -> int:
+    """Send a request; give the bytes of its answer's body."""
+    with urllib.request.urlopen(service.url + path, timeout=10) as answer:  # noqa: S310
+        return len(answer.read())
+
+
+def wait_for_looks(monitor: Monitor, more: int) -> None:
+    """Wait until it has looked some more times."""
+    wanted, deadline = monitor.looks + more, time.monotonic() + LIMIT_SECONDS
+    while monitor.looks < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
+    """Half a second of work and 100 answers, among looks at files and switches of its processes."""
+    part = service.parts["web"]
+    if part.container is None or cgroup.find(part.pid, part.container) is None:
+        pytest.skip("the engine's cgroups can't be seen here")
+    with Monitor(service, reaper=reaper, interval=0.05) as monitor:
+        start = time.monotonic()
+        ask(service, f"/busy/{BUSY_SECONDS}")
+        body = sum(ask(service, "/") for _ in range(100))
+        wait_for_looks(monitor, 2)
+        end = time.monotonic()
+    web = Resources(monitor.readings(start), Limits(), -1, end - start, 1.0)["web"]
+    assert BUSY_SECONDS < web.cpu_seconds < BUSY_SECONDS + 1
+    assert web.cpu.max > "80%"
+    assert "4MiB" < web.memory.end < "200MiB"
+    assert web.threads.max >= 2  # the server, and docker's init
+    assert web.open_files.max >= 4
+    assert web.context_switches.mean > 0
+    assert web.network.sent.total > body
+    assert 5000 < web.network.received.total < web.network.sent.total
+
+
+def test_a_container_that_restarts(service: Service, reaper: Reaper) -> None:
+    """Its CPU goes on from where it was; the process has another number."""
+    with Monitor(service, reaper=reaper, interval=0.05) as monitor:
+        start = time.monotonic()
+        ask(service, f"/busy/{BUSY_SECONDS}")
+        service.restart("web")
+        ask(service, f"/busy/{BUSY_SECONDS}")
+        wait_for_looks(monitor, 2)
+    cpu = monitor.readings(start).series("web", Metric.CPU)
+    assert (cpu.values[1:] >= cpu.values[:-1]).all()
+    assert cpu.values[-1] > 2 * BUSY_SECONDS * 0.9
+
+
+def test_a_container_by_what_its_engine_says(
+    service: Service, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the engine runs elsewhere: the same figures, once a second, and no files."""
+    monkeypatch.setattr(cgroup, "find", lambda *_: None)
+    before = threading.active_count()
+    with Monitor(service, reaper=reaper, interval=0.2) as monitor:
+        start = time.monotonic()
+        wait_for_said(monitor, 2)
+        ask(service, f"/busy/{BUSY_SECONDS}")
+        wait_for_said(monitor, 2)
+    found = monitor.readings(start)
+    assert found.series("web", Metric.CPU).values[-1] > BUSY_SECONDS * 0.9
+    assert 4 << 20 < found.series("web", Metric.MEMORY).values[-1] < 200 << 20
+    assert found.series("web", Metric.THREADS).values[-1] >= 2
+    assert found.series("web", Metric.SENT).values[-1] > 0
+    assert found.missing["web"][Metric.OPEN_FILES] == "the engine doesn't tell it"
+    assert any("the engine's own figures" in note for note in found.notes)
+    assert threading.active_count() == before
+
+
+def wait_for_said(monitor: Monitor, more: int) -> None:
+    """Wait until the engine has said some more."""
+
+    def said() -> int:
+        found = monitor.readings(0.0).parts["web"].get(Metric.CPU)
+        return 0 if found is None else len(found.times)
+
+    wanted, deadline = said() + more, time.monotonic() + LIMIT_SECONDS
+    while said() < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
