@@ -14,23 +14,31 @@ from .attributes.availability import Availability
 from .attributes.fairness import Shares
 from .attributes.latency import Distribution
 from .attributes.queueing import Pending
+from .attributes.recovery import Course, Recovery, recovery, stretches
 from .attributes.resources import Resources
+from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .errors import NoData
 from .load.record import Kind, Outcome
 from .monitor.readings import Readings
-from .service.config import Limits
+from .prediction import Observed, QueueModel
+from .service.config import ANY_PATH, Limits
 from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from .samples import Samples
-    from .scenario import Model, Phase, Scenario
+    from .scenario import Model as LoadModel
+    from .scenario import Phase, Scenario
     from .validity import Generator
 
 __tracebackhide__ = True
+
+_MOST_LOOKS = 1200
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Context:
             samples, and the names of the replicas they belong to.
         readings: what the parts of the service used.
         limits: the budget of the service.
+        workers: how many requests the service does at once, by path or ``ANY_PATH``, where known.
     """
 
     service: str
@@ -55,6 +64,7 @@ class Context:
     replica_names: Mapping[str, str] | None = None
     readings: Readings = field(default_factory=Readings)
     limits: Limits = field(default_factory=Limits)
+    workers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,13 @@ class Slice:
     @cached_property
     def pending(self) -> Pending:
         """Arrivals in the system, over the time of the slice."""
-        return Pending(self._context.everything.arrivals, self._start, self._end)
+        return Pending(
+            self._context.everything.arrivals,
+            self._start,
+            self._end,
+            self._context.time_scale,
+            self.name,
+        )
 
     @cached_property
     def status(self) -> StatusCounts:
@@ -250,6 +266,90 @@ class Slice:
         samples = self._samples.where((due >= first) & (due < last))
         return Slice(self._context, samples, first, last, f"{first:g} s to {last:g} s")
 
+    @cached_property
+    def model(self) -> QueueModel:
+        """What a queue would have done with the same arrivals, to compare with what was measured.
+
+        ``perf_run.model(workers=3)`` gives the same with parameters of your own.
+        """
+        context = self._context
+        used = np.unique(self._samples.requests.rows["endpoint"]).tolist()
+        names = [context.endpoints[number] for number in used if number < len(context.endpoints)]
+        return QueueModel(
+            Observed(
+                name=self.name,
+                pending=self.pending,
+                arrivals=context.everything.arrivals,
+                start=self._start,
+                end=self._end,
+                scenario=context.scenario,
+                endpoints=len(context.endpoints),
+                workers=_workers_for(names, context.workers),
+                time_scale=context.time_scale,
+            )
+        )
+
+    def recovery_after(self, phase: str, *, baseline: str | None = None) -> Recovery:
+        """Give the time from the end of a phase until pending is down to what it was before it.
+
+        Args:
+            phase: the peak.
+            baseline: the phase that shows what is usual; by default all before the first peak,
+                warm-up left out.
+
+        Raises:
+            Inconclusive: the baseline is too short to tell what is usual.
+            NoData: there is no such phase, or several of that name, or no arrivals.
+        """
+        if not self._samples.count:
+            raise NoData(f"{self.name} has no requests: there is nothing to recover")
+        scenario = self._context.scenario
+        where = stretches(scenario.phases, scenario.warmup, phase, baseline)
+        return recovery(
+            Course(
+                name=f"phase {phase!r}",
+                where=where,
+                arrivals=self.pending.arrived,
+                completions=self.pending.ended,
+                time_scale=self._context.time_scale,
+            )
+        )
+
+    def drift(self, of: str | Series = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
+        """Tell whether a figure rises while the load lasts; true if it does.
+
+        Args:
+            of: ``"latency"``, ``"response"`` or ``"pending"``; or a series of measurements with
+                ``times``, in seconds from the start of the run, and ``values``.
+            unit: of the values of a series.
+
+        Raises:
+            Inconclusive: the slice is too short, or the figure varies too much, to tell.
+            NoData: there is no such figure.
+        """
+        name, times, values, unit = self._figure(of, unit)
+        within = (times >= self._start) & (times <= self._end)
+        scale = self._context.time_scale
+        return drift(f"{name} of {self.name}", times[within], values[within], unit, scale)
+
+    def _figure(
+        self, of: str | Series, unit: Unit
+    ) -> tuple[str, NDArray[np.float64], NDArray[np.float64], Unit]:
+        if not isinstance(of, str):
+            return "the series", of.times, of.values, unit
+        if of == "pending":
+            # As many looks as there are arrivals: more would not know more.
+            moments = np.linspace(self._start, self._end, min(int(self.launched), _MOST_LOOKS))
+            return of, moments, self.pending.at(moments), Unit.COUNT
+        if of not in {"latency", "response"}:
+            raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending'")
+        timed = self._samples.requests
+        timed = timed.where(np.isin(timed.rows["outcome"], (Outcome.ANSWERED, Outcome.TIMEOUT)))
+        values = timed.latency if of == "latency" else timed.rows["response"].astype(float)
+        weights = timed.rows["weight"]
+        times = np.repeat(timed.rows["intended"], weights)
+        return of, times, np.repeat(values, weights), Unit.SECOND
+
     def _moment(self, moment: str | float) -> float:
         if isinstance(moment, str):
             return float(parse(moment, Unit.SECOND)) * self._context.time_scale
@@ -291,7 +391,8 @@ class RunResult(Slice):
     Attributes:
         service, scenario: their names.
         definition: the scenario as it ran, scaled.
-        model: "open" if arrivals came at their times, "closed" if users waited for their answers.
+        load_model: "open" if arrivals came at their times, "closed" if users waited for their
+            answers.
         time_scale: the factor on times that the run had.
         started_at: the wall clock at its start.
         wall: seconds from the start to the last answer.
@@ -319,7 +420,7 @@ class RunResult(Slice):
         self.service = context.service
         self.scenario = context.scenario.name
         self.definition = context.scenario
-        self.model: Model = context.scenario.model
+        self.load_model: LoadModel = context.scenario.model
         self.time_scale = context.time_scale
         self.started_at = started_at
         self.wall = wall
@@ -356,6 +457,14 @@ class RunResult(Slice):
             for phase in self._context.scenario.phases
             if phase.expected
         }
+
+
+def _workers_for(endpoints: list[str], workers: Mapping[str, float]) -> float | None:
+    """Give how many requests to an endpoint such as ``GET /heavy?n=1`` are done at once."""
+    paths = {endpoint.rpartition(" ")[2].partition("?")[0] for endpoint in endpoints}
+    if len(paths) != 1:
+        return workers.get(ANY_PATH)
+    return workers.get(paths.pop(), workers.get(ANY_PATH))
 
 
 def _phase_bounds(phases: tuple[Phase, ...]) -> Iterator[tuple[float, float]]:

@@ -13,7 +13,7 @@ from .samples import read_samples
 from .validity import causes, examine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from .children import Reaper
@@ -48,12 +48,14 @@ def run(
     directory: Path,
     *,
     replica_header: str | None = None,
+    workers: Mapping[str, float] | None = None,
     notes: tuple[str, ...] = (),
 ) -> RunResult:
     """Put a scenario, given at full scale, on a started service and wait for its end.
 
     Args:
         directory: a folder for what the generators write; removed when it has been read.
+        workers: how many requests the service does at once, by path, where that is known.
         notes: what is to be said about the run.
 
     Raises:
@@ -90,6 +92,7 @@ def run(
         replica_names=service.replicas,
         readings=readings,
         limits=service.limits,
+        workers=workers or {},
     )
     return RunResult(
         context,

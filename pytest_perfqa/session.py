@@ -162,23 +162,29 @@ class PerfSession:
         with alone(self.say):
             notes = self._settle_all()
             self._loaded.add(service.name)
-            return self._watched_run(bench, service, scenario, config.replica_header, notes)
+            return self._watched_run(bench, service, scenario, notes)
 
     def _watched_run(
         self,
         bench: Bench,
         service: Service,
         scenario: Scenario,
-        replica_header: str | None,
         notes: tuple[str, ...],
     ) -> RunResult:
+        config = self.configs[service.name]
         for watcher in self.watchers:
             watcher.begin(service.name, scenario.scaled(bench.time_scale))
         folder = self._folder() / f"run-{len(self.cells)}"
         result = None
         try:
             result = run(
-                bench, service, scenario, folder, replica_header=replica_header, notes=notes
+                bench,
+                service,
+                scenario,
+                folder,
+                replica_header=config.replica_header,
+                workers=config.workers,
+                notes=notes,
             )
         finally:
             for watcher in self.watchers:

@@ -7,12 +7,12 @@ gives the result of 60 arrivals, three a second, that were answered in half a se
 
 from __future__ import annotations
 
-import heapq
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_perfqa.fifo import departures
 from pytest_perfqa.load.plan import Summary
 from pytest_perfqa.load.record import NO_REPLICA, Kind, Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings, Series
@@ -148,11 +148,5 @@ def queue(
         intended: when requests arrive, in order.
         service: how long each of them, or any, takes once its turn has come.
     """
-    times = np.broadcast_to(np.asarray(service, dtype=float), len(intended))
-    free = [0.0] * workers
-    responses = np.empty(len(intended))
-    for number, (arrival, time) in enumerate(zip(intended, times, strict=True)):
-        end = max(arrival, heapq.heappop(free)) + time
-        heapq.heappush(free, end)
-        responses[number] = end - arrival
-    return responses
+    services = np.broadcast_to(np.asarray(service, dtype=float), len(intended))
+    return departures(intended, services, workers) - intended

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DURATION_SUFFIX = "_SECONDS"
+ANY_PATH = "*"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 # Files given in ten digits ought to come out in ten digits, whatever the factor: 3 x 0.1 is 0.3.
 _DECIMALS = 9
@@ -102,6 +103,8 @@ class ServiceConfig:
         endpoint: the part that receives the load in the process backend.
         env: for all parts; ``*_SECONDS`` are durations, which follow the time scale.
         replica_header: the header of an answer that tells which replica gave it.
+        workers: how many requests it does at once, all replicas together, by the path of the URL
+            or ``ANY_PATH``; infinite where there is no limit.
         process: the parts of the process backend by name; empty if there is no such backend.
     """
 
@@ -114,6 +117,7 @@ class ServiceConfig:
     limits: Limits = Limits()
     env: Mapping[str, str] = field(default_factory=dict)
     replica_header: str | None = None
+    workers: Mapping[str, float] = field(default_factory=dict)
     process: Mapping[str, Command | Nginx] = field(default_factory=dict)
     docker: Docker | None = None
     external: External | None = None

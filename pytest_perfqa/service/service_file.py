@@ -13,6 +13,7 @@ from .. import units, yaml_file
 from ..errors import FileProblems, Problem, UnitError
 from . import address
 from .config import (
+    ANY_PATH,
     DURATION_SUFFIX,
     Command,
     Docker,
@@ -84,6 +85,23 @@ def _bytes(value: object) -> int:
     return int(value)
 
 
+def _workers(value: object) -> dict[str, float]:
+    if not isinstance(value, dict):
+        return {ANY_PATH: _worker_count(value)}
+    wrong = [key for key in value if not (isinstance(key, str) and re.match(r"/|\*\Z", key))]
+    if wrong:
+        raise yaml_file.unaccepted(f"paths that begin with '/', or '{ANY_PATH}'")
+    return {path: _worker_count(count) for path, count in value.items()}
+
+
+def _worker_count(value: object) -> float:
+    if value == "unbounded":
+        return math.inf
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise yaml_file.unaccepted("a whole number above 0, 'unbounded', or one of them per path")
+    return value
+
+
 def _ready(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
@@ -131,6 +149,7 @@ class _Service(yaml_file.Strict):
     limits: _Limits = _Limits()
     env: _Env = Field(default_factory=dict)
     replica_header: _Text | None = None
+    workers: Annotated[dict[str, float], BeforeValidator(_workers)] = Field(default_factory=dict)
     process: dict[str, _Part] | None = None
     docker: _Docker | None = None
     external: _External | None = None
@@ -150,6 +169,7 @@ def _config(folder: Path, document: Document, content: _Service) -> ServiceConfi
         limits=Limits(**content.limits.model_dump()),
         env=content.env,
         replica_header=content.replica_header,
+        workers=content.workers,
         process=parts,
         docker=Docker(folder / docker.compose, docker.endpoint) if docker else None,
         external=External(**external.model_dump()) if external else None,

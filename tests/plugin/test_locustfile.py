@@ -32,7 +32,7 @@ def test_a_locustfile_is_run_outside_pytest(toy: Project) -> None:
         @pytest.mark.perfqa(scenario="own.yaml")
         def test_it(perf_run):
             assert perf_run.launched == perf_run.completed == 20
-            assert perf_run.model == "open"
+            assert perf_run.load_model == "open"
             assert perf_run.endpoint("GET home").status[200] == 20
             assert perf_run.status[503] == 20
             assert perf_run.errors["user code"] == 0
@@ -52,7 +52,7 @@ scenarios: [{flow: [{get: {url: /sleep/0.1}}]}]
     toy.test("""
         @pytest.mark.perfqa(scenario="closed.yaml")
         def test_it(perf_run):
-            assert perf_run.model == "closed"
+            assert perf_run.load_model == "closed"
             assert 30 <= perf_run.launched <= 44
             assert perf_run.launched == perf_run.completed
     """)

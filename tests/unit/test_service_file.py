@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from pathlib import Path
 
@@ -45,6 +46,28 @@ def test_the_studys_services_are_read(name: str) -> None:
     assert config.limits.memory == 10**9
     assert config.replica_header == "X-Upstream"
     assert isinstance(config.process["proxy"], Nginx)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3", {"*": 3}),
+        ("unbounded", {"*": math.inf}),
+        ("{/heavy: 3, /timeout: unbounded, '*': 2}", {"/heavy": 3, "/timeout": math.inf, "*": 2}),
+    ],
+)
+def test_workers(tmp_path: Path, text: str, expected: dict[str, float]) -> None:
+    """How many requests are done at once: one number, or one per path."""
+    assert read_service(write(tmp_path, f"{MINIMAL}workers: {text}\n")).workers == expected
+    assert read_service(SERVICES / "node").workers == {"/heavy": 1, "/timeout": math.inf}
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", "true", "many", "[1]", "{heavy: 1}", "{/heavy: 0}"])
+def test_no_number_of_workers(tmp_path: Path, text: str) -> None:
+    """What is no whole number, or no path."""
+    (said,) = problems(tmp_path, f"{MINIMAL}workers: {text}\n")
+    assert said.startswith("2: workers: ")
+    assert "accepted: " in said
 
 
 def test_replicas_have_numbered_names() -> None:

@@ -1,0 +1,240 @@
+"""Recovery: how long after a peak the queue that it left is gone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from ..errors import Inconclusive, NoData
+from ..evidence import Evidence, Point
+from ..units import Quantity, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from numpy.typing import NDArray
+
+    from ..scenario import Phase
+
+__tracebackhide__ = True
+
+#: At full scale, in seconds: how long pending must stay low, and how often it is looked at then.
+HOLD = 3.0
+LOOK = 0.25
+#: The shortest stretch before the peak that tells what is usual, at full scale.
+LEAST_BASELINE = 50.0
+_USUAL = 0.95
+# Below, capacity and rate can't be told apart.
+_LEAST_SPARE = 0.02
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Where a peak lies in a run; all times in seconds from its start.
+
+    Attributes:
+        baseline: from when to when the load was usual, before the peak.
+        peak: when the peak began and ended.
+        until: when the load is no longer usual, or no arrivals come any more.
+    """
+
+    baseline: tuple[float, float]
+    peak: tuple[float, float]
+    until: float
+
+
+def stretches(
+    phases: Sequence[Phase], warmup: AbstractSet[str], peak: str, baseline: str | None = None
+) -> Stretches:
+    """Find the usual load before and after a peak.
+
+    Usual are phases whose highest rate is less than half way from the lowest of these to the
+    peak's. The baseline is what lies before the first that isn't, warm-up left out, or the phase
+    that is named.
+
+    Raises:
+        NoData: there is no such phase, or several; or nothing usual before it.
+    """
+    edges = np.concatenate([[0.0], np.cumsum([phase.duration for phase in phases])]).tolist()
+    at = _only(phases, peak)
+    counted = [index for index, phase in enumerate(phases) if phase.name not in warmup]
+    heights = [max(_rates(phase)) for phase in phases]
+    unusual = (heights[at] + min([heights[index] for index in counted] + [heights[at]])) / 2
+    high = [index for index in counted if heights[index] >= unusual]
+    if baseline is not None:
+        named = _only(phases, baseline)
+        before = (edges[named], edges[named + 1])
+    else:
+        usual = [index for index in counted if index < min([*high, at])]
+        before = (edges[usual[0]], edges[usual[-1] + 1]) if usual else (edges[at], edges[at])
+    if before[1] > edges[at]:
+        raise NoData(f"phase {baseline!r} is no baseline: it does not lie before {peak!r}")
+    after = min([index for index in high if index > at], default=len(phases))
+    return Stretches(before, (edges[at], edges[at + 1]), edges[after])
+
+
+def _only(phases: Sequence[Phase], name: str) -> int:
+    found = [index for index, phase in enumerate(phases) if phase.name == name]
+    if len(found) != 1:
+        known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
+        how_many = "no" if not found else f"not one but {len(found)}"
+        raise NoData(f"{how_many} phase {name!r}; there are: {known}")
+    return found[0]
+
+
+def _rates(phase: Phase) -> tuple[float, float]:
+    if phase.count is not None:
+        return phase.count / phase.duration, phase.count / phase.duration
+    return phase.rate, phase.rate_end
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a recovery is judged on.
+
+    Attributes:
+        name: of the peak, such as "phase 'spike'".
+        where: the peak, and the usual load before and after it.
+        arrivals, completions: give how many came, and how many left, up to some moments, in seconds
+            from the start of the run.
+        time_scale: the factor on times that the run had.
+    """
+
+    name: str
+    where: Stretches
+    arrivals: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    completions: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    time_scale: float = 1.0
+
+    def pending(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give how many are pending at some moments."""
+        return self.arrivals(moments) - self.completions(moments)
+
+
+class Recovery(Quantity):
+    """The time from the end of a peak until pending is down to what it was before it.
+
+    Compares as a time. If pending did not come down, that time is infinite: ``< "30s"`` is false,
+    and whether it is longer than some limit is known only up to ``bound``.
+
+    Attributes:
+        recovered: whether it came down at all while it was watched.
+        bound: how long it was watched after the peak, in seconds; it was not well before then if
+            it did not recover.
+        limit: what counts as usual: the 95th percentile of pending before the peak, at least 1.
+        fluid: the time that a fluid queue takes: what was pending above ``limit`` at the end of the
+            peak, over the capacity seen during the peak less the rate of arrivals after it. None if
+            capacity didn't exceed that rate.
+    """
+
+    recovered: bool
+    bound: Quantity
+    limit: Quantity
+    fluid: Quantity | None
+    _course: Course
+
+    def __new__(cls, seconds: float, course: Course, *, limit: float, fluid: float | None) -> Self:
+        """Make one of ``seconds``, which are infinite if it did not recover."""
+        scale = course.time_scale
+        self = super().__new__(cls, seconds, Unit.SECOND, scale)
+        self.recovered = math.isfinite(seconds)
+        self.bound = Quantity(course.where.until - course.where.peak[1], Unit.SECOND, scale)
+        self.limit = Quantity(limit, Unit.COUNT)
+        self.fluid = None if fluid is None else Quantity(fluid, Unit.SECOND, scale)
+        self._course = course
+        return self
+
+    def __gt__(self, other: float | str) -> bool:
+        self._require_known(other)
+        return super().__gt__(other)
+
+    def __ge__(self, other: float | str) -> bool:
+        self._require_known(other)
+        return super().__ge__(other)
+
+    def _require_known(self, other: float | str) -> None:
+        limit = self._operand(other)
+        if limit is not None and not self.recovered and limit > float(self.bound):
+            raise Inconclusive(
+                f"after {self._course.name} pending did not come down within {self.bound}; whether "
+                "it takes longer than that was not watched"
+            )
+
+    def __repr__(self) -> str:
+        if self.recovered:
+            return super().__repr__()
+        return f"not recovered within {self.bound}"
+
+    __str__ = __repr__
+    __hash__ = Quantity.__hash__
+
+    def evidence(self) -> Evidence:
+        """Gather what it rests on."""
+        course = self._course
+        edges = np.linspace(course.where.baseline[0], course.where.until, 61)
+        levels = course.pending((edges[1:] + edges[:-1]) / 2)
+        points = zip(edges[:-1].tolist(), edges[1:].tolist(), levels.tolist(), strict=True)
+        fluid = "none" if self.fluid is None else str(self.fluid)
+        return Evidence(
+            subject=f"pending before, in and after {course.name}",
+            points=tuple(Point(start, end, value) for start, end, value in points),
+            statements=(
+                f"recovered: at most {float(self.limit):g} pending for {_hold(course):g} s",
+                f"a fluid queue would take: {fluid}",
+            ),
+        )
+
+
+def recovery(course: Course) -> Recovery:
+    """Find the first moment after the peak from which pending stays as low as before it.
+
+    As low: at most the 95th percentile of what was pending in the baseline, and at least 1. Stays:
+    for 3 s at full scale. (To ask for the rest of the run would be too much: one moment in twenty
+    lies above that level by chance alone.)
+
+    Raises:
+        Inconclusive: the baseline is too short to tell what is usual.
+    """
+    scale = course.time_scale
+    where = course.where
+    start, end = where.baseline
+    if end - start < LEAST_BASELINE * scale * (1 - 1e-9):
+        raise Inconclusive(
+            f"recovery after {course.name} needs {LEAST_BASELINE * scale:g} s of usual load before "
+            f"it, warm-up not counted; there are {end - start:g} s"
+        )
+    limit = max(1.0, float(np.quantile(course.pending(_looks(start, end, scale)), _USUAL)))
+    looks = _looks(where.peak[1], where.until, scale)
+    low = course.pending(looks) <= limit
+    needed = round(HOLD / LOOK)
+    stays = np.convolve(low, np.ones(needed), "valid") == needed if len(low) >= needed else low[:0]
+    first = np.flatnonzero(stays)
+    seconds = looks[first[0]] - where.peak[1] if len(first) else math.inf
+    return Recovery(float(seconds), course, limit=limit, fluid=_fluid(course, limit))
+
+
+def _looks(start: float, end: float, scale: float) -> NDArray[np.float64]:
+    return np.arange(start, end + 1e-9, LOOK * scale)
+
+
+def _hold(course: Course) -> float:
+    return HOLD * course.time_scale
+
+
+def _fluid(course: Course, limit: float) -> float | None:
+    """Divide the backlog at the end of the peak by how much more is done than asked for."""
+    began, ended = course.where.peak
+    busy = np.array([(began + ended) / 2, ended])
+    after = np.array([ended, course.where.until])
+    capacity = float(np.diff(course.completions(busy))[0] / np.diff(busy)[0])
+    if after[1] <= after[0]:
+        return None
+    spare = capacity - float(np.diff(course.arrivals(after))[0] / np.diff(after)[0])
+    backlog = float(course.pending(np.array([ended]))[0]) - limit
+    if backlog <= 0:
+        return 0.0
+    return backlog / spare if spare > _LEAST_SPARE * capacity else None
