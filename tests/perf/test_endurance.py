@@ -46,6 +46,40 @@ def test_one_server_yields_504s_at_the_proxys_limit(perf_run):
     assert "59s" < perf_run.latency.p95 < "62s"
 
 
+@pytest.mark.perfqa(services=SINGLE)
+def test_one_server_is_a_queue_of_one(perf_run):
+    """What it measured is what such a queue does: pending, latency, and the first 504.
+
+    Which comes 60 s after the 34th arrival, due after 113 s and served in just 60 s; or after one
+    before or behind it. The study saw 504s after 240 s: its arrivals came unevenly at first. 12
+    requests at once are answered in time, 13 in 10 s.
+    """
+    model = perf_run.model
+    assert "4.95s" < model.service_time < "5.3s"
+    assert model.pending_error < "10%"
+    assert model.p95_error < "5%"
+    assert "155s" < model.expected_first_timeout() < "180s"
+    assert abs(model.expected_timeouts() - perf_run.status[504]) <= 4
+    assert 11 <= model.expected_burst() <= 12
+    assert 12 <= model.expected_burst(within="10s") <= 13
+
+
+@pytest.mark.perfqa(services=SINGLE)
+def test_one_server_makes_requests_wait(perf_run):
+    """Each waits longer than the one before by 1.67 s, up to the proxy's limit."""
+    assert perf_run.pending.wait.max > "50s"
+    assert not perf_run.pending.drains
+
+
+@pytest.mark.perfqa(services=["node_replicated"])
+def test_node_replicated_is_a_queue_of_three_that_nobody_waits_in(perf_run):
+    """Half of its capacity is asked for, in turn: each finds its replica idle."""
+    assert perf_run.model.pending_error < "10%"
+    assert perf_run.model.capacity > "0.55/s"
+    assert perf_run.pending.drains
+    assert perf_run.pending.wait.p95 < "0.5s"
+
+
 @pytest.mark.perfqa(services=["node_replicated"])
 def test_node_replicated_endurance_yields_zero_5xx(perf_run):
     """The study: no 5xx with three replicas."""

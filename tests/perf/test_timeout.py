@@ -42,6 +42,14 @@ def test_node_timeout_does_not_queue(perf_run):
     assert little <= perf_run.pending.max <= 1.15 * little
 
 
+@pytest.mark.perfqa(services=ASYNCHRONOUS)
+def test_node_timeout_is_no_queue(perf_run):
+    """Without a limit of requests at once, each takes its 5 s."""
+    assert perf_run.model.pending_error < "10%"
+    assert perf_run.model.p95_error < "10%"
+    assert perf_run.model.expected_timeouts() == 0
+
+
 @pytest.mark.perfqa(services=["gunicorn"])
 def test_gunicorn_timeout_queues(perf_run):
     """The study: everything is pending from the start, typical of a synchronous server."""
