@@ -38,6 +38,8 @@ _DRIFT = _OVERLOAD / (1 + _OVERLOAD) * (1 - _LAST / _WINDOWS)
 _TAIL = np.log(500) / (2 * _OVERLOAD)
 _SHORT_RUN = 30
 _DISCRETE = 2.0
+# Where so large a share of all arrivals waits, no fluctuation explains it.
+_UNSERVED = 0.5
 _POWER = 2.0
 # Under an overload of 10 %, so many arrivals per unit of variance find no queue in the second half
 # of a run less than once in 50 runs.
@@ -266,8 +268,10 @@ class Pending:
             raise NoData("pending: not one good answer, so the service time is not known")
         best = min(known, key=lambda part: np.average(part.latency, weights=part.rows["weight"]))
         shares = (np.arange(_BASE_POINTS) + 0.5) / _BASE_POINTS
-        weights = best.rows["weight"]
-        return np.array([quantile(best.latency, weights, share) for share in shares])
+        order = np.argsort(best.latency)
+        upto = np.cumsum(best.rows["weight"][order], dtype=np.float64)
+        points: NDArray[np.float64] = best.latency[order][np.searchsorted(upto, shares * upto[-1])]
+        return points
 
     @cached_property
     def service_time(self) -> Quantity:
@@ -346,7 +350,8 @@ def _growth(waiting: NDArray[np.float64], arrivals: int, edges: NDArray[np.float
     by = lowest[-_LAST:].min() - max(0.0, lowest[:-_LAST].min())
     means = waiting.mean(axis=1)
     variance = max(_variance(means, scale) for scale in _SCALES) * len(means) / arrivals
-    limit = _TAIL * (1 + _SHORT_RUN / arrivals) * variance + _DISCRETE
+    chance = _TAIL * (1 + _SHORT_RUN / arrivals) * variance + _DISCRETE
+    limit = min(chance, _UNSERVED * arrivals)
     nobody = float(np.mean(waiting[len(waiting) // 2 :] <= 0))
     enough = _FIND_NO_QUEUE * max(variance, _LEAST_VARIANCE)
     return Growth(

@@ -149,6 +149,16 @@ def test_a_queue_with_a_limit_grows_by_those_who_give_up() -> None:
     assert not found.drains
 
 
+def test_a_load_in_waves_hides_no_collapse() -> None:
+    """A server that does a tenth of what is asked for, in waves that look like fluctuation."""
+    waves = [np.arange(0, 50, 1 / rate) + 50 * number for number, rate in enumerate([2, 20] * 4)]
+    arrivals = np.concatenate(waves)
+    times = queue(arrivals, 1.0)
+    found = run(samples(arrivals, np.minimum(times, 60), status=np.where(times > 60, 504, 200)))
+    assert found.pending.grows
+    assert not found.pending.drains
+
+
 def test_the_rate_alone_is_no_queue() -> None:
     """1 to 50 per second, five seconds each: pending rises from 5 to 250, and nobody waits."""
     arrivals = sim.even_ramp(np.random.default_rng(0), (1, 3000), 50.0)[0]
