@@ -32,6 +32,7 @@ def test_node_timeout_answers_everything_in_the_service_time(perf_run):
     assert perf_run.errors.total == 0
     assert perf_run.latency.min > "4.95s"
     assert perf_run.phase("plateau light").latency.p95 < "5.5s"
+    assert not perf_run.phase("plateau light").drift("latency")
 
 
 @pytest.mark.perfqa(services=ASYNCHRONOUS)
