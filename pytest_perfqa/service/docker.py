@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import time
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from .. import yaml_file
 from ..children import Reaper
 from ..errors import ConfigurationError, PrerequisiteMissing, ServiceError
 from . import budget, compose, engine, images, logs, ownership, ports, readiness, settling
-from .config import Docker, template_variables
+from .config import template_variables
 from .container import ContainerPart
 from .readiness import Address, Answer
 
@@ -62,13 +63,12 @@ def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = Non
         ConfigurationError: it has no compose file, or (PrerequisiteMissing) there is no engine.
         ServiceError: a build failed, a container died or it didn't become ready; nothing is left.
     """
-    if config.docker is None:
-        raise ConfigurationError(f"{config.path}: has no 'docker' part, so no docker backend")
     found = check_prerequisites()
+    wanted = Wanted.read(config)
     _sweep_once(found)
     directory.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
-        service = DockerService(config, config.docker, directory, found, reaper)
+        service = DockerService(config, wanted, directory, found, reaper)
         try:
             service.start()
         except BaseException as error:
@@ -90,33 +90,77 @@ def _is_about_ports(error: BaseException) -> bool:
     return isinstance(error, ServiceError) and any(words in str(error) for words in _PORT_TAKEN)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a compose file says, with a configuration's variables filled in.
+
+    Attributes:
+        file: the user's.
+        service: the one in it that receives the load, on ``port`` in its container.
+        env: what Compose runs with.
+        name: of the configuration, as a project of Compose may be called.
+    """
+
+    file: Path
+    service: str
+    port: int
+    env: Mapping[str, str]
+    name: str
+    model: compose.Model
+
+    @classmethod
+    def read(cls, config: ServiceConfig) -> Wanted:
+        """Read the compose file of a configuration.
+
+        Raises:
+            ConfigurationError: there is none, it is none, or can't receive the load as told.
+        """
+        if config.docker is None:
+            raise ConfigurationError(f"{config.path}: has no 'docker' part, so no docker backend")
+        file = config.docker.compose
+        service, _, port = config.docker.endpoint.rpartition(":")
+        env = {**os.environ, **template_variables(config.env)}
+        name = re.sub("[^a-z0-9_-]", "-", config.name.lower())
+        model = compose.read(file, env, f"{ownership.PREFIX}-{name}")
+        found = cls(file, service, int(port), env, name, model)
+        if reason := found._why_no_endpoint():
+            raise ConfigurationError(f"{config.path}: endpoint {service!r}: {reason}")
+        return found
+
+    def _why_no_endpoint(self) -> str | None:
+        services = compose.services(self.model)
+        if self.service not in services:
+            hint = yaml_file.did_you_mean(self.service, services)
+            return f"{self.file} has no such service; accepted: {', '.join(services)}{hint}"
+        if compose.scale(self.model)[self.service] != 1:
+            return f"has replicas in {self.file}: put a proxy in front and name that"
+        if mode := services[self.service].get("network_mode"):
+            return f"has network_mode: {mode} in {self.file}, so no port of it can be published"
+        return None
+
+
 class DockerService:
     """A service of the docker backend; see ``backend.Service``."""
 
     def __init__(
         self,
         config: ServiceConfig,
-        docker: Docker,
+        wanted: Wanted,
         directory: Path,
         found: engine.Engine,
         reaper: Reaper | None,
     ) -> None:
         self._config = config
-        self._endpoint, _, target = docker.endpoint.rpartition(":")
-        self._target = int(target)
+        self._wanted = wanted
+        self._endpoint = wanted.service
         self._directory = directory
         self._engine = found
         self._owns_reaper = reaper is None
         self._reaper = Reaper() if reaper is None else reaper
-        self._suffix = f"{next(_serial)}-{re.sub('[^a-z0-9_-]', '-', config.name.lower())}"
-        self._project = compose.Project(
-            f"{ownership.PREFIX}-{os.getpid()}-{self._suffix}",
-            docker.compose,
-            directory,
-            {**os.environ, **template_variables(config.env)},
-            self._reaper,
-        )
-        self._scale: dict[str, int] = {}
+        self._suffix = f"{next(_serial)}-{wanted.name}"
+        project = f"{ownership.PREFIX}-{os.getpid()}-{self._suffix}"
+        self._project = compose.Project(project, wanted.file, directory, wanted.env, self._reaper)
+        self._scale = compose.scale(wanted.model)
         self._budget = budget.Budget("no limits")
         self._limits_note = ""
         self._parts: dict[str, ContainerPart] = {}
@@ -169,9 +213,6 @@ class DockerService:
 
     def start(self) -> None:
         """Build, bring up and wait until the service is ready."""
-        model = self._project.read()
-        self._check_endpoint(model)
-        self._scale = compose.scale(model)
         self._budget = budget.make(
             self._config.limits,
             self._engine,
@@ -180,7 +221,7 @@ class DockerService:
         )
         self._limits_note = self._budget.note
         self._leave_in_our_will()
-        model = self._adapted(model)
+        model = self._adapted()
         self._project.write(model)
         self._get_images(model)
         try:
@@ -199,23 +240,9 @@ class DockerService:
         self._learn_who_is_behind(canary)
         self._idle = settling.idle_seconds(canary, len(self._behind), _IDLE_LIMIT_SECONDS)
 
-    def _check_endpoint(self, model: compose.Model) -> None:
-        names = compose.services(model)
-        if self._endpoint not in names:
-            hint = yaml_file.did_you_mean(self._endpoint, names)
-            raise ServiceError(
-                f"service {self.name}: {self._project.file} has no service {self._endpoint!r}, "
-                f"which receives the load; accepted: {', '.join(names)}{hint}"
-            )
-        if compose.scale(model)[self._endpoint] != 1:
-            raise ServiceError(
-                f"service {self.name}: {self._endpoint!r} in {self._project.file} receives the "
-                "load, but has replicas: put a proxy in front and name that"
-            )
-
-    def _adapted(self, model: compose.Model) -> compose.Model:
+    def _adapted(self) -> compose.Model:
         return compose.adapt(
-            model,
+            self._wanted.model,
             folder=self._project.file.parent.name,
             labels={ownership.LABEL: ownership.owner()},
             keys=self._budget.keys,
@@ -226,8 +253,9 @@ class DockerService:
         """Publish on 127.0.0.1 only: the endpoint on a port of ours, others where they were."""
         ports = [compose.Port.read(each) for each in published]
         if service == self._endpoint:
-            ports = [port for port in ports if port.target != str(self._target)]
-            ports.append(compose.Port(str(self._target), str(self.port)))
+            target = str(self._wanted.port)
+            ports = [port for port in ports if port.target != target]
+            ports.append(compose.Port(target, str(self.port)))
         return [str(port) for port in ports]
 
     def _get_images(self, model: compose.Model) -> None:
@@ -288,7 +316,7 @@ class DockerService:
         from pytest_docker.plugin import Services, get_docker_ip  # noqa: PLC0415
 
         self._host = str(get_docker_ip())
-        self.port = int(Services(self._project).port_for(self._endpoint, self._target))
+        self.port = int(Services(self._project).port_for(self._endpoint, self._wanted.port))
 
     def _check_budget(self) -> None:
         if not all(self._budget.holds(part.container) for part in self._parts.values()):

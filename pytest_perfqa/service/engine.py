@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import ipaddress
 import json
 import os
+import platform
 import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..errors import PrerequisiteMissing, ServiceError
 
@@ -29,7 +33,8 @@ class Engine:
     """An engine that has answered.
 
     Attributes:
-        is_local: it runs on this machine, so its containers' processes and cgroups are seen here.
+        is_local: it shares this machine's kernel, so its containers' processes and cgroups are
+            seen here.
         cgroups: its driver and the version of its cgroups, such as ``("cgroupfs", "1")``.
     """
 
@@ -43,10 +48,17 @@ def find() -> Engine:
     """Ask the engine that the docker command line means; once per process.
 
     Raises:
-        PrerequisiteMissing: there is no docker command, or no engine answers it within 5 s.
+        PrerequisiteMissing: there is no docker command, no engine answers it within 5 s, or it is
+            on another machine.
     """
     if shutil.which("docker") is None:
         raise PrerequisiteMissing("no Docker: the program 'docker' is missing")
+    place = _place()
+    if not _is_here(place):
+        raise PrerequisiteMissing(
+            f"the Docker engine at {place} is on another machine: ports that it publishes on its "
+            "127.0.0.1 can't be reached from here"
+        )
     form = "{{json .}}"
     try:
         said = json.loads(call("info", "--format", form, limit=_HELLO_SECONDS))
@@ -57,12 +69,28 @@ def find() -> Engine:
         errors = "; ".join(said.get("ServerErrors") or ["it says nothing about itself"])
         raise PrerequisiteMissing(f"no Docker engine answers: {errors}")
     driver, version = str(said.get("CgroupDriver")), str(said.get("CgroupVersion"))
-    return Engine(said["ServerVersion"], _is_local(), (driver, version))
+    is_local = said.get("KernelVersion") == platform.release()
+    return Engine(said["ServerVersion"], is_local, (driver, version))
 
 
-def _is_local() -> bool:
-    host = os.environ.get("DOCKER_HOST", "")
-    return not host or host.startswith("unix://")
+def _place() -> str:
+    """Give the address of the engine: the environment's, else that of the context in use."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return host
+    form = "{{.Endpoints.docker.Host}}"
+    with contextlib.suppress(ServiceError):
+        return call("context", "inspect", "--format", form, limit=_HELLO_SECONDS).strip()
+    return ""
+
+
+def _is_here(place: str) -> bool:
+    parts = urlsplit(place)
+    if parts.scheme in {"", "unix", "npipe"}:
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
 
 
 def call(*arguments: str, limit: float = _CALL_SECONDS) -> str:

@@ -14,13 +14,17 @@ from . import engine
 LABEL = "pytest-perfqa.owner"
 PREFIX = "perfqa"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_PIDS = Path("/proc/self/ns/pid")
 _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUP_NAME = re.compile(rf"{PREFIX}-(\d+)-(\d+)-.*")
 
 
 def owner() -> str:
-    """Name this process so that nobody else will ever have the name: boot, pid and start."""
-    return f"{_boot()}:{os.getpid()}:{_start(os.getpid())}"
+    """Name this process so that nobody else will ever have the name.
+
+    Boot, namespace of pids, pid and start.
+    """
+    return f"{_boot()}:{_namespace()}:{os.getpid()}:{_start(os.getpid())}"
 
 
 def cgroup_name(suffix: str) -> str:
@@ -35,11 +39,12 @@ def is_dead(name: str, *, is_local: bool) -> bool:
         name: what ``owner`` gave.
         is_local: the engine serves this machine only: an owner of another boot can't live.
     """
-    boot, _, process = name.partition(":")
-    pid, _, start = process.partition(":")
+    boot, *process = name.split(":")
     if boot != _boot():
         return is_local
-    return not _lives(pid, start)
+    if len(process) != 3 or process[0] != _namespace():
+        return False  # in a container that shares the engine, its pids aren't seen from here
+    return not _lives(*process[1:])
 
 
 def sweep(found: engine.Engine) -> None:
@@ -73,6 +78,13 @@ def _lives(pid: str, start: str) -> bool:
 def _start(pid: int) -> int:
     status = reaper.status(pid)
     return status.start_time if status else 0
+
+
+def _namespace() -> str:
+    try:
+        return str(_PIDS.stat().st_ino)
+    except OSError:
+        return "unknown"
 
 
 def _boot() -> str:

@@ -73,9 +73,11 @@ def check_prerequisites(config: ServiceConfig, choice: Choice) -> None:
 
     Raises:
         PrerequisiteMissing: with what is missing and the command that helps.
+        ConfigurationError: its compose file is none, or can't receive the load as told.
     """
     if choice.backend == DOCKER:
         docker.check_prerequisites()
+        docker.Wanted.read(config)
     elif choice.backend == PROCESS:
         programs.check_prerequisites(config)
 

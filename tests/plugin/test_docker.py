@@ -121,7 +121,7 @@ def test_a_failing_test_shows_the_containers_logs(project: Project) -> None:
 
 
 def test_a_compose_file_with_a_mistake_is_one_clear_error(project: Project) -> None:
-    """Each test of that service errs with the same message, which names file and command."""
+    """Which names file and command, before anything starts."""
     add(project, "one", "services: {web: {imagee: x}}")
     project.scenario()
     project.test("""
@@ -130,8 +130,8 @@ def test_a_compose_file_with_a_mistake_is_one_clear_error(project: Project) -> N
     """)
     before = everything()
     result = project.run()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*compose.yaml: Docker Compose exited*", "*command:*config*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*compose.yaml: Docker Compose exited*", "*command:*config*"])
     assert everything() == before
 
 

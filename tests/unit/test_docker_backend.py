@@ -10,14 +10,19 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from docker_engine import COMPOSE, ROOT, base_images, everything, write_compose
 
-from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing, ServiceError
+from pytest_perfqa.errors import (
+    ConfigurationError,
+    PerfqaError,
+    PrerequisiteMissing,
+    ServiceError,
+)
 from pytest_perfqa.service import (
-    affinity,
     budget,
     compose,
     docker,
@@ -30,7 +35,6 @@ from pytest_perfqa.service.service_file import read_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_perfqa.service.backend import Service
 
@@ -77,6 +81,14 @@ def single(folder: Path, text: str = COMPOSE, **changes: Any) -> ServiceConfig:
         "single", file.parent, file.parent / "service.yaml", docker=Docker(file, "web:9000")
     )
     return dataclasses.replace(config, **changes)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Give the CPU time of a process and its children, those that run only."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(cpu_seconds, map(int, children)))
 
 
 def get(service: Service, path: str = "/", timeout: float = 10) -> Any:
@@ -127,6 +139,38 @@ def test_a_users_own_compose_file_works_untouched(tmp_path: Path, start: Starter
     assert {each["HostIp"] for ports in published.values() for each in ports} == {"127.0.0.1"}
 
 
+def test_what_the_user_keeps_under_fixed_names_is_left_alone(
+    tmp_path: Path, start: Starter, request: pytest.FixtureRequest
+) -> None:
+    """A container and a volume of theirs may be there, in use; ours are others."""
+    name = f"precious-{os.getpid()}"
+    engine.call("volume", "create", name)
+    request.addfinalizer(lambda: engine.call("volume", "rm", name))
+    text = COMPOSE.replace('["./server.py', '["data:/data", "./server.py')
+    text += f"    container_name: {name}\nvolumes: {{data: {{name: {name}}}}}\n"
+    service = start(single(tmp_path, text))
+    facts = engine.inspect([service.parts["web"].container])[0]  # type: ignore[attr-defined]
+    assert facts["Name"].startswith("/perfqa-")
+    assert name not in [mount.get("Name") for mount in facts["Mounts"]]
+    service.stop()
+    assert engine.call("volume", "ls", "--quiet", "--filter", f"name={name}").split() == [name]
+
+
+def test_a_build_is_told_while_it_runs(
+    tmp_path: Path, start: Starter, images: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Line by line to the logger, and to a file."""
+    caplog.set_level("INFO", "pytest_perfqa.service.compose")
+    text = COMPOSE.replace("image: ${PYTHON_IMAGE}", "build: .")
+    config = single(tmp_path, text.replace("web:\n", "web:\n    image: perfqa-study/told\n"))
+    (tmp_path / "user" / "Dockerfile").write_text(f"FROM {images['PYTHON_IMAGE']}\n")
+    start(config)
+    said = [record.getMessage() for record in caplog.records]
+    assert any("FROM" in line for line in said)
+    assert any("Started" in line or "done" in line for line in said)
+    assert "FROM" in (tmp_path / "run0" / "compose.log").read_text()
+
+
 @pytest.mark.parametrize("ready", [Ready(tcp=True), Ready(log=r"^listening$")])
 def test_other_notions_of_ready(tmp_path: Path, start: Starter, ready: Ready) -> None:
     """A port that is kept open, or a line in the log: Docker itself accepts before anyone does."""
@@ -149,7 +193,8 @@ def test_preparations_may_end(tmp_path: Path, start: Starter) -> None:
     [
         ("services: [", ["compose.yaml", "command: ", " config"]),
         ("services: {web: {imagee: x}}", ["compose.yaml", "imagee", "command: "]),
-        (COMPOSE.replace("web:", "wen:"), ["has no service 'web'", "did you mean 'wen'"]),
+        (COMPOSE.replace("web:", "wen:"), ["compose.yaml", "'web'", "did you mean 'wen'"]),
+        (COMPOSE + "    network_mode: host\n", ["compose.yaml", "network_mode: host"]),
         (
             COMPOSE.replace("${PYTHON_IMAGE}", "perfqa-no-such-image:none"),
             ["compose.", "perfqa-no-such-image", "command: ", " pull web"],
@@ -160,7 +205,7 @@ def test_preparations_may_end(tmp_path: Path, start: Starter) -> None:
         ),
         (COMPOSE.replace("/server.py]", "/missing.py]"), ["web exited with code 2", "missing.py"]),
     ],
-    ids=["yaml", "key", "endpoint", "image", "build", "death"],
+    ids=["yaml", "key", "endpoint", "network", "image", "build", "death"],
 )
 def test_one_clear_error_within_ten_seconds(
     tmp_path: Path,
@@ -173,7 +218,7 @@ def test_one_clear_error_within_ten_seconds(
     (tmp_path / "user" / "Dockerfile").write_text("FROM ${PYTHON_IMAGE}\nNONSENSE\n")
     before = everything()
     begin = time.monotonic()
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(PerfqaError) as caught:
         docker.start(config, tmp_path / "run")
     assert time.monotonic() - begin < 10
     assert [word for word in words if word not in str(caught.value)] == []
@@ -230,6 +275,38 @@ def test_an_engine_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
         docker.check_prerequisites()
     assert time.monotonic() - begin < 10
     engine.find.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [
+        ("unix:///var/run/docker.sock", True),
+        ("tcp://127.0.0.1:2375", True),
+        ("tcp://[::1]:2375", True),
+        ("tcp://docker:2375", False),
+        ("ssh://someone@10.0.0.7", False),
+    ],
+)
+def test_an_engine_elsewhere_is_said(
+    monkeypatch: pytest.MonkeyPatch, host: str, is_here: bool
+) -> None:
+    """Its containers' ports would be on the loopback of another machine."""
+
+    def info(*arguments: str, **_: object) -> str:
+        return json.dumps({"ServerVersion": "20", "KernelVersion": "other"} if arguments else {})
+
+    monkeypatch.setenv("DOCKER_HOST", host)
+    monkeypatch.setattr(engine, "call", info)
+    monkeypatch.setattr(engine.shutil, "which", lambda _: "docker")
+    engine.find.cache_clear()
+    try:
+        if is_here:
+            assert not engine.find().is_local
+        else:
+            with pytest.raises(PrerequisiteMissing, match=rf"{host} is on another machine"):
+                engine.find()
+    finally:
+        engine.find.cache_clear()
 
 
 def test_an_engine_that_is_dead_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,14 +382,23 @@ def test_a_restarted_replica_is_one_of_three_again(start: Starter) -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU can't be divided")
-def test_all_containers_share_one_cpu(tmp_path: Path, start: Starter) -> None:
-    """Two that are busy for a second each take about a second of CPU together, not two."""
-    service = start(single(tmp_path, COMPOSE + SIDE, limits=Limits(cpus=1, memory=500_000_000)))
+@pytest.mark.parametrize("cpus", [1, 0.5], ids=["cpuset", "quota"])
+def test_all_containers_share_the_cpus(tmp_path: Path, start: Starter, cpus: float) -> None:
+    """Two that want a CPU each get what one budget allows, together."""
+    side = SIDE.replace("[python, -u, /server.py]", "[python, -c, 'while True: pass']")
+    service = start(single(tmp_path, COMPOSE + side, limits=Limits(cpus=cpus, memory=500_000_000)))
     if "parent cgroup" not in service.limits_note:
         pytest.skip(f"no parent cgroup here: {service.limits_note}")
-    pids = [part.pid for part in service.parts.values()]
-    for pid in pids:
-        assert os.sched_getaffinity(pid) == affinity.service_cpus(Limits(cpus=1))
+
+    def used() -> dict[str, float]:
+        return {name: cpu_seconds(part.pid) for name, part in service.parts.items()}
+
+    before, begin = used(), time.monotonic()
+    get(service, "/busy/1.5")
+    wall = time.monotonic() - begin
+    took = {name: seconds - before[name] for name, seconds in used().items()}
+    assert min(took.values()) > 0.1 * cpus
+    assert sum(took.values()) < 1.15 * cpus * wall
 
 
 def test_memory_is_one_budget(tmp_path: Path, start: Starter) -> None:
@@ -338,6 +424,25 @@ def test_without_a_parent_cgroup_each_container_gets_a_share() -> None:
     assert budget.make(Limits(), found, containers=1, suffix="test").keys == {}
 
 
+def test_limits_of_the_file_give_way_to_shares() -> None:
+    """Compose refuses both ways of saying it side by side."""
+    model = {
+        "services": {
+            "a": {
+                "deploy": {"resources": {"limits": {"cpus": 2, "memory": "1g", "pids": 9}}},
+                "mem_reservation": "2g",
+                "memswap_limit": "1m",
+            }
+        }
+    }
+    keys = {"cpus": 0.5, "mem_limit": 2**28}
+    adapted = compose.adapt(model, folder="f", labels={}, keys=keys, ports=lambda *_: [])
+    service = adapted["services"]["a"]
+    assert service["deploy"]["resources"]["limits"] == {"pids": 9}
+    assert {key: service[key] for key in keys} == keys
+    assert not {"mem_reservation", "memswap_limit"} & set(service)
+
+
 # Leftovers ---------------------------------------------------------------------------------
 
 
@@ -350,8 +455,8 @@ def test_what_the_dead_left_is_swept(
     alive = docker.start(single(tmp_path / "one"), tmp_path / "run1")
     with_alive = everything()
     try:
-        boot = ownership.owner().partition(":")[0]
-        monkeypatch.setattr(ownership, "owner", lambda: f"{boot}:{os.getpid()}:1")
+        dead = ownership.owner().rpartition(":")[0] + ":1"
+        monkeypatch.setattr(ownership, "owner", lambda: dead)
         docker.start(single(tmp_path / "two"), tmp_path / "run2")
         monkeypatch.undo()
         assert len(everything()["containers"]) == len(with_alive["containers"]) + 1
@@ -362,11 +467,14 @@ def test_what_the_dead_left_is_swept(
     assert everything() == before
 
 
-def test_owners_of_another_boot_are_dead_here_only() -> None:
-    """An engine that serves several machines may hold what another machine's session owns."""
-    assert ownership.is_dead("other-boot:1:1", is_local=True)
-    assert not ownership.is_dead("other-boot:1:1", is_local=False)
-    assert not ownership.is_dead(ownership.owner(), is_local=True)
+def test_only_who_is_gone_for_sure_is_dead() -> None:
+    """An engine may hold what sessions of other machines, or in containers of this one, own."""
+    boot, pids, pid, started = ownership.owner().split(":")
+    assert ownership.is_dead("other-boot:1:1:1", is_local=True)
+    assert not ownership.is_dead("other-boot:1:1:1", is_local=False)
+    assert not ownership.is_dead(f"{boot}:{pids}:{pid}:{started}", is_local=True)
+    assert ownership.is_dead(f"{boot}:{pids}:{pid}:1", is_local=True)
+    assert not ownership.is_dead(f"{boot}:1:{pid}:1", is_local=True)
 
 
 def test_an_interrupt_while_it_comes_up_leaves_nothing(
@@ -436,8 +544,8 @@ def test_a_model_can_be_brought_up_beside_itself() -> None:
     model = {
         "name": "x",
         "services": {"a": {"build": {"context": "."}, "container_name": "a", "restart": "always"}},
-        "networks": {"theirs": {"external": True}, "ours": None},
-        "volumes": {"data": {"labels": ["a=b"]}},
+        "networks": {"theirs": {"external": True, "name": "x"}, "ours": None},
+        "volumes": {"data": {"name": "precious", "labels": ["a=b"]}},
     }
     adapted = compose.adapt(
         model, folder="f", labels={"l": "1"}, keys={"cpuset": "1"}, ports=lambda *_: []
@@ -451,7 +559,7 @@ def test_a_model_can_be_brought_up_beside_itself() -> None:
         "cpuset": "1",
     }
     assert adapted["networks"] == {
-        "theirs": {"external": True},
+        "theirs": {"external": True, "name": "x"},
         "ours": {"labels": {"l": "1"}},
         "default": {"labels": {"l": "1"}},
     }
