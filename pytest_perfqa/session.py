@@ -208,11 +208,14 @@ class PerfSession:
         return self._directory
 
     def stop(self, name: str) -> None:
-        """Stop a service that nobody needs any more."""
+        """Stop a service that nobody needs any more; say so if that can't be done."""
         self._loaded.discard(name)
         service = self._services.pop(name, None)
         if service is not None:
-            service.stop()
+            try:
+                service.stop()
+            except PerfqaError as error:
+                self.say(f"service {name} could not be stopped: {error}")
 
     def close(self) -> None:
         """Stop everything and remove all files; a second call does nothing."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,38 @@ def everything() -> dict[str, list[str]]:
         for kind, words in lists.items()
     }
     return found | {"cgroups": sorted(map(str, Path("/sys/fs/cgroup").glob("*/perfqa-*")))}
+
+
+class Mortal:
+    """A way to the engine that can be cut off, as if the engine had died."""
+
+    def __init__(self, path: Path) -> None:
+        self.host = f"unix://{path}"
+        self._path = path
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def die(self) -> None:
+        """Take no more connections."""
+        self._path.unlink()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect("/var/run/docker.sock")
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, to: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := source.recv(65536):
+                to.sendall(chunk)
+            to.shutdown(socket.SHUT_WR)
 
 
 SERVER = """

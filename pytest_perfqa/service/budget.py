@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path("/sys/fs/cgroup")
 _PERIOD_MICROSECONDS = 100_000
+_SHARES = 1024  # of one process or container
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,15 @@ def make(limits: Limits, engine: Engine, *, containers: int, suffix: str) -> Bud
     if engine.is_local and engine.cgroups == ("cgroupfs", "1") and os.geteuid() == 0:
         name = ownership.cgroup_name(suffix)
         with contextlib.suppress(OSError):
-            return _shared(limits, name)
+            return _shared(limits, containers, name)
         _remove(name)
     return split(limits, engine, containers)
 
 
-def _shared(limits: Limits, name: str) -> Budget:
-    folders, said = [], []
+def _shared(limits: Limits, containers: int, name: str) -> Budget:
+    # Beside others each container weighs what it would without a parent, and what a process does.
+    weight = {"cpu.shares": str(containers * _SHARES)}
+    folders, said = [_cgroup("cpu", name, weight)], []
     cpus = affinity.service_cpus(limits)
     if limits.cpus is not None:
         if cpus is not None:
@@ -83,11 +86,8 @@ def _shared(limits: Limits, name: str) -> Budget:
             said.append(f"{_cpus(limits)} (CPU {settings['cpuset.cpus']})")
         else:
             quota = round(limits.cpus * _PERIOD_MICROSECONDS)
-            settings = {
-                "cpu.cfs_period_us": str(_PERIOD_MICROSECONDS),
-                "cpu.cfs_quota_us": str(quota),
-            }
-            folders.append(_cgroup("cpu", name, settings))
+            _set(folders[0], "cpu.cfs_period_us", str(_PERIOD_MICROSECONDS))
+            _set(folders[0], "cpu.cfs_quota_us", str(quota))
             said.append(f"{_cpus(limits)} (quota)")
     if limits.memory is not None:
         folders.append(_cgroup("memory", name, {"memory.limit_in_bytes": str(limits.memory)}))
@@ -100,8 +100,12 @@ def _cgroup(controller: str, name: str, settings: Mapping[str, str]) -> Path:
     folder = _ROOT / controller / name
     folder.mkdir()
     for file, value in settings.items():
-        (folder / file).write_text(value, encoding="ascii")
+        _set(folder, file, value)
     return folder
+
+
+def _set(folder: Path, file: str, value: str) -> None:
+    (folder / file).write_text(value, encoding="ascii")
 
 
 def _remove(name: str) -> None:

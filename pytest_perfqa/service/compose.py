@@ -11,6 +11,7 @@ import importlib.util
 import json
 import logging
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -128,7 +129,7 @@ def _builder() -> dict[str, str]:
     try:
         engine.call("buildx", "version", limit=_CONFIG_SECONDS)
     except ServiceError:
-        return {"DOCKER_BUILDKIT": "0", "COMPOSE_BAKE": "false"}
+        return {"DOCKER_BUILDKIT": "0"}
     return {}
 
 
@@ -319,7 +320,7 @@ def adapt(
     """Give a model that several sessions can bring up beside each other.
 
     Args:
-        folder: the first half of the names of images that have none, as by hand.
+        folder: of the file: the first half of the names of images that have none, as by hand.
         labels: for containers, networks and volumes.
         keys: for every container.
         ports: gives the published ports of a service, from its name and those in the file.
@@ -334,7 +335,7 @@ def adapt(
         service["restart"] = "no"
         _limit(service, keys)
         if service.get("build"):
-            service.setdefault("image", f"{folder}-{name}")
+            service.setdefault("image", f"{_project_name(folder)}-{name}")
             service.pop("pull_policy", None)
     networks = model.setdefault("networks", {})
     networks.setdefault("default", {})
@@ -347,6 +348,11 @@ def adapt(
                 told["labels"] = {**_as_mapping(told.get("labels")), **labels}
             model[kind][name] = told
     return model
+
+
+def _project_name(folder: str) -> str:
+    """Give what Compose calls a project in a folder of that name."""
+    return re.sub(r"[^a-z0-9_-]", "", folder.lower()).lstrip("_-") or "project"
 
 
 def _limit(service: dict[str, Any], keys: Mapping[str, Any]) -> None:

@@ -93,4 +93,4 @@ class ContainerPart:
 
     def last_words(self) -> str:
         """Write the end of its log, with a heading."""
-        return f"  log of {self.name} (docker logs {self.container[:12]}):\n{logs.tail(self.log)}"
+        return f"  log of {self.name}:\n{logs.tail(self.log)}"

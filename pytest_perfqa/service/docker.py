@@ -117,7 +117,7 @@ class Wanted:
         """
         if config.docker is None:
             raise ConfigurationError(f"{config.path}: has no 'docker' part, so no docker backend")
-        file = config.docker.compose
+        file = config.docker.compose.parent.resolve() / config.docker.compose.name
         service, _, port = config.docker.endpoint.rpartition(":")
         env = {**os.environ, **template_variables(config.env)}
         name = re.sub("[^a-z0-9_-]", "-", config.name.lower())
@@ -279,13 +279,17 @@ class DockerService:
 
     def _build(self, names: list[str]) -> None:
         before = images.ids(names)
+        will = images.removal_command(self._project.log)
+        self._reaper.run_at_end(will)
         try:
             self._project.build()
         except BaseException as error:
-            images.remove_unfinished(logs.read(self._project.log))
+            images.remove_unfinished(self._project.log)
             if isinstance(error, ServiceError):
                 raise ServiceError(f"service {self.name}: {error}") from None
             raise
+        finally:
+            self._reaper.settled(will)
         images.remove_unnamed(before - images.ids(names))
 
     def _leave_in_our_will(self) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _HELLO_SECONDS = 5.0
+_LOOK_SECONDS = 8.0
 _CALL_SECONDS = 30.0
 _LINES = 5
 
@@ -128,7 +129,9 @@ def inspect(containers: Sequence[str]) -> list[dict[str, Any]]:
     """
     if not containers:
         return []
-    found: list[dict[str, Any]] = json.loads(call("container", "inspect", *containers))
+    found: list[dict[str, Any]] = json.loads(
+        call("container", "inspect", *containers, limit=_LOOK_SECONDS)
+    )
     return found
 
 
@@ -140,12 +143,12 @@ def labelled(kind: str, label: str) -> list[str]:
 
 def write_log(container: str, log: Path) -> None:
     """Write all that a container has printed into a file."""
-    with log.open("wb") as file:
+    with log.open("wb") as file, contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(
             ["docker", "container", "logs", container],  # noqa: S607
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            timeout=_CALL_SECONDS,
+            timeout=_LOOK_SECONDS,
             check=False,
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ServiceError
-from . import engine
+from . import engine, logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,9 +45,19 @@ def remove_unnamed(images: Iterable[str]) -> None:
                 engine.call("image", "rm", image)
 
 
-def remove_unfinished(build_log: str) -> None:
+def remove_unfinished(build_log: Path) -> None:
     """Remove what a failed build of the classic builder left: its last container and layers."""
-    for container in _STEP_CONTAINER.findall(build_log):
+    said = logs.read(build_log)
+    for container in _STEP_CONTAINER.findall(said):
         with contextlib.suppress(ServiceError):
             engine.call("container", "rm", "--force", container)
-    remove_unnamed(reversed(_STEP_IMAGE.findall(build_log)))
+    remove_unnamed(reversed(_STEP_IMAGE.findall(said)))
+
+
+def removal_command(build_log: Path) -> list[str]:
+    """Give the command that does ``remove_unfinished`` when we no longer can."""
+    return [sys.executable, "-m", __name__, str(build_log)]
+
+
+if __name__ == "__main__":
+    remove_unfinished(Path(sys.argv[1]))

@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from docker_engine import COMPOSE, base_images, everything, write_compose
+from docker_engine import COMPOSE, Mortal, base_images, everything, write_compose
+
+from pytest_perfqa.service import engine, ownership
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Project
 
@@ -34,6 +38,7 @@ NEVER_HEALTHY = """
     init: true
     depends_on: {web: {condition: service_healthy}}
 """
+SLOW_BUILD = COMPOSE.replace("image: ${PYTHON_IMAGE}", "build: .")
 
 
 @pytest.fixture
@@ -136,12 +141,17 @@ def test_a_compose_file_with_a_mistake_is_one_clear_error(project: Project) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("text", [COMPOSE, COMPOSE + NEVER_HEALTHY], ids=["load", "up"])
+@pytest.mark.parametrize(
+    "text", [COMPOSE, COMPOSE + NEVER_HEALTHY, SLOW_BUILD], ids=["load", "up", "build"]
+)
 def test_a_signal_leaves_nothing(
     project: Project, text: str, number: signal.Signals, tmp_path: Path
 ) -> None:
-    """Ctrl-C, SIGTERM and kill -9, under load and in the middle of up."""
+    """Ctrl-C, SIGTERM and kill -9, under load and in the middle of up and of a build."""
     add(project, "one", text)
+    (project.path / "services" / "one" / "Dockerfile").write_text(
+        f"FROM {os.environ['PYTHON_IMAGE']}\nRUN echo {tmp_path} > /first\nRUN sleep 60\n"
+    )
     project.scenario("long.yaml", duration=300, rate=5)
     project.test("""
         @pytest.mark.perfqa(scenario="long.yaml")
@@ -167,6 +177,38 @@ def test_a_signal_leaves_nothing(
         pytest_process.communicate(timeout=LIMIT)
     wait_for(lambda: everything() == before)
     wait_for(lambda: not list(scratch.glob("perfqa-*")))
+
+
+def test_an_engine_that_dies_is_an_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of the test, not of pytest; what could not be removed is swept by the next session."""
+    add(project, "one")
+    project.scenario("long.yaml", duration=3, rate=5)
+    project.test("""
+        @pytest.mark.perfqa(scenario="long.yaml")
+        def test_long(perf_run): pass
+    """)
+    before = everything()
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket has to be short
+        way = Mortal(Path(folder, "docker.sock"))
+        monkeypatch.setenv("DOCKER_HOST", way.host)
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+        def cut_off() -> None:
+            wait_for(lambda: list(tmp_path.glob("perfqa-*/run-1/records-0.bin")))
+            way.die()
+
+        cutter = threading.Thread(target=cut_off)
+        cutter.start()
+        result = project.run()
+        cutter.join()
+    monkeypatch.undo()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*docker container inspect*", "*Cannot connect*"])
+    result.stdout.fnmatch_lines(["perfqa: service one could not be stopped: *"])
+    ownership.sweep(engine.find())
+    assert everything() == before
 
 
 def test_no_engine_means_processes_or_a_usage_error(

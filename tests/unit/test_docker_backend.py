@@ -162,9 +162,11 @@ def test_a_build_is_told_while_it_runs(
     """Line by line to the logger, and to a file."""
     caplog.set_level("INFO", "pytest_perfqa.service.compose")
     text = COMPOSE.replace("image: ${PYTHON_IMAGE}", "build: .")
-    config = single(tmp_path, text.replace("web:\n", "web:\n    image: perfqa-study/told\n"))
+    name = f"told-{os.getpid()}"
+    config = single(tmp_path, text.replace("web:\n", f"web:\n    image: {name}\n"))
     (tmp_path / "user" / "Dockerfile").write_text(f"FROM {images['PYTHON_IMAGE']}\n")
-    start(config)
+    start(config).stop()
+    engine.call("image", "rm", name)
     said = [record.getMessage() for record in caplog.records]
     assert any("FROM" in line for line in said)
     assert any("Started" in line or "done" in line for line in said)
@@ -424,6 +426,20 @@ def test_without_a_parent_cgroup_each_container_gets_a_share() -> None:
     assert budget.make(Limits(), found, containers=1, suffix="test").keys == {}
 
 
+def test_a_parent_cgroup_weighs_what_its_containers_would(images: dict[str, str]) -> None:
+    """Else four containers would get the time of one beside other programs of the machine."""
+    del images
+    made = budget.make(Limits(memory=2**30), engine.find(), containers=4, suffix="0-weight")
+    try:
+        if "parent cgroup" not in made.note:
+            pytest.skip(f"no parent cgroup here: {made.note}")
+        weights = [Path(folder, "cpu.shares") for folder in made.cgroups]
+        assert {file.read_text().strip() for file in weights if file.exists()} == {"4096"}
+    finally:
+        made.release()
+    assert not any(folder.exists() for folder in made.cgroups)
+
+
 def test_limits_of_the_file_give_way_to_shares() -> None:
     """Compose refuses both ways of saying it side by side."""
     model = {
@@ -548,11 +564,11 @@ def test_a_model_can_be_brought_up_beside_itself() -> None:
         "volumes": {"data": {"name": "precious", "labels": ["a=b"]}},
     }
     adapted = compose.adapt(
-        model, folder="f", labels={"l": "1"}, keys={"cpuset": "1"}, ports=lambda *_: []
+        model, folder="My F.", labels={"l": "1"}, keys={"cpuset": "1"}, ports=lambda *_: []
     )
     assert adapted["services"]["a"] == {
         "build": {"context": "."},
-        "image": "f-a",
+        "image": "myf-a",
         "labels": {"l": "1"},
         "ports": [],
         "restart": "no",
