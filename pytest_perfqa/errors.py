@@ -16,7 +16,7 @@ PerfqaError
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,7 +95,14 @@ class InvalidRun(PerfqaError):
 
 
 class Inconclusive(PerfqaError):
-    """The data can't tell; says what would settle it."""
+    """The data can't tell; says what would settle it.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"INCONCLUSIVE: {message}")
+    Attributes:
+        comparison: the comparison that could not be decided: its sign and both sides.
+    """
+
+    PREFIX: ClassVar = "INCONCLUSIVE"
+
+    def __init__(self, message: str, comparison: tuple[str, object, object] | None = None) -> None:
+        self.comparison = comparison
+        super().__init__(f"{self.PREFIX}: {message}")

@@ -9,7 +9,7 @@ import contextlib
 import signal
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -223,7 +223,15 @@ class Door:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note the verdict, and put the evidence beside a failure."""
+        if call.excinfo is not None:
+            from .report.failure import explain
+
+            explain(call.excinfo.value, _encoding(self._config))
         report = yield
+        if call.excinfo is not None and report.failed:
+            from .report.failure import truths
+
+            report.sections.extend(truths(call.excinfo.value, _encoding(self._config)))
         if self._session is None or not _is_perf_test(item):
             return report
         from .agenda import service_of
@@ -240,6 +248,14 @@ class Door:
             service = self._session.running(service_of(item) or "")
             report.sections.extend(evidence(cell, service))
         return report
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        """Say what stands behind a comparison of a quantity that does not hold."""
+        if not any(hasattr(type(side), "evidence") for side in (left, right)):
+            return None
+        from .report.assertion import comparison
+
+        return comparison(op, left, right, _encoding(self._config))
 
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
@@ -259,6 +275,13 @@ class Door:
         terminalreporter.section("perfqa")
         for line in summary(self._session.cells.values()):
             terminalreporter.write_line(line)
+
+
+def _encoding(config: pytest.Config) -> str:
+    """Give what the terminal can print."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    file = getattr(reporter, "_tw", None) and reporter._tw._file
+    return getattr(file, "encoding", None) or "ascii"
 
 
 def _is_one_of_many_workers(config: pytest.Config) -> bool:

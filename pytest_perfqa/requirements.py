@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .artillery.ensure import ERROR_KINDS, METRIC_NAME
 from .errors import Inconclusive, NoData, RequirementMissed
+from .units import Estimate, Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,7 +81,8 @@ def _judge(result: RunResult, requirement: Ensure) -> Finding:
         values = {name: metric(result, name) for name in names}
         met = bool(_evaluate(_tree(requirement.text, names), tuple(values.values())))
     except Inconclusive as error:
-        return Finding(requirement.text, None, str(error), requirement.strict)
+        found = str(error).removeprefix(f"{Inconclusive.PREFIX}: ")
+        return Finding(requirement.text, None, found, requirement.strict)
     except (NoData, ZeroDivisionError) as error:
         return Finding(requirement.text, met=False, found=str(error), strict=requirement.strict)
     found = ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
@@ -103,7 +105,7 @@ def metric(result: RunResult, name: str) -> float:
         Inconclusive: too few samples for a percentile.
     """
     if name.startswith("http.response_time."):
-        return _time(result, name.rpartition(".")[2]) / result.time_scale * 1000
+        return _milliseconds(name, _time(result, name.rpartition(".")[2]), result.time_scale)
     if name.startswith("http.codes."):
         return float(result.status[name.rpartition(".")[2]])
     if name.startswith("errors."):
@@ -112,11 +114,21 @@ def metric(result: RunResult, name: str) -> float:
     return float(_counts()[name](result))
 
 
-def _time(result: RunResult, statistic: str) -> float:
-    percentiles = {"p75": 75.0, "p999": 99.9}
-    if statistic in percentiles:
-        return float(result.latency.percentile(percentiles[statistic]))
-    return float(getattr(result.latency, statistic))
+def _time(result: RunResult, statistic: str) -> Quantity:
+    time: Quantity
+    if statistic == "p75":
+        time = result.latency.percentile(75)
+    else:
+        time = getattr(result.latency, statistic)
+    return time
+
+
+def _milliseconds(name: str, time: Quantity, scale: float) -> float:
+    """Give a time as Artillery has it; an estimate stays one, so that it may be inconclusive."""
+    factor = 1000 / scale
+    if isinstance(time, Estimate):
+        return time.times(factor, Unit.COUNT, f"{name} (ms)")
+    return float(time) * factor
 
 
 def _counts() -> Mapping[str, Callable[[RunResult], float]]:

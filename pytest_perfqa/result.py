@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .attributes.answers import ErrorCounts, StatusCounts
+from .attributes.answers import ErrorCounts, StatusCounts, accountable
 from .attributes.availability import Availability
+from .attributes.cold_start import ColdStart
 from .attributes.fairness import Shares
 from .attributes.latency import Distribution
+from .attributes.names import KnowsItsNames
+from .attributes.origin import Figure, Origin
 from .attributes.queueing import Pending
 from .attributes.recovery import Course, Recovery, recovery, stretches
 from .attributes.resources import Resources
 from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .errors import NoData
-from .load.record import Kind, Outcome
+from .load.record import Outcome
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .service.config import ANY_PATH, Limits
@@ -53,6 +56,7 @@ class Context:
         readings: what the parts of the service used.
         limits: the budget of the service.
         workers: how many requests the service does at once, by path or ``ANY_PATH``, where known.
+        generator: how the load generator did, for the evidence behind figures.
     """
 
     service: str
@@ -65,6 +69,7 @@ class Context:
     readings: Readings = field(default_factory=Readings)
     limits: Limits = field(default_factory=Limits)
     workers: Mapping[str, float] = field(default_factory=dict)
+    generator: Generator | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Window:
     p95: float | None
 
 
-class Slice:
+class Slice(KnowsItsNames):
     """The quality attributes of a run, or of a part of it.
 
     ``latency`` counts from the moment an arrival was due, ``response`` from the actual send; with
@@ -110,6 +115,19 @@ class Slice:
     def __repr__(self) -> str:
         return f"<{self.name}: {self.launched} launched, {self.completed} completed>"
 
+    @cached_property
+    def _origin(self) -> Origin:
+        phases = self._context.scenario.phases
+        bounds = zip(phases, _phase_bounds(phases), strict=True)
+        return Origin(
+            self.name,
+            self._samples,
+            self._start,
+            self._end,
+            tuple((phase.name, start, end) for phase, (start, end) in bounds),
+            self._context.generator,
+        )
+
     @property
     def duration(self) -> Quantity:
         """The length of the slice, over which arrivals came."""
@@ -118,27 +136,32 @@ class Slice:
     @property
     def requests(self) -> Quantity:
         """Requests that were sent; as many as ``launched`` if each arrival makes one."""
-        return Quantity(self._samples.requests.count, Unit.COUNT)
+        figure = Figure("requests", lambda samples: samples.requests, _all_of)
+        return figure.count(self._samples.requests.count, self._origin)
 
-    def _arrivals(self, *outcomes: Outcome) -> Quantity:
+    def _arrivals(self, subject: str, *outcomes: Outcome) -> Quantity:
+        figure = Figure(
+            f"{subject} arrivals",
+            lambda samples: samples.arrivals,
+            lambda rows: np.isin(rows["outcome"], outcomes or tuple(Outcome)),
+        )
         arrivals = self._samples.arrivals
-        chosen = arrivals.where(np.isin(arrivals.rows["outcome"], outcomes or tuple(Outcome)))
-        return Quantity(chosen.count, Unit.COUNT)
+        return figure.count(arrivals.where(figure.which(arrivals.rows)).count, self._origin)
 
     @property
     def launched(self) -> Quantity:
         """Arrivals that were sent; ``completed + failed + pending.at_end`` adds up to it."""
-        return self._arrivals()
+        return self._arrivals("launched")
 
     @property
     def completed(self) -> Quantity:
         """Arrivals whose every request was answered, with whatever status."""
-        return self._arrivals(Outcome.ANSWERED)
+        return self._arrivals("completed", Outcome.ANSWERED)
 
     @property
     def failed(self) -> Quantity:
         """Arrivals that ended without an answer, or with one that was not as expected."""
-        return self._arrivals(*set(Outcome) - {Outcome.ANSWERED, Outcome.PENDING})
+        return self._arrivals("failed", *set(Outcome) - {Outcome.ANSWERED, Outcome.PENDING})
 
     @cached_property
     def pending(self) -> Pending:
@@ -154,7 +177,7 @@ class Slice:
     @cached_property
     def status(self) -> StatusCounts:
         """Answers by status: ``status[504]``, ``status["5xx"]``."""
-        return StatusCounts(self._samples.requests)
+        return StatusCounts(self._samples.requests, self._origin)
 
     @cached_property
     def errors(self) -> ErrorCounts:
@@ -162,9 +185,7 @@ class Slice:
 
         With a locustfile, ``errors["user code"]`` counts arrivals in which it raised an exception.
         """
-        rows = self._samples.rows
-        raised = (rows["kind"] == Kind.ARRIVAL) & (rows["outcome"] == Outcome.USER_CODE)
-        return ErrorCounts(self._samples.where((rows["kind"] != Kind.ARRIVAL) | raised))
+        return ErrorCounts(accountable(self._samples), self._origin)
 
     @cached_property
     def latency(self) -> Distribution:
@@ -182,17 +203,39 @@ class Slice:
             self._samples.requests,
             from_intended=from_intended,
             scale=self._context.time_scale,
+            origin=self._origin,
         )
 
     @cached_property
     def throughput(self) -> Throughput:
         """Rates of requests and of good answers."""
-        return Throughput(self._samples.requests, self._start, self._end, self._context.time_scale)
+        return Throughput(
+            self._samples.requests,
+            self._start,
+            self._end,
+            self._context.time_scale,
+            self._origin,
+        )
 
     @cached_property
     def availability(self) -> Availability:
         """How much of what was asked was served."""
-        return Availability(self._samples.requests)
+        return Availability(
+            self._samples.requests,
+            self._end,
+            scale=self._context.time_scale,
+            origin=self._origin,
+        )
+
+    def cold_start(self, first: int = 1) -> ColdStart:
+        """Compare the first requests, as many as there are workers, with the rest.
+
+        Of a run, its warm-up phases count, too: that is where a cold start shows.
+
+        Raises:
+            NoData: there are no answers.
+        """
+        return ColdStart(self._recorded.requests, first, scale=self._context.time_scale)
 
     @cached_property
     def replicas(self) -> Shares:
@@ -201,6 +244,7 @@ class Slice:
             self._samples.requests,
             self._context.replica_values,
             self._context.replica_names or {},
+            self._origin,
         )
 
     @property
@@ -411,6 +455,7 @@ class RunResult(Slice):
         invalid: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
     ) -> None:
+        context = replace(context, generator=generator)
         phases = context.scenario.phases
         warm = [index for index, one in enumerate(phases) if one.name in context.scenario.warmup]
         counted = context.everything.where(~np.isin(context.everything.rows["phase"], warm))
@@ -472,6 +517,10 @@ def _phase_bounds(phases: tuple[Phase, ...]) -> Iterator[tuple[float, float]]:
     for phase in phases:
         yield start, start + phase.duration
         start += phase.duration
+
+
+def _all_of(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    return np.ones(len(rows), dtype=bool)
 
 
 def _requests_to(samples: Samples, endpoint: int) -> Samples:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import enum
 import math
+import operator
 import re
 from typing import TYPE_CHECKING, Self
 
-from .errors import UnitError
+from .errors import Inconclusive, UnitError
+from .evidence import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .evidence import Evidence
 
 __tracebackhide__ = True
 
@@ -163,6 +163,113 @@ class Quantity(float):
     __str__ = __repr__
 
 
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Estimate(Quantity):
+    """A figure that another run of the same service would give differently: a percentile, a mean.
+
+    ``<``, ``<=``, ``>`` and ``>=`` hold if they hold for the whole interval from ``low`` to
+    ``high``, and are false if they hold for none of it. ``==`` compares the figure of this run,
+    and so does whatever is calculated with it: ``float(estimate)`` is a plain number.
+
+    Attributes:
+        low, high: another run's figure is beyond each of them with a probability of 5 % at most.
+        samples: how many samples it was taken from.
+
+    Raises:
+        Inconclusive: on a comparison that holds for a part of the interval only.
+    """
+
+    low: float
+    high: float
+    samples: int
+
+    def with_interval(self, low: float, high: float, samples: int) -> Self:
+        """Set the interval; gives back the estimate itself."""
+        self.low, self.high, self.samples = low, high, samples
+        return self
+
+    def times(self, factor: float, unit: Unit, subject: str) -> Estimate:
+        """Give it in another unit and by another name; ``factor`` is positive."""
+        estimate = Estimate(float(self) * factor, unit, gather=lambda: Evidence(subject))
+        return estimate.with_interval(self.low * factor, self.high * factor, self.samples)
+
+    def __lt__(self, other: float | str) -> bool:
+        decided = self._decided("<", other)
+        return NotImplemented if decided is None else decided
+
+    def __le__(self, other: float | str) -> bool:
+        decided = self._decided("<=", other)
+        return NotImplemented if decided is None else decided
+
+    def __gt__(self, other: float | str) -> bool:
+        decided = self._decided(">", other)
+        return NotImplemented if decided is None else decided
+
+    def __ge__(self, other: float | str) -> bool:
+        decided = self._decided(">=", other)
+        return NotImplemented if decided is None else decided
+
+    def _decided(self, sign: str, other: float | str) -> bool | None:
+        limit = self._operand(other)
+        if limit is None:
+            return None
+        holds = _ORDERS[sign]
+        low, high = (other.low, other.high) if isinstance(other, Estimate) else (limit, limit)
+        ends = [(self.high, low), (self.low, high)]
+        for_all, for_some = (holds(*pair) for pair in (ends if "<" in sign else ends[::-1]))
+        if for_all == for_some:
+            return for_all
+        raise Inconclusive(self._undecided(sign, other, limit), (sign, self, other))
+
+    def _undecided(self, sign: str, other: float | str, limit: float) -> str:
+        evidence = self.evidence()
+        name = evidence.subject if evidence else "the figure"
+        said = (
+            f"{name} is {self!r}, in another run {self._range()} "
+            f"(95 % sure at each end, {self.samples} samples), so whether it is {sign} "
+            f"{stated(self, other)} can't be told"
+        )
+        settling = self._settling(limit)
+        return f"{said}; about {settling:,} samples would probably do" if settling else said
+
+    def _range(self) -> str:
+        low = show(self.low, self.unit)
+        if math.isinf(self.high):
+            return f"{low} or more"
+        return f"{low} to {show(self.high, self.unit)}"
+
+    def _settling(self, limit: float) -> int | None:
+        """How many samples would do if the figure stays: the interval shrinks with their root."""
+        reach = self.high - self if limit > float(self) else self - self.low
+        if float(self) == limit or not math.isfinite(reach):
+            return None
+        wanted = self.samples * (reach / (limit - float(self))) ** 2
+        step = 10.0 ** max(0, math.floor(math.log10(wanted)) - 1)
+        return math.ceil(wanted / step) * int(step)
+
+
+def stated(quantity: Quantity, limit: object) -> str:
+    """Print a limit that a quantity is compared with, and what became of a text by the scale."""
+    if isinstance(limit, Quantity):
+        return repr(limit)
+    if isinstance(limit, str):
+        required = quantity.required(limit)
+        scaled = quantity.time_scale != 1 and quantity.unit.time_exponent
+        return (
+            f"{required!r} ({limit!r} at time scale {quantity.time_scale:g})"
+            if scaled
+            else (repr(required))
+        )
+    return show(float(limit), quantity.unit) if isinstance(limit, int | float) else repr(limit)
+
+
 def parse(text: str, unit: Unit | None = None) -> Quantity:
     """Read a text such as ``"250ms"``, ``"50/s"``, ``"128MiB"`` or ``"1%"``.
 
@@ -195,9 +302,9 @@ def show(value: float, unit: Unit) -> str:
 
 def _show_seconds(value: float) -> str:
     size = abs(value)
-    if size < 1e-3 and size > 0:
+    if 0 < size < 1e-3:
         return f"{value * 1e6:.4g} us"
-    if size < 1:
+    if 0 < size < 1:
         return f"{value * 1e3:.4g} ms"
     return f"{value:.5g} s"
 

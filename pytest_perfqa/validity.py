@@ -9,6 +9,7 @@ import numpy as np
 
 from .load.record import Kind, Outcome
 from .samples import quantile
+from .units import Unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +104,15 @@ def causes(generator: Generator, recorded: int) -> Iterator[str]:
             f"{generator.launched} arrivals were sent but {recorded} recorded: "
             "the account does not add up"
         )
+
+
+def state(generator: Generator) -> str:
+    """Say in a few words whether the generator kept its schedule."""
+    kept = "on schedule" if not any(causes(generator, generator.launched)) else "NOT to be believed"
+    return (
+        f"{kept}: lag p99 {show(generator.lag_p99, Unit.SECOND)}, {generator.late} of "
+        f"{generator.launched} late, {generator.cpu:.0%} of a CPU used"
+    )
 
 
 def _why_late(generator: Generator) -> str:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NoData
-from ..load.record import Outcome
-from ..units import Quantity, Unit
+from ..load.record import Kind, Outcome
+from ..units import Quantity
+from .origin import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from ..samples import Samples
+    from .origin import Origin
 
 __tracebackhide__ = True
 
@@ -31,32 +37,33 @@ class StatusCounts(Mapping[int | str, Quantity]):
             asked for is no status.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, origin: Origin | None = None) -> None:
         answered = samples.answered
         codes, places = np.unique(answered.rows["status"], return_inverse=True)
         counts = np.bincount(places, weights=answered.rows["weight"], minlength=len(codes))
         self._counts = dict(zip(codes.tolist(), counts.astype(int).tolist(), strict=True))
         self._requests = samples.count
+        self._origin = origin
 
     def _require_answers(self) -> None:
         if not self._counts:
-            raise NoData(f"not one of {self._requests} requests was answered: there is no status")
+            what = f"not one of {self._requests} requests was answered"
+            raise NoData(f"{what if self._requests else 'no request was sent'}: there is no status")
 
     def __getitem__(self, key: int | str) -> Quantity:
         self._require_answers()
-        of_class = _CLASS.match(key) if isinstance(key, str) else None
-        if of_class:
-            hundred = int(of_class[1])
-            total = sum(count for code, count in self._counts.items() if code // 100 == hundred)
-        elif str(key).isdecimal() and 100 <= int(key) <= 599:
-            total = self._counts.get(int(key), 0)
-        else:
-            raise NoData(f"{key!r} is no status; accepted: 100 to 599, '2xx', '5xx' and the like")
-        return Quantity(total, Unit.COUNT)
+        figure = Figure(f"{key} answers", _answered, _with_status(*_codes(key)))
+        return figure.count(self._count(key), self._origin)
 
     def share(self, key: int | str) -> Quantity:
-        """Give the share of a code or class among all answers."""
-        return Quantity(self[key] / sum(self._counts.values()), Unit.RATIO)
+        """Give the share of a code or class among all answers of this run."""
+        self._require_answers()
+        figure = Figure(f"share of {key} answers", _answered, _with_status(*_codes(key)))
+        return figure.share(self._count(key) / sum(self._counts.values()), self._origin)
+
+    def _count(self, key: int | str) -> int:
+        first, last = _codes(key)
+        return sum(count for code, count in self._counts.items() if first <= code <= last)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._counts)
@@ -68,6 +75,25 @@ class StatusCounts(Mapping[int | str, Quantity]):
         return f"{self._counts}"
 
 
+def _codes(key: int | str) -> tuple[int, int]:
+    """Give the first and the last code that are meant."""
+    of_class = _CLASS.match(key) if isinstance(key, str) else None
+    if of_class:
+        hundred = 100 * int(of_class[1])
+        return hundred, hundred + 99
+    if str(key).isdecimal() and 100 <= int(key) <= 599:
+        return int(key), int(key)
+    raise NoData(f"{key!r} is no status; accepted: 100 to 599, '2xx', '5xx' and the like")
+
+
+def _answered(samples: Samples) -> Samples:
+    return samples.requests.answered
+
+
+def _with_status(first: int, last: int) -> Callable[[NDArray[np.void]], NDArray[np.bool_]]:
+    return lambda rows: (rows["status"] >= first) & (rows["status"] <= last)
+
+
 class ErrorCounts(Mapping[str, Quantity]):
     """How many requests failed without a (whole, expected) answer, by kind such as ``"timeout"``.
 
@@ -75,7 +101,7 @@ class ErrorCounts(Mapping[str, Quantity]):
         NoData: there was no request, or the kind is unknown.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(self, samples: Samples, origin: Origin | None = None) -> None:
         failed = samples.where(samples.rows["outcome"] != Outcome.ANSWERED)
         kinds, places = np.unique(failed.rows["outcome"], return_inverse=True)
         counts = np.bincount(places, weights=failed.rows["weight"], minlength=len(kinds))
@@ -83,12 +109,15 @@ class ErrorCounts(Mapping[str, Quantity]):
             Outcome(kind).label: int(count) for kind, count in zip(kinds, counts, strict=True)
         }
         self._requests = samples.count
+        self._origin = origin
 
     def __getitem__(self, kind: str) -> Quantity:
         if kind not in _FAILURES:
             raise NoData(f"{kind!r} is no kind of error; accepted: {', '.join(_FAILURES)}")
         self._require_requests()
-        return Quantity(self._counts.get(kind, 0), Unit.COUNT)
+        outcome = _FAILURES[kind]
+        figure = Figure(f"{kind} errors", accountable, lambda rows: rows["outcome"] == outcome)
+        return figure.count(self._counts.get(kind, 0), self._origin)
 
     def _require_requests(self) -> None:
         if not self._requests:
@@ -98,7 +127,16 @@ class ErrorCounts(Mapping[str, Quantity]):
     def total(self) -> Quantity:
         """All failures together."""
         self._require_requests()
-        return Quantity(sum(self._counts.values()), Unit.COUNT)
+        return Figure("errors", accountable, _failed).count(
+            sum(self._counts.values()), self._origin
+        )
+
+    @property
+    def share(self) -> Quantity:
+        """All failures together, as a share of the requests of this run."""
+        self._require_requests()
+        value = sum(self._counts.values()) / self._requests
+        return Figure("share of errors", accountable, _failed).share(value, self._origin)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._counts)
@@ -108,3 +146,15 @@ class ErrorCounts(Mapping[str, Quantity]):
 
     def __repr__(self) -> str:
         return f"{self._counts}"
+
+
+def accountable(samples: Samples) -> Samples:
+    """Give the rows in which something can have failed: requests, and arrivals whose user code
+    raised an exception."""
+    rows = samples.rows
+    return samples.where((rows["kind"] != Kind.ARRIVAL) | (rows["outcome"] == Outcome.USER_CODE))
+
+
+def _failed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    failed: NDArray[np.bool_] = rows["outcome"] != Outcome.ANSWERED
+    return failed

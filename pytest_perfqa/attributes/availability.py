@@ -4,30 +4,169 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import NoData
-from ..units import Quantity, Unit
+from ..load.record import Outcome
+from ..units import Quantity, Unit, parse, show
+from .names import KnowsItsNames
+from .origin import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..evidence import Evidence
     from ..samples import Samples
+    from .origin import Origin, Part
 
 __tracebackhide__ = True
 
 
-class Availability:
+class Availability(KnowsItsNames):
     """How much of what was asked was served: answered, and not with a 5xx.
+
+    All figures say what happened in this run, exactly.
 
     Raises:
         NoData: the slice has no requests.
     """
 
-    def __init__(self, samples: Samples) -> None:
+    def __init__(
+        self, samples: Samples, end: float, *, scale: float, origin: Origin | None = None
+    ) -> None:
+        """Look at requests in the order of their times; ``end`` is that of the slice."""
         self._samples = samples
+        self._end = end
+        self._scale = scale
+        self._origin = origin
+
+    def _quantity(
+        self,
+        value: float,
+        unit: Unit,
+        subject: str,
+        figure: Callable[[Availability], float],
+        statements: tuple[str, ...] = (),
+    ) -> Quantity:
+        gather = self._gather(unit, subject, figure, statements)
+        return Quantity(value, unit, self._scale, gather)
+
+    def _gather(
+        self,
+        unit: Unit,
+        subject: str,
+        figure: Callable[[Availability], float],
+        statements: tuple[str, ...],
+    ) -> Callable[[], Evidence] | None:
+        origin = self._origin
+        if origin is None:
+            return None
+        return lambda: origin.evidence(
+            subject,
+            lambda part: figure(of) if (of := self._of(part))._samples.count else None,
+            unit,
+            samples=self._samples.count,
+            statements=statements,
+        )
+
+    def _of(self, part: Part) -> Availability:
+        return Availability(part.samples.requests, part.end, scale=self._scale)
+
+    def _when(self) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
+        return self._samples.rows["weight"], self._samples.rows["intended"]
+
+    def _require_requests(self) -> None:
+        if not self._samples.count:
+            raise NoData("availability: this slice has no requests")
 
     @property
     def ratio(self) -> Quantity:
         """Requests served, as a share of all."""
+        self._require_requests()
+        figure = Figure("availability", lambda samples: samples.requests, _served)
+        return figure.share(self._ratio(), self._origin)
+
+    def _ratio(self) -> float:
+        rows = self._samples.rows
+        return float(np.average(_served(rows), weights=rows["weight"]))
+
+    @property
+    def longest_outage(self) -> Quantity:
+        """The longest time without service: from when the first of successive requests that were
+        not served was due, to when the next that was served was due, or the end of the slice.
+
+        0 if all were served. Of more than two million requests, seconds in which one was served
+        are no outage.
+        """
+        self._require_requests()
+        start, end = self._longest_outage()
+        told = f"from {show(start, Unit.SECOND)} to {show(end, Unit.SECOND)}"
+        return self._quantity(
+            end - start, Unit.SECOND, "longest outage", Availability._outage_length, (told,)
+        )
+
+    def _outage_length(self) -> float:
+        start, end = self._longest_outage()
+        return end - start
+
+    def _longest_outage(self) -> tuple[float, float]:
+        weights, due = self._when()
+        moments, places = np.unique(due, return_inverse=True)
+        up = np.bincount(places, _served(self._samples.rows) * weights) > 0
+        begins = np.flatnonzero(~up & np.concatenate([[True], up[:-1]]))
+        ends = np.flatnonzero(up & np.concatenate([[False], ~up[:-1]]))
+        back = np.append(moments[ends], self._end)[: len(begins)]
+        if not len(begins):
+            return 0.0, 0.0
+        longest = int(np.argmax(back - moments[begins]))
+        return float(moments[begins[longest]]), float(back[longest])
+
+    def budget_spent(self, slo: str | float, *, window: str | float | None = None) -> Quantity:
+        """Give how much of the error budget of an availability such as ``"99.9%"`` is spent; 1 is
+        all of it.
+
+        Args:
+            slo: the objective, as a text or a ratio.
+            window: None counts requests: the share that was not served, over the share that may
+                be. A width, in seconds or as a text, counts time: the share of windows in which
+                less than ``slo`` was served, over the share that may be. A night without service
+                spends as much then as a busy day without; windows without requests don't count.
+
+        Raises:
+            ValueError: the objective is not between 0 and 100 %: all or nothing leaves no budget.
+        """
+        self._require_requests()
+        wanted = float(parse(slo, Unit.RATIO)) if isinstance(slo, str) else slo
+        if not 0 < wanted < 1:
+            raise ValueError(f"an objective lies between 0 and 100 %, not at {slo!r}")
+
+        def spent(one: Availability) -> float:
+            bad = 1 - one._ratio() if window is None else one._bad_windows(wanted, window)
+            return bad / (1 - wanted)
+
+        return self._quantity(spent(self), Unit.RATIO, f"spent error budget for {slo}", spent)
+
+    def _bad_windows(self, wanted: float, window: str | float) -> float:
+        width = window
+        if isinstance(width, str):
+            width = float(parse(width, Unit.SECOND)) * self._scale
+        if not width > 0:
+            raise ValueError(f"a window is longer than 0 s, not {window!r}")
+        weights, due = self._when()
+        numbers = np.floor(due / width).astype(np.int64)
+        _, places = np.unique(numbers, return_inverse=True)
+        totals = np.bincount(places, weights)
+        served = np.bincount(places, _served(self._samples.rows) * weights)
+        return float(np.mean(served / totals < wanted))
+
+    def __repr__(self) -> str:
         if not self._samples.count:
-            raise NoData("availability: this slice has no requests")
-        answered = self._samples.answered
-        served = answered.where(answered.rows["status"] < 500)
-        return Quantity(served.count / self._samples.count, Unit.RATIO)
+            return "<availability of nothing>"
+        return f"<availability: {self.ratio}, longest outage {self.longest_outage}>"
+
+
+def _served(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    served: NDArray[np.bool_] = (rows["outcome"] == Outcome.ANSWERED) & (rows["status"] < 500)
+    return served

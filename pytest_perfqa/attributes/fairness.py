@@ -9,10 +9,12 @@ import numpy as np
 
 from ..errors import NoData
 from ..load.record import NO_REPLICA
-from ..units import Quantity, Unit
+from ..units import Quantity
+from .origin import Figure
 
 if TYPE_CHECKING:
     from ..samples import Samples
+    from .origin import Origin
 
 __tracebackhide__ = True
 
@@ -28,11 +30,14 @@ class Shares(Mapping[str, Quantity]):
     """
 
     def __init__(
-        self, samples: Samples, values: tuple[str, ...], replicas: Mapping[str, str]
+        self,
+        samples: Samples,
+        values: tuple[str, ...],
+        replicas: Mapping[str, str],
+        origin: Origin | None = None,
     ) -> None:
         """Count answers; ``values`` are the header's, ``replicas`` maps them to names."""
-        told = samples.answered
-        told = told.where(told.rows["replica"] != NO_REPLICA)
+        told = _told(samples)
         counts = np.bincount(
             told.rows["replica"], weights=told.rows["weight"], minlength=len(values)
         )
@@ -41,6 +46,9 @@ class Shares(Mapping[str, Quantity]):
             name = replicas.get(value, value)
             self._counts[name] = self._counts.get(name, 0) + int(count)
         self._total = told.count
+        self._values = values
+        self._replicas = replicas
+        self._origin = origin
 
     @property
     def counts(self) -> dict[str, int]:
@@ -52,7 +60,15 @@ class Shares(Mapping[str, Quantity]):
             raise NoData("no answer says which replica gave it; see replica_header")
         if name not in self._counts:
             raise NoData(f"no replica {name!r}; there are: {', '.join(self._counts)}")
-        return Quantity(self._counts[name] / self._total, Unit.RATIO)
+        numbers = [
+            number
+            for number, value in enumerate(self._values)
+            if self._replicas.get(value, value) == name
+        ]
+        figure = Figure(
+            f"share of {name} in the answers", _told, lambda rows: np.isin(rows["replica"], numbers)
+        )
+        return figure.share(self._counts[name] / self._total, self._origin)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._counts)
@@ -62,3 +78,9 @@ class Shares(Mapping[str, Quantity]):
 
     def __repr__(self) -> str:
         return f"{self._counts}"
+
+
+def _told(samples: Samples) -> Samples:
+    """Give the answers that say which replica gave them."""
+    answered = samples.requests.answered
+    return answered.where(answered.rows["replica"] != NO_REPLICA)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,36 +10,60 @@ import numpy as np
 
 from ..errors import Inconclusive, NoData
 from ..load.record import Outcome
-from ..samples import Samples, quantile
-from ..units import Quantity, Unit
+from ..units import Estimate, Quantity, Unit
+from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
+from .names import KnowsItsNames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    from ..evidence import Evidence
+    from ..samples import Samples
+    from .origin import Origin, Part
 
 __tracebackhide__ = True
 
 # A request that ran into the time-out, or had no end, took at least that long. To leave it out
 # would make a service that answers only its fast requests look fast.
-_TIMED = (Outcome.ANSWERED, Outcome.TIMEOUT, Outcome.PENDING)
-_ALPHA = 0.05
+_UNFINISHED = (Outcome.TIMEOUT, Outcome.PENDING)
+_TIMED = (Outcome.ANSWERED, *_UNFINISHED)
+# Apdex calls an answer tolerable up to four times the time that satisfies.
+_TOLERABLE = 4
 
 
-class Distribution:
+class Distribution(KnowsItsNames):
     """The times of the requests of a slice, in seconds.
 
     Covers every request that was answered, with whatever status, or that timed out (with the time
     it waited). Requests that failed otherwise, such as a refused connection, have no time.
 
+    Percentiles and the mean are estimates of what the service does: a comparison holds only if it
+    holds for their whole interval. ``min``, ``max``, shares and Apdex say what happened in this
+    run, exactly.
+
     Raises:
         NoData: on every figure, if no request has a time.
-        Inconclusive: on a percentile that so few samples can't bound.
+        Inconclusive: on a percentile that so few samples can't bound, and on comparisons that the
+            interval doesn't settle.
     """
 
-    def __init__(self, name: str, samples: Samples, *, from_intended: bool, scale: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        samples: Samples,
+        *,
+        from_intended: bool,
+        scale: float,
+        origin: Origin | None = None,
+    ) -> None:
         self._name = name
+        self._all = samples
         self._samples = samples.where(np.isin(samples.rows["outcome"], _TIMED))
         self._from_intended = from_intended
         self._scale = scale
+        self._origin = origin
 
     @cached_property
     def _values(self) -> NDArray[np.float64]:
@@ -49,11 +73,48 @@ class Distribution:
             raise self._no_data()
         return values
 
+    @cached_property
+    def _sample(self) -> Weighted:
+        rows = self._samples.rows
+        return Weighted(self._values, rows["weight"], rows["intended"])
+
     def _no_data(self) -> NoData:
         return NoData(f"{self._name}: no request of this slice was answered")
 
-    def _seconds(self, value: float) -> Quantity:
-        return Quantity(value, Unit.SECOND, self._scale)
+    def _of(self, part: Part) -> Distribution:
+        """Give the same of a part of the slice."""
+        requests = part.samples.requests
+        return Distribution("", requests, from_intended=self._from_intended, scale=self._scale)
+
+    def _gather(
+        self,
+        subject: str,
+        figure: Callable[[Distribution], float],
+        unit: Unit = Unit.SECOND,
+        interval: Callable[[], Interval] | None = None,
+    ) -> Callable[[], Evidence] | None:
+        origin = self._origin
+        if origin is None:
+            return None
+        kind = "latency" if self._from_intended else "response"
+        return lambda: origin.evidence(
+            f"{subject} of {kind}",
+            lambda part: figure(of) if (of := self._of(part)).count else None,
+            unit,
+            samples=self.count,
+            interval=interval() if interval else None,
+        )
+
+    def _estimate(
+        self,
+        value: float,
+        interval: Interval,
+        subject: str,
+        figure: Callable[[Distribution], float],
+    ) -> Estimate:
+        gather = self._gather(subject, figure, interval=lambda: interval)
+        estimate = Estimate(value, Unit.SECOND, self._scale, gather)
+        return estimate.with_interval(interval.low, interval.high, self.count)
 
     @property
     def count(self) -> int:
@@ -61,48 +122,55 @@ class Distribution:
         return self._samples.count
 
     @property
-    def mean(self) -> Quantity:
-        """The arithmetic mean."""
-        return self._seconds(float(np.average(self._values, weights=self._samples.rows["weight"])))
+    def mean(self) -> Estimate:
+        """The arithmetic mean, of what a request that timed out waited, too."""
+        interval = of_mean(self._sample)
+        return self._estimate(self._average(), interval, "mean", Distribution._average)
+
+    def _average(self) -> float:
+        return float(np.average(self._values, weights=self._samples.rows["weight"]))
 
     @property
     def min(self) -> Quantity:
         """The shortest."""
-        return self._seconds(float(self._values.min()))
+        return self._extreme("shortest", lambda one: float(one._values.min()))
 
     @property
     def max(self) -> Quantity:
         """The longest."""
-        return self._seconds(float(self._values.max()))
+        return self._extreme("longest", lambda one: float(one._values.max()))
+
+    def _extreme(self, subject: str, figure: Callable[[Distribution], float]) -> Quantity:
+        return Quantity(figure(self), Unit.SECOND, self._scale, self._gather(subject, figure))
 
     @property
-    def median(self) -> Quantity:
-        """The 50th percentile."""
+    def median(self) -> Estimate:
+        """The 50th percentile; needs 5 samples."""
         return self.percentile(50)
 
     p50 = median
 
     @property
-    def p90(self) -> Quantity:
+    def p90(self) -> Estimate:
         """The 90th percentile; needs 29 samples."""
         return self.percentile(90)
 
     @property
-    def p95(self) -> Quantity:
+    def p95(self) -> Estimate:
         """The 95th percentile; needs 59 samples."""
         return self.percentile(95)
 
     @property
-    def p99(self) -> Quantity:
+    def p99(self) -> Estimate:
         """The 99th percentile; needs 299 samples."""
         return self.percentile(99)
 
     @property
-    def p999(self) -> Quantity:
+    def p999(self) -> Estimate:
         """The 99.9th percentile; needs 2,995 samples."""
         return self.percentile(99.9)
 
-    def percentile(self, percent: float) -> Quantity:
+    def percentile(self, percent: float) -> Estimate:
         """Give the smallest time that at least ``percent`` of the requests stayed within.
 
         Raises:
@@ -117,37 +185,65 @@ class Distribution:
                 f"p{percent:g} of {self._name} needs at least {needed} samples, "
                 f"this slice has {self.count}"
             )
-        return self.sample_percentile(percent)
+        unfinished = np.isin(self._samples.rows["outcome"], _UNFINISHED)
+        interval = of_percentile(self._sample, percent, unfinished)
+        value = self.sample_percentile(percent)
+        return self._estimate(
+            value, interval, f"p{percent:g}", lambda one: one.sample_percentile(percent)
+        )
 
     def sample_percentile(self, percent: float) -> Quantity:
         """Give the percentile of this very sample: a description, no evidence for a verdict."""
-        return self._seconds(quantile(self._values, self._samples.rows["weight"], percent / 100))
+        value = self._sample.ranked.at(percent / 100 * self.count)
+        return Quantity(value, Unit.SECOND, self._scale)
 
     def share_below(self, limit: str | float) -> Quantity:
-        """Give the share of requests that took at most ``limit``."""
-        seconds = self._seconds(0).required(limit) if isinstance(limit, str) else limit
-        weights = self._samples.rows["weight"].astype(float)
-        met = float(weights[self._values <= seconds].sum())
-        return Quantity(met / weights.sum(), Unit.RATIO)
+        """Give the share of requests that took at most ``limit``, in seconds or as a text."""
+        seconds = self._seconds(limit)
+        return self._share(f"share within {limit}", lambda one: one._values <= seconds)
+
+    def _seconds(self, limit: str | float) -> float:
+        if isinstance(limit, str):
+            return float(Quantity(0, Unit.SECOND, self._scale).required(limit))
+        return limit
+
+    def _share(self, subject: str, which: Callable[[Distribution], NDArray[np.bool_]]) -> Quantity:
+        def figure(one: Distribution) -> float:
+            return float(np.average(which(one), weights=one._samples.rows["weight"]))
+
+        gather = self._gather(
+            subject,
+            figure,
+            Unit.RATIO,
+            lambda: of_share(replace(self._sample, values=which(self).astype(float))),
+        )
+        return Quantity(figure(self), Unit.RATIO, gather=gather)
+
+    def apdex(self, limit: str | float) -> Quantity:
+        """Give the Apdex score for a time that satisfies: from 0, nobody is content, to 1.
+
+        A request with a good answer (status below 400) within ``limit`` counts 1, within four
+        times that 1/2; any other, be it slow, an error or without an answer, 0 (Apdex Alliance,
+        Application Performance Index, Technical Specification 1.1, 2007).
+
+        Raises:
+            NoData: the slice has no requests.
+        """
+        seconds = self._seconds(limit)
+        gather = self._gather(f"Apdex({limit})", lambda one: one._apdex(seconds), Unit.COUNT)
+        return Quantity(self._apdex(seconds), Unit.COUNT, gather=gather)
+
+    def _apdex(self, seconds: float) -> float:
+        if not self._all.count:
+            raise NoData(f"{self._name}: this slice has no requests")
+        good = self._all.answered.where(self._all.answered.rows["status"] < 400)
+        times = good.latency if self._from_intended else good.rows["response"].astype(float)
+        satisfied = good.where(times <= seconds).count
+        tolerable = good.where(times <= _TOLERABLE * seconds).count
+        return (satisfied + tolerable) / 2 / self._all.count
 
     def __repr__(self) -> str:
         if not self.count:
             return f"<{self._name}: no samples>"
         figures = ", ".join(f"p{p} {self.sample_percentile(p)}" for p in (50, 95))
         return f"<{self._name}: {self.count} samples, {figures}, max {self.max}>"
-
-
-def samples_needed(percent: float) -> int:
-    """How many samples a percentile needs to be bounded from above with 95 % confidence.
-
-    The largest of n samples lies above the p-quantile with probability 1 - p^n (the order-statistic
-    interval of Hahn and Meeker, Statistical Intervals, 1991), so n >= ln 0.05 / ln p. The lower
-    half is the mirror image.
-
-    Raises:
-        ValueError: not between 0 and 100.
-    """
-    if not 0 < percent < 100:
-        raise ValueError(f"a percentile lies between 0 and 100, not at {percent!r}")
-    p = max(percent, 100 - percent) / 100
-    return math.ceil(math.log(_ALPHA) / math.log(p))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import NoData
 from ..units import Quantity, Unit, parse
+from .names import KnowsItsNames
 
 if TYPE_CHECKING:
+    from ..evidence import Evidence
     from ..samples import Samples
+    from .origin import Origin, Part
 
 __tracebackhide__ = True
 
@@ -18,24 +22,44 @@ __tracebackhide__ = True
 WINDOW = 10.0
 
 
-class Throughput:
+class Throughput(KnowsItsNames):
     """Rates per second over a slice.
 
     Only good answers (status below 400) count as throughput: a proxy that turns requests away
-    would otherwise be the fastest service of all.
+    would otherwise be the fastest service of all. All figures say what happened in this run,
+    exactly.
 
     Raises:
         NoData: the slice has no requests.
     """
 
-    def __init__(self, samples: Samples, start: float, end: float, scale: float) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        start: float,
+        end: float,
+        scale: float,
+        origin: Origin | None = None,
+    ) -> None:
         self._samples = samples
         self._start = start
         self._duration = end - start
         self._scale = scale
+        self._origin = origin
 
-    def _rate(self, value: float) -> Quantity:
-        return Quantity(value, Unit.PER_SECOND, self._scale)
+    def _rate(self, value: float, name: str) -> Quantity:
+        gather = partial(self._evidence, self._origin, name) if self._origin else None
+        return Quantity(value, Unit.PER_SECOND, self._scale, gather)
+
+    def _evidence(self, origin: Origin, name: str) -> Evidence:
+        counted = self._samples if name == "offered" else _good(self._samples)
+        moments = counted.rows["intended"] if name == "offered" else counted.ends
+
+        def rate(part: Part) -> float:
+            within = (moments >= part.start) & (moments < part.end)
+            return counted.where(within).count / (part.end - part.start)
+
+        return origin.evidence(f"{name} throughput", rate, Unit.PER_SECOND, samples=counted.count)
 
     def _require_requests(self) -> None:
         if not self._samples.count or self._duration <= 0:
@@ -45,7 +69,7 @@ class Throughput:
     def offered(self) -> Quantity:
         """Requests sent, over the length of the slice."""
         self._require_requests()
-        return self._rate(self._samples.count / self._duration)
+        return self._rate(self._samples.count / self._duration, "offered")
 
     @property
     def mean(self) -> Quantity:
@@ -53,8 +77,8 @@ class Throughput:
         self._require_requests()
         good = _good(self._samples)
         if not good.count:
-            return self._rate(0)
-        return self._rate(good.count / (float(good.ends.max()) - self._start))
+            return self._rate(0, "mean")
+        return self._rate(good.count / (float(good.ends.max()) - self._start), "mean")
 
     @property
     def max(self) -> Quantity:
@@ -75,7 +99,8 @@ class Throughput:
         upto = np.concatenate([[0], np.cumsum(weights)])
         last = np.searchsorted(ends, ends + width, side="right")
         counts = upto[last] - upto[1:]
-        return self._rate(max(float(counts.max(initial=0)) / width, float(self.mean)))
+        most = max(float(counts.max(initial=0)) / width, float(self.mean))
+        return self._rate(most, "highest")
 
     def _seconds(self, window: float | str) -> float:
         if isinstance(window, str):

@@ -1,0 +1,196 @@
+"""Apdex, availability, cold start, names: what each attribute says of runs made of numbers."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+from synthetic import run, samples
+
+from pytest_perfqa.errors import Inconclusive, NoData
+from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.samples import Samples, fold
+
+TEN = np.arange(10.0)
+
+
+def test_apdex_counts_what_satisfies_and_half_of_what_is_tolerable() -> None:
+    """3 within 0.1 s, 4 within 0.4 s, the others slow, an error, or without an answer."""
+    times = [0.05, 0.1, 0.02, 0.11, 0.3, 0.4, 0.2, 0.41, 0.01, 0.01]
+    status = [200] * 8 + [500, 200]
+    outcome = [Outcome.ANSWERED] * 9 + [Outcome.REFUSED]
+    latency = run(samples(TEN, times, status=status, outcome=outcome)).latency
+    assert latency.apdex("100.001ms") == (3 + 4 / 2) / 10
+    assert latency.apdex(10) == 8 / 10
+
+
+def test_apdex_follows_the_time_scale() -> None:
+    """A text is at full scale, a number is not."""
+    latency = run(samples(TEN, 0.1), time_scale=0.1).latency
+    assert (latency.apdex("1.1s"), latency.apdex("0.5s"), latency.apdex(0.5)) == (1, 0.5, 1)
+
+
+def test_shares_and_errors() -> None:
+    """Of ten requests one was refused, one timed out, two got a 503."""
+    outcome = [Outcome.REFUSED, Outcome.TIMEOUT] + [Outcome.ANSWERED] * 8
+    result = run(samples(TEN, 0.1, status=[0, 0, 503, 503] + [200] * 6, outcome=outcome))
+    assert (result.errors.total, result.errors.share) == (2, "20%")
+    assert (result.status.share(503), result.status.share("2xx")) == (0.25, 0.75)
+    assert result.availability.ratio == "60%"
+
+
+@pytest.mark.parametrize(
+    ("served", "longest"),
+    [
+        ("1111111111", 0),
+        ("0000000000", 10),
+        ("1110011111", 2),
+        ("1001100011", 3),
+        ("1111111100", 2),
+        ("0111111111", 1),
+    ],
+)
+def test_the_longest_outage(served: str, longest: float) -> None:
+    """From the first request that was not served to the next that was, or the end."""
+    status = np.where(np.array(list(served)) == "1", 200, 503)
+    result = run(samples(TEN, 0.1, status=status), time_scale=0.5)
+    assert result.availability.longest_outage == longest
+    assert result.availability.longest_outage == f"{2 * longest}s"
+
+
+def test_answers_of_one_moment_end_an_outage_together() -> None:
+    """Of two requests at once one was served: the service was there."""
+    due = np.repeat(TEN, 2)
+    status = np.where((np.arange(20) % 2 == 0) & (due > 2) & (due < 6), 503, 200)
+    assert run(samples(due, 0.1, status=status)).availability.longest_outage == 0
+
+
+def test_the_error_budget_by_requests_and_by_time() -> None:
+    """One bad request in a quiet second weighs little among requests, as much in time."""
+    due = np.concatenate([np.arange(0, 9, 0.1), [9.5]])
+    availability = run(samples(due, 0.1, status=np.where(due < 9, 200, 503))).availability
+    assert availability.budget_spent("90%") == pytest.approx(1 / 91 / 0.1)
+    assert availability.budget_spent("90%", window=1.0) == pytest.approx(1.0)
+    assert availability.budget_spent(0.9, window="5s") == 0
+    for impossible in ("100%", 0, 1.5):
+        with pytest.raises(ValueError, match="objective"):
+            availability.budget_spent(impossible)
+    with pytest.raises(ValueError, match="window"):
+        availability.budget_spent("90%", window=0)
+
+
+def test_folded_rows_count_as_what_they_stand_for() -> None:
+    """Availability and Apdex of a folded table are those of its requests."""
+    random = np.random.default_rng(1)
+    rows = samples(
+        np.arange(50_000) / 1000, 0.05, status=random.choice([200, 503], 50_000, p=[0.9, 0.1])
+    ).rows
+    whole, folded = run(Samples(rows)), run(Samples(fold(rows)))
+    assert len(folded._samples.rows) < 500
+    assert folded.availability.ratio == whole.availability.ratio
+    assert folded.latency.apdex(0.1) == whole.latency.apdex(0.1)
+    assert folded.latency.p95.high == pytest.approx(whole.latency.p95.high, rel=0.01)
+    spent = folded.availability.budget_spent("95%", window="5s")
+    assert spent == whole.availability.budget_spent("95%", window="5s")
+
+
+def cold(first: int, count: int, *, slow: float = 0.5) -> np.ndarray:
+    """Give answers in about 20 ms, the first ones slower."""
+    times = np.random.default_rng(7).normal(0.02, 0.002, count)
+    times[:first] = slow
+    return times
+
+
+def test_a_cold_start_is_found() -> None:
+    """The first took 480 ms longer than the others."""
+    found = run(samples(np.arange(100.0), cold(1, 100))).cold_start()
+    assert found
+    assert found.extra == pytest.approx(0.48, abs=0.005)
+    assert (found.first, found.rest, found.p_value) == (1, 99, 0.01)
+
+
+def test_a_cold_start_of_each_of_three_workers() -> None:
+    """All of the first three are slow; of five, two are not."""
+    result = run(samples(np.arange(100.0), cold(3, 100)))
+    assert result.cold_start(3)
+    assert not result.cold_start(5)
+
+
+def test_a_cold_start_in_the_warm_up_is_one() -> None:
+    """Warm-up is where it shows."""
+    answers = samples(np.arange(100.0), cold(1, 100))
+    result = run(answers, phases=[("warm up", 20), ("rest", 80)], warmup=["warm up"])
+    assert result.cold_start()
+    assert not result.phase("rest").cold_start()
+
+
+def test_no_cold_start_is_a_small_difference() -> None:
+    """Slower than all the others, but by nothing that matters."""
+    assert not run(samples(np.arange(100.0), cold(1, 100, slow=0.0239))).cold_start()
+
+
+@pytest.mark.parametrize(("first", "needed"), [(1, 19), (2, 5), (3, 3)])
+def test_a_cold_start_needs_enough_to_compare_with(first: int, needed: int) -> None:
+    """As many as make 5 % possible at all; with fewer nobody can tell."""
+    assert run(samples(np.arange(first + needed), cold(first, first + needed))).cold_start(first)
+    few = run(samples(np.arange(first + needed - 1), cold(first, first + needed - 1)))
+    with pytest.raises(Inconclusive, match=f"at least {needed} more"):
+        bool(few.cold_start(first))
+
+
+def test_false_cold_starts_are_rare() -> None:
+    """Of 1,000 runs of heavy-tailed answers without one, 5 % at most."""
+    random = np.random.default_rng(20261123)
+    draws = (random.lognormal(-4, 0.5, 60) for _ in range(1000))
+    found = [bool(run(samples(np.arange(60.0), times)).cold_start()) for times in draws]
+    assert sum(found) <= 50
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    """Every attribute of a slice without samples is an error."""
+    nothing = run(samples(TEN)).between(20, 30)
+    questions = {
+        "p95": lambda: nothing.latency.p95,
+        "mean": lambda: nothing.latency.mean,
+        "max": lambda: nothing.latency.max,
+        "share": lambda: nothing.latency.share_below("1s"),
+        "apdex": lambda: nothing.latency.apdex("1s"),
+        "status": lambda: nothing.status["5xx"],
+        "status share": lambda: nothing.status.share("5xx"),
+        "errors": lambda: nothing.errors.total,
+        "error share": lambda: nothing.errors.share,
+        "throughput": lambda: nothing.throughput.offered,
+        "availability": lambda: nothing.availability.ratio,
+        "outage": lambda: nothing.availability.longest_outage,
+        "budget": lambda: nothing.availability.budget_spent("99%"),
+        "cold start": nothing.cold_start,
+        "phase": lambda: nothing.phase("peak"),
+        "endpoint": lambda: nothing.endpoint("GET /x"),
+    }
+    for ask in questions.values():
+        with pytest.raises(NoData):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("latncy", "latency"),
+        ("latency.p59", "p95"),
+        ("throughput.offerd", "offered"),
+        ("availability.rate", "ratio"),
+    ],
+)
+def test_a_slip_of_the_pen_is_an_error_that_says_what_was_meant(path: str, meant: str) -> None:
+    """A misspelt attribute is no attribute."""
+    found = run(samples(TEN))
+    asked = operator.attrgetter(path)
+    with pytest.raises(AttributeError, match=rf"did you mean .*{meant}.*There are: .*{meant}"):
+        asked(found)
+
+
+def test_names_are_asked_for_quietly() -> None:
+    """Libraries that look for protocols by name are not answered with a list."""
+    assert not hasattr(run(samples(TEN)), "__array__")
+    assert not hasattr(run(samples(TEN)).latency, "_repr_html_")
