@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .capacity.character import Character as Character
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Inconclusive as Inconclusive
     from .errors import InvalidRun as InvalidRun
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Character": "capacity.character",
     "ConfigurationError": "errors",
     "Inconclusive": "errors",
     "InvalidRun": "errors",
@@ -44,6 +46,7 @@ _HOMES = {
     "Window": "result",
 }
 __all__ = [
+    "Character",
     "ConfigurationError",
     "Inconclusive",
     "InvalidRun",

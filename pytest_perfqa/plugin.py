@@ -6,6 +6,7 @@ Thin, and free where no perf test is selected: everything else is imported when 
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import threading
 from functools import cached_property
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from .agenda import Agenda
+    from .capacity.character import Character
     from .options import Options
     from .report.screen import Screen
     from .result import RunResult
@@ -28,6 +30,7 @@ __tracebackhide__ = True
 
 _SERVICE_FIXTURE = "perf_service"
 _RUN_FIXTURE = "perf_run"
+_CHARACTER_FIXTURE = "perf_characterize"
 _DOOR = "perfqa-door"
 _OPTIONS = (
     ("services", "NAMES", "only these services, separated by commas"),
@@ -247,6 +250,13 @@ class Door:
         if report.failed:
             service = self._session.running(service_of(item) or "")
             report.sections.extend(evidence(cell, service))
+            if _CHARACTER_FIXTURE in getattr(item, "fixturenames", ()):
+                from .report.character import described
+
+                report.sections += [
+                    ("perfqa characterisation", described(found))
+                    for found in self._session.characterised(service_of(item))
+                ]
         return report
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
@@ -268,12 +278,13 @@ class Door:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print one line per run."""
-        if self._session is None or not self._session.cells:
+        if self._session is None or not (self._session.cells or self._session.characters):
             return
-        from .report.terminal import summary
+        from .report import character, terminal
 
         terminalreporter.section("perfqa")
-        for line in summary(self._session.cells.values()):
+        lines = terminal.summary(self._session.cells.values()) if self._session.cells else []
+        for line in lines + character.summary(self._session.characterised()):
             terminalreporter.write_line(line)
 
 
@@ -326,3 +337,11 @@ def perf_run(request: pytest.FixtureRequest, perf_service: Service) -> RunResult
     scenario = door.agenda.scenario_for(request.node)
     assert scenario is not None  # noqa: S101 - else the agenda could not have been made
     return door.session().run(perf_service.name, scenario)
+
+
+@pytest.fixture
+def perf_characterize(
+    request: pytest.FixtureRequest, perf_service: Service
+) -> Callable[..., Character]:
+    """Call it with a path: what kind of service is it, and how many workers has it?"""
+    return functools.partial(_door(request.config).session().characterize, perf_service.name)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .capacity.characterize import characterize, question
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
 from .run import Bench, run
 from .service import selection
-from .service.affinity import spare_cpus
+from .service.affinity import on_cpus, spare_cpus
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from .capacity.character import Character
+    from .capacity.characterize import Question
     from .load.generator import Progress
     from .options import Options
     from .result import RunResult
@@ -86,6 +90,8 @@ class PerfSession:
     say: Callable[[str], None]
     watchers: tuple[Watcher, ...] = ()
     cells: dict[Key, Cell] = field(default_factory=dict)
+
+    characters: dict[Question, Character | PerfqaError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._reaper = Reaper()
@@ -190,6 +196,57 @@ class PerfSession:
             for watcher in self.watchers:
                 watcher.end(result)
         return result
+
+    def characterize(self, service: str, path: str = "/", **limits: Any) -> Character:
+        """Find out what kind of service it is; the same question is asked once.
+
+        Args:
+            service: its name.
+            path: what is asked for.
+            limits: see ``capacity.characterize.question``.
+
+        Raises:
+            ConfigurationError: an argument can't be.
+            InvalidRun: the measurement can't be believed.
+            ServiceError: the service does not answer.
+        """
+        started = self.service(service)
+        config = self.configs[service]
+        asked = question(
+            started.url,
+            path,
+            service=service,
+            time_scale=self.options.time_scale,
+            ready=config.ready.path,
+            replica_header=config.replica_header,
+            **limits,
+        )
+        if asked not in self.characters:
+            self.say(f"characterising {service} {path}, for {asked.budget:g} s at most")
+            try:
+                with self._undisturbed(service) as notes:
+                    self.characters[asked] = replace(characterize(asked), notes=notes)
+            except PerfqaError as error:
+                self.characters[asked] = error
+        found = self.characters[asked]
+        if isinstance(found, PerfqaError):
+            raise found
+        return found
+
+    def characterised(self, service: str | None = None) -> list[Character]:
+        """Give what was found out about a service, or about all."""
+        found = [one for one in self.characters.values() if not isinstance(one, PerfqaError)]
+        return [one for one in found if service is None or one.service == service]
+
+    @contextlib.contextmanager
+    def _undisturbed(self, service: str) -> Iterator[tuple[str, ...]]:
+        """Hold the machine for probes of a service; give what is to be said about it."""
+        cpus = spare_cpus(self.configs[service].limits)
+        with alone(self.say), on_cpus(cpus):
+            notes = self._settle_all()
+            self._loaded.add(service)
+            yield (self._services[service].limits_note, *notes)
+            self._services[service].check()
 
     def _tell(self, progress: Progress) -> None:
         for watcher in self.watchers:

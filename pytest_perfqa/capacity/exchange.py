@@ -218,6 +218,8 @@ class Connection:
 
     def on_event(self, moment: float) -> None:
         """Go on with whatever the connection waits for; ``moment`` is when the poll returned."""
+        if not self.exchange.pending:
+            return
         if self._stage is _Stage.WAITING:
             self._receive(moment)
         else:
@@ -242,7 +244,7 @@ class Connection:
                 self._fail(error, moment)
 
     def digest(self) -> None:
-        """Read what has come; at its end the exchange is finished and the connection closed."""
+        """Read what has come; at its end the exchange is finished."""
         arrived, self._arrived = self._arrived, []
         for moment, data in arrived:
             if not self.exchange.pending:
@@ -290,10 +292,9 @@ class Connection:
         self.finish(outcome, time.monotonic() if moment is None else moment)
 
     def finish(self, outcome: Outcome, moment: float) -> None:
-        """End the exchange and close the connection."""
+        """End the exchange; its descriptor stays taken, lest it is used again too early."""
         self.exchange.outcome = outcome
         self.exchange.finished = moment
-        self.close()
 
     def close(self) -> None:
         """Close the connection, whatever has become of the exchange."""

@@ -36,8 +36,11 @@ _TICK_SECONDS = 0.01
 # once; where the first doesn't, connections are begun in order and sent on as they come up.
 _PATIENCE_SECONDS = 0.005
 _TLS_PATIENCE_SECONDS = 0.05
-# Answers are looked for after so many sends, lest a long burst delays the moments of its answers.
-_SENDS_PER_LOOK = 8
+# Within a long burst, what came is taken in (with its moment) after so many sends, and read after
+# so many: reading takes longer than sending. Among reads, too, what came is taken in.
+_SENDS_PER_POLL = 8
+_SENDS_PER_LOOK = 64
+_READS_PER_POLL = 8
 _SPIN_SECONDS = 0.001
 # Requests due at one moment go one after the other: each may be later by this than the last.
 _SEND_SECONDS = 0.001
@@ -211,9 +214,10 @@ class Prober:
         self._body = body
         self._replica_header = replica_header or ""
         self._begin: float | None = None
-        self._prefix, self._host, self._peer = _locate(url, context)
+        self._prefix, self._host, self.peer = _locate(url, context)
         self._epoll = select.epoll()
         self._next_sweep = 0.0
+        self._unread: dict[_Open, None] = {}
         self._connections: dict[int, _Open] = {}
 
     def __enter__(self) -> Self:
@@ -269,7 +273,7 @@ class Prober:
         volley = Volley(time.monotonic(), tuple(offsets))
         self._begin = volley.begin if self._begin is None else self._begin
         with _measured(volley), _no_collection():
-            patience = _TLS_PATIENCE_SECONDS if self._peer.context else _PATIENCE_SECONDS
+            patience = _TLS_PATIENCE_SECONDS if self.peer.context else _PATIENCE_SECONDS
             ended = ""
             while not ended and len(volley.exchanges) < volley.planned:
                 due = volley.begin + offsets[len(volley.exchanges)]
@@ -281,6 +285,8 @@ class Prober:
                     patience = self._start(volley, due, request, limit, patience)
                     if len(volley.exchanges) % _SENDS_PER_LOOK == 0:
                         ended = self._look(volley, until, due)
+                    elif len(volley.exchanges) % _SENDS_PER_POLL == 0:
+                        self._unread.update(dict.fromkeys(self._poll(0.0)))
             volley.ended_by = ended or self._finish(volley, until)
         if not keep:
             self.abandon(volley)
@@ -305,7 +311,6 @@ class Prober:
         for one in list(self._connections.values()):
             if volley is None or one.volley is volley:
                 self._forget(one)
-                one.connection.close()
 
     def canary(self, path: str | None = None) -> Callable[[float], Answer]:
         """Make a canary: one request, whose answer says how it went and how long it took."""
@@ -374,11 +379,12 @@ class Prober:
     ) -> float:
         """Send one request; give how patient to be with the next."""
         exchange = Exchange(len(volley.exchanges), due)
-        connection = Connection(exchange, self._peer, self._method, request, self._replica_header)
+        connection = Connection(exchange, self.peer, self._method, request, self._replica_header)
         volley.exchanges.append(exchange)
         self.sent += 1
         connection.open(patience)
         if not exchange.pending:
+            connection.close()
             volley.finished.append(exchange)
             return patience
         descriptor = connection.fileno()
@@ -403,8 +409,7 @@ class Prober:
             left = 0.0
         elif left > 0:
             left -= _SPIN_SECONDS
-        events = self._poll(max(0.0, left))
-        for ended in self._digest(events):
+        for ended in self._digest(self._poll(max(0.0, left))):
             if ended is volley and until is not None and until(volley, time.monotonic()):
                 return "verdict"
         if until is not None and until(volley, time.monotonic()):
@@ -413,24 +418,31 @@ class Prober:
 
     def _poll(self, seconds: float) -> list[_Open]:
         """Take in what comes within some time; give the connections on which something did."""
-        ready = []
         events = self._epoll.poll(seconds)
         moment = time.monotonic()
-        for descriptor, _ in events:
-            one = self._connections[descriptor]
+        ready = [self._connections[descriptor] for descriptor, _ in events]
+        for one in ready:
             one.connection.on_event(moment)
-            ready.append(one)
         return ready
 
     def _digest(self, ready: list[_Open]) -> list[Volley]:
         """Read the answers that came; give the volley of each request that has ended."""
         ended = []
-        for one in ready:
+        self._unread.update(dict.fromkeys(ready))
+        read = 0
+        while self._unread:
+            one = next(iter(self._unread))
+            del self._unread[one]
+            if self._connections.get(one.descriptor) is not one:
+                continue
             one.connection.digest()
             if one.connection.exchange.pending:
                 self._follow(one)
             else:
                 ended.append(self._end(one))
+            read += 1
+            if read % _READS_PER_POLL == 0:
+                self._unread.update(dict.fromkeys(self._poll(0.0)))
         now = time.monotonic()
         if now >= self._next_sweep:
             self._next_sweep = now + _TICK_SECONDS
@@ -451,12 +463,11 @@ class Prober:
 
     def _forget(self, one: _Open) -> None:
         del self._connections[one.descriptor]
-        # A closed descriptor has left by itself.
-        with contextlib.suppress(OSError):
-            self._epoll.unregister(one.descriptor)
+        self._epoll.unregister(one.descriptor)
+        one.connection.close()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Open:
     """A connection that is open, and which volley it belongs to."""
 

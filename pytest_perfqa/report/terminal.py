@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PerfqaError
 from ..service.logs import tail
+from .table import table
 from .text import duration, plural
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ _MISSING = "-"
 def summary(cells: Iterable[Cell]) -> list[str]:
     """Give one line per cell, under a line of headings, and notes below."""
     cells = list(cells)
-    rows = [_HEADINGS, *map(_row, cells)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_aligned(row, widths) for row in rows]
-    return lines + list(_notes(cells))
+    return table([_HEADINGS, *map(_row, cells)], _NUMBERS) + list(_notes(cells))
 
 
 def announcement(agenda: Agenda, time_scale: float) -> str:
@@ -72,14 +70,6 @@ def _figures(result: RunResult) -> tuple[str, ...]:
     server_errors = str(result.status["5xx"]) if result.status else _MISSING
     p95 = str(result.latency.sample_percentile(95)) if result.latency.count else _MISSING
     return (str(result.launched), str(result.completed), server_errors, p95)
-
-
-def _aligned(row: Iterable[str], widths: list[int]) -> str:
-    cells = [
-        text.rjust(width) if number in _NUMBERS else text.ljust(width)
-        for number, (text, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  ".join(cells).rstrip()
 
 
 def _notes(cells: list[Cell]) -> Iterable[str]:

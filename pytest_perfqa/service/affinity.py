@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .config import Limits
 
 
@@ -25,6 +28,17 @@ def spare_cpus(limits: Limits) -> frozenset[int]:
     """Give the CPUs for the load generator: those left by the service, or all if it isn't bound."""
     allowed = frozenset(os.sched_getaffinity(0))
     return allowed - (service_cpus(limits) or frozenset())
+
+
+@contextlib.contextmanager
+def on_cpus(cpus: frozenset[int]) -> Iterator[None]:
+    """Keep this thread on some CPUs for a while."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def limits_note(limits: Limits) -> str:

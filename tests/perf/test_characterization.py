@@ -1,0 +1,58 @@
+"""Section 2 of the study: two unknown servers. What kind are they, and how many workers have they?
+
+The study put a ramp of 5 to 150 requests per second on each for 10 minutes and read charts. Times
+and rates are the study's; a text such as "950ms" follows --perfqa-time-scale. A budget is real
+time: here a tenth of the study's 10 minutes.
+"""
+
+import pytest
+
+pytestmark = pytest.mark.characterization
+
+BUDGET = "60s"
+
+
+@pytest.mark.perfqa(services=["server1"])
+def test_server1_is_asynchronous(perf_characterize):
+    """The study: asynchronous, for the response time stays at about 950 ms as load grows.
+
+    Its p99 of 1950 ms, 950 and a second, is what a client waits for a connection that is lost once.
+    """
+    found = perf_characterize("/", budget=BUDGET)
+    assert found.kind == "asynchronous"
+    assert "940ms" < found.service_time < "1.05s"
+    assert found.workers is None
+    assert found.concurrency_limit is None
+    low, high = found.workers_interval
+    assert low > 100
+    assert high is None
+
+
+@pytest.mark.perfqa(services=["server2"])
+def test_server2_is_synchronous_with_12_workers(perf_characterize):
+    """The study: synchronous, about 800 ms, "17 workers" as 15 rps / 0.86 s.
+
+    Little's law multiplies: 15 rps x 0.8 s = 12.
+    """
+    found = perf_characterize("/", budget=BUDGET)
+    assert found.kind == "synchronous"
+    assert found.workers == 12
+    assert found.workers_interval == (12, 12)
+    assert "790ms" < found.service_time < "900ms"
+
+
+@pytest.mark.perfqa(services=["server2"])
+def test_server2_saturates_at_15_rps(perf_characterize):
+    """The study: between 14 and 15 rps."""
+    found = perf_characterize("/", budget=BUDGET)
+    assert "13.5/s" < found.saturation_rate < "15.1/s"
+    low, high = found.saturation_rate_interval
+    assert low <= found.saturation_rate <= high
+
+
+@pytest.mark.perfqa(services=["server1", "server2"])
+def test_a_tenth_of_the_studys_time_is_enough(perf_characterize):
+    """The study: 10 minutes for each."""
+    found = perf_characterize("/", budget=BUDGET)
+    assert found.wall < 60
+    assert found.requests <= 1500
