@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 # Times are uncertain by this share of a service time, or by these seconds where that is more.
 _NOISE_SHARE = 0.005
 _NOISE_SECONDS = 0.002
-# Shares of the implied times that may be impossible (negative), or too short to be likely.
+# Shares of the implied times that may be impossible (negative), or too short to be likely; the
+# likelihood itself speaks against a few of the latter.
 _IMPOSSIBLE = 0.01
 _TOO_SHORT = 0.04
+_FEW = 2
 _PER_VIOLATION = -15.0
 _MOST_REPLICAS = 8
 # Replicas with queues of their own are rarer than one queue, and the more complicated story.
@@ -182,8 +184,10 @@ def _hypotheses(
 
 
 def _is_possible(implied: Array, tolerance: float) -> bool:
-    impossible = float((implied < -2 * tolerance).mean())
-    return impossible <= _IMPOSSIBLE and float((implied < tolerance).mean()) <= _TOO_SHORT
+    impossible = int((implied < -2 * tolerance).sum())
+    too_short = int((implied < tolerance).sum())
+    allowed = max(_FEW, _TOO_SHORT * len(implied))
+    return impossible <= _IMPOSSIBLE * len(implied) and too_short <= allowed
 
 
 def log_likelihood(times: Array, floor: float) -> Array:
