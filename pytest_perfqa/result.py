@@ -172,6 +172,7 @@ class Slice(KnowsItsNames):
             self._end,
             self._context.time_scale,
             self.name,
+            self._origin,
         )
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -15,9 +15,14 @@ from ..load.record import Outcome
 from ..samples import Samples, quantile
 from ..units import Quantity, Unit
 from .latency import Distribution
+from .names import KnowsItsNames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    from .origin import Origin
 
 __tracebackhide__ = True
 
@@ -104,11 +109,17 @@ class Growth:
         )
 
 
-class Pending:
+class Pending(KnowsItsNames):
     """Arrivals that have come and not been answered yet, over a stretch of time."""
 
     def __init__(
-        self, arrivals: Samples, start: float, end: float, scale: float = 1.0, name: str = "the run"
+        self,
+        arrivals: Samples,
+        start: float,
+        end: float,
+        scale: float = 1.0,
+        name: str = "the run",
+        origin: Origin | None = None,
     ) -> None:
         """Watch all ``arrivals`` of a run between two moments, in seconds from its start."""
         self._arrivals = arrivals
@@ -116,6 +127,7 @@ class Pending:
         self._end = end
         self._scale = scale
         self._name = name
+        self._origin = origin
         rows = arrivals.rows
         unfinished = rows["outcome"] == Outcome.PENDING
         self._ends = np.where(unfinished, np.inf, arrivals.ends)
@@ -148,7 +160,7 @@ class Pending:
             NoData: there were no arrivals.
         """
         self._require_arrivals()
-        return Quantity(float(self.at(np.array([self._end]))[0]), Unit.COUNT)
+        return self._count("pending at the end", lambda _, end: float(self.at(np.array([end]))[0]))
 
     @property
     def max(self) -> Quantity:
@@ -158,9 +170,12 @@ class Pending:
             NoData: there were no arrivals.
         """
         self._require_arrivals()
+        return self._count("most pending", self._most)
+
+    def _most(self, start: float, end: float) -> float:
         moments = self._arrivals.rows["intended"]
-        within = moments[(moments >= self._start) & (moments <= self._end)]
-        return Quantity(float(self.at(np.append(within, self._start)).max()), Unit.COUNT)
+        within = moments[(moments >= start) & (moments <= end)]
+        return float(self.at(np.append(within, start)).max())
 
     @property
     def mean(self) -> Quantity:
@@ -170,7 +185,19 @@ class Pending:
             NoData: there were no arrivals.
         """
         self._require_arrivals()
-        return Quantity(float(self.at(self._moments(1000)).mean()), Unit.COUNT)
+        return self._count("mean pending", self._average)
+
+    def _average(self, start: float, end: float) -> float:
+        moments = start + (end - start) / 1000 * (np.arange(1000, dtype=np.float64) + 0.5)
+        return float(self.at(moments).mean())
+
+    def _count(self, subject: str, figure: Callable[[float, float], float]) -> Quantity:
+        origin, gather = self._origin, None
+        if origin is not None:
+            gather = partial(
+                origin.evidence, subject, lambda part: figure(part.start, part.end), Unit.COUNT
+            )
+        return Quantity(figure(self._start, self._end), Unit.COUNT, gather=gather)
 
     @cached_property
     def grows(self) -> Growth:

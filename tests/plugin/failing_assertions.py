@@ -100,6 +100,14 @@ def test_count_that_is_too_low(overloaded: RunResult) -> None:
     assert overloaded.status[200] == overloaded.launched
 
 
+def test_pending(overloaded: RunResult) -> None:
+    assert overloaded.pending.max <= 100
+
+
+def test_verdict(overloaded: RunResult) -> None:
+    assert not overloaded.pending.grows
+
+
 def test_share_of_5xx(overloaded: RunResult) -> None:
     assert overloaded.status.share("5xx") < "1%"
 

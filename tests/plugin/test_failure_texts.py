@@ -39,7 +39,8 @@ def run(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> dict[str, str]:
     """Run the failing assertions, all of them in one pytest."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    tests = Path(__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", f"{tests}{os.pathsep}{tests.parent}")
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
     monkeypatch.delenv("CI", raising=False)  # there, pytest prints what it would cut off
     pytester.makepyfile(test_it=ASSERTIONS.read_text())
