@@ -1,0 +1,45 @@
+"""Is it over capacity? The sequential test on queues whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pytest_perfqa.capacity import twin
+from pytest_perfqa.capacity.queue_trend import QueueWatch, Trend, TrendTest
+
+
+def trend(workers: int, service: float, variation: float, load: float, seed: int) -> Trend:
+    """What the test says of a queue at ``load`` times its capacity."""
+    rate = load * workers / service
+    test = TrendTest(rate, service, variation)
+    random = np.random.default_rng(seed)
+    moments = twin.arrivals(rate, test.arrivals, poisson=False, random=random)
+    shape = 1 / max(variation, 1e-3) ** 2
+    services = random.gamma(shape, service / shape, test.arrivals)
+    ends = np.sort(moments + twin.latencies(moments, services, workers))
+    pending = np.arange(1, len(moments) + 1) - np.searchsorted(ends, moments, "right")
+    watch = QueueWatch(test)
+    for count in pending.tolist():
+        if watch.add(count) is not Trend.UNDECIDED:
+            break
+    return watch.trend
+
+
+@pytest.mark.parametrize(("workers", "variation"), [(1, 0.0), (4, 0.0), (12, 0.05), (8, 0.3)])
+@pytest.mark.parametrize(
+    ("load", "truth"), [(0.9, Trend.STABLE), (0.95, Trend.STABLE), (1.05, Trend.OVER)]
+)
+def test_the_right_side_of_capacity(
+    workers: int, variation: float, load: float, truth: Trend
+) -> None:
+    """Within 5 % of capacity the answer is right, in every one of these runs."""
+    answers = [trend(workers, 0.2, variation, load, seed) for seed in range(30)]
+    assert answers == [truth] * 30
+
+
+def test_random_arrivals_need_more() -> None:
+    """They bring a variance of their own."""
+    even, random = TrendTest(10, 0.1, 0.3), TrendTest(10, 0.1, 0.3, poisson=True)
+    assert random.likely > 5 * even.likely
+    assert random.threshold > even.threshold
