@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .capacity.character import Character as Character
+    from .capacity.found import BreakingPoint as BreakingPoint
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Inconclusive as Inconclusive
     from .errors import InvalidRun as InvalidRun
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BreakingPoint": "capacity.found",
     "Character": "capacity.character",
     "ConfigurationError": "errors",
     "Inconclusive": "errors",
@@ -46,6 +48,7 @@ _HOMES = {
     "Window": "result",
 }
 __all__ = [
+    "BreakingPoint",
     "Character",
     "ConfigurationError",
     "Inconclusive",

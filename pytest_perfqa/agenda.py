@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .artillery import read_scenario
+from .capacity.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, Problem
 from .service import selection
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MARKER = "perfqa"
 SERVICE_FIXTURE = "perf_service"
 RUN_FIXTURE = "perf_run"
+# Tests with these find out something themselves; how long that takes, nobody knows before.
+SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
 _KEYS = ("services", "scenario", "environment")
 _SCENARIOS = "scenarios"
 
@@ -89,6 +92,20 @@ def _scenario_path(name: str, folder: Path) -> Path:
     raise ConfigurationError(f"{MARKER}(scenario={name!r}): no such file; looked for {looked}")
 
 
+def request_of(what: str, item: pytest.Item) -> Request:
+    """Give the request that a path, or the only step of a scenario file, stands for.
+
+    Raises:
+        ConfigurationError: it is neither, or a scenario that is more than one request.
+    """
+    if what.startswith("/"):
+        return Request(what)
+    if not what.endswith((".yaml", ".yml")):
+        raise ConfigurationError(f"{what!r}: accepted: a path such as '/heavy', or a scenario file")
+    path = _scenario_path(what, item.path.parent)
+    return only_request(read_scenario(path, None), path)
+
+
 class Agenda:
     """The services and runs that tests need.
 
@@ -98,6 +115,7 @@ class Agenda:
         runs: pairs of a service and a key of ``scenarios``, each once, in the order of the tests.
         scenarios: by path and environment.
         tests: how many tests still need each service.
+        searches: how many tests find out themselves what a service can do.
     """
 
     def __init__(self, options: Options, items: Iterable[pytest.Item]) -> None:
@@ -116,6 +134,7 @@ class Agenda:
         self.scenarios: dict[tuple[Path, str | None], Scenario] = {}
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
+        self.searches = 0
         self._check_names(options.only or (), "--perfqa-services")
         for item in items:
             self._add(item)
@@ -169,6 +188,7 @@ class Agenda:
             self._check_any()
         elif self._check_names([service], where):
             self.tests[service] = self.tests.get(service, 0) + 1
+            self.searches += not SEARCH_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
             if RUN_FIXTURE in getattr(item, "fixturenames", ()):
                 self._add_run(service, self._key(wanted), where)
 

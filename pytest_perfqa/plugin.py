@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .agenda import Agenda
     from .capacity.character import Character
+    from .capacity.found import BreakingPoint
     from .options import Options
     from .report.screen import Screen
     from .result import RunResult
@@ -247,6 +248,11 @@ class Door:
             report.perfqa_verdict = verdict.name  # type: ignore[attr-defined]
             if cell is not None:
                 cell.judge(verdict)
+        for search in self._session.searches_of(item.nodeid):
+            if verdict is not None:
+                search.judge(verdict)
+            if report.failed and search.found is not None:
+                report.sections.append(("perfqa breaking point", str(search.found)))
         if report.failed:
             service = self._session.running(service_of(item) or "")
             report.sections.extend(evidence(cell, service))
@@ -278,13 +284,16 @@ class Door:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print one line per run."""
-        if self._session is None or not (self._session.cells or self._session.characters):
+        session = self._session
+        if session is None or not (session.cells or session.characters or session.searches):
             return
-        from .report import character, terminal
+        from .report import breaking_points, character, terminal
 
         terminalreporter.section("perfqa")
-        lines = terminal.summary(self._session.cells.values()) if self._session.cells else []
-        for line in lines + character.summary(self._session.characterised()):
+        lines = terminal.summary(session.cells.values()) if session.cells else []
+        lines += breaking_points.summary(session.searches.values()) if session.searches else []
+        lines += character.summary(session.characterised()) if session.characters else []
+        for line in lines:
             terminalreporter.write_line(line)
 
 
@@ -337,6 +346,35 @@ def perf_run(request: pytest.FixtureRequest, perf_service: Service) -> RunResult
     scenario = door.agenda.scenario_for(request.node)
     assert scenario is not None  # noqa: S101 - else the agenda could not have been made
     return door.session().run(perf_service.name, scenario)
+
+
+@pytest.fixture
+def perf_breaking_point(
+    request: pytest.FixtureRequest, perf_service: Service
+) -> Callable[..., BreakingPoint]:
+    """Call it with a path or a scenario file: how much of it does the service take?
+
+    With ``burst_within="10s"`` the largest burst, with ``slo="p95 <= 2s"`` the highest rate at
+    which that holds, with neither the highest rate at which the queue stays bounded; see
+    ``pytest_perfqa.capacity.breaking_point.inquiry`` for all arguments.
+    """
+
+    def find(what: str, **asked: Any) -> BreakingPoint:
+        from .agenda import request_of
+        from .capacity.breaking_point import inquiry
+
+        return (
+            _door(request.config)
+            .session()
+            .breaking_point(
+                perf_service.name,
+                request_of(what, request.node),
+                inquiry(**asked),
+                test=request.node.nodeid,
+            )
+        )
+
+    return find
 
 
 @pytest.fixture

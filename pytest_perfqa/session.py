@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize, question
+from .capacity.target import Target
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
@@ -21,8 +23,11 @@ from .verdicts import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from .capacity.breaking_point import Inquiry
     from .capacity.character import Character
     from .capacity.characterize import Question
+    from .capacity.found import BreakingPoint
+    from .capacity.target import Request
     from .load.generator import Progress
     from .options import Options
     from .result import RunResult
@@ -36,6 +41,29 @@ __tracebackhide__ = True
 # Within this, the backlog of a run at a tenth of the times has drained; beyond, a restart is
 # quicker.
 _SETTLE_SECONDS = 10.0
+
+
+@dataclass
+class Search:
+    """A breaking point that was looked for, and what became of it.
+
+    Attributes:
+        target: the request, such as ``GET /heavy``.
+        tests: those that asked.
+        notes: what is to be said about the service.
+    """
+
+    service: str
+    target: str
+    tests: set[str] = field(default_factory=set)
+    notes: tuple[str, ...] = ()
+    found: BreakingPoint | None = None
+    error: BaseException | None = None
+    verdict: Verdict = Verdict.UNTESTED
+
+    def judge(self, verdict: Verdict) -> None:
+        """Count in the verdict of the test."""
+        self.verdict = max(self.verdict, verdict)
 
 
 class Watcher(Protocol):
@@ -92,6 +120,7 @@ class PerfSession:
     cells: dict[Key, Cell] = field(default_factory=dict)
 
     characters: dict[Question, Character | PerfqaError] = field(default_factory=dict)
+    searches: dict[tuple[Target, Inquiry], Search] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._reaper = Reaper()
@@ -237,6 +266,56 @@ class PerfSession:
         """Give what was found out about a service, or about all."""
         found = [one for one in self.characters.values() if not isinstance(one, PerfqaError)]
         return [one for one in found if service is None or one.service == service]
+
+    def breaking_point(
+        self, service: str, request: Request, asked: Inquiry, test: str = ""
+    ) -> BreakingPoint:
+        """Look for how much a service takes; the same question is asked once.
+
+        Args:
+            service: its name.
+            request: what is sent.
+            asked: see ``capacity.breaking_point.inquiry``.
+            test: who asks.
+
+        Raises:
+            Inconclusive: the budget ran out before anything could be told.
+            InvalidRun: the generator could not make the load.
+            ServiceError: the service fails at rest, dies, or doesn't come to rest.
+        """
+        started, config = self.service(service), self.configs[service]
+        target = Target(
+            started.url,
+            request,
+            service,
+            canary=config.ready.path,
+            replica_header=config.replica_header,
+            # Without the header, no answer tells which replica gave it.
+            replicas=tuple(started.replicas) if config.replica_header else (),
+            time_scale=self.options.time_scale,
+        )
+        search = self.searches.get((target, asked))
+        if search is not None:
+            search.tests.add(test)
+            if search.error is not None:
+                raise search.error
+        else:
+            search = self.searches[target, asked] = Search(service, target.name, {test})
+            self.say(
+                f"{asked.capacity.value} of {service}, {target.name}: {asked.budget:g} s at most"
+            )
+            try:
+                with self._undisturbed(service) as search.notes:
+                    search.found = find_breaking_point(target, asked)
+            except BaseException as error:
+                search.error = error
+                raise
+        assert search.found is not None  # noqa: S101 - where there is no error
+        return search.found
+
+    def searches_of(self, test: str) -> list[Search]:
+        """Give the breaking points that a test looked for."""
+        return [search for search in self.searches.values() if test in search.tests]
 
     @contextlib.contextmanager
     def _undisturbed(self, service: str) -> Iterator[tuple[str, ...]]:

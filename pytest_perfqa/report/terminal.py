@@ -32,6 +32,8 @@ def summary(cells: Iterable[Cell]) -> list[str]:
 def announcement(agenda: Agenda, time_scale: float) -> str:
     """Say what is about to run, and for how long."""
     runs, services = plural(len(agenda.runs), "run"), plural(len(agenda.configs), "service")
+    if agenda.searches:
+        runs += f" and {plural(agenda.searches, 'test')} with loads of their own"
     return (
         f"perfqa: {runs} on {services} ({', '.join(agenda.configs)}), "
         f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}{_backends(agenda)}"
