@@ -39,9 +39,11 @@ def is_test_host(host: str) -> bool:
     return address.is_private or address.is_loopback or address.is_link_local
 
 
-def remote_refused(host: str) -> str:
+def remote_refused(
+    host: str, allowed_by: str = "'allow_remote: true' or --perfqa-allow-remote"
+) -> str:
     """Write why a load on ``host`` is refused, and what would allow it."""
     return (
         f"{host!r} is neither loopback nor private: a load test without its owner's consent is "
-        "an attack; accepted with 'allow_remote: true' or --perfqa-allow-remote"
+        f"an attack; accepted with {allowed_by}"
     )
