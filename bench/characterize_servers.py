@@ -297,4 +297,5 @@ def main() -> None:
     print(table(rows))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Breaking points of real servers whose truth is known: how exact, how long. By hand:
+
+    python bench/breaking_points.py [--only sustained]
+
+The truth leaves out what HTTP and the machine add to a service time, about a millisecond each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from characterize_servers import Server, started
+
+from pytest_perfqa.capacity import twin
+from pytest_perfqa.capacity.breaking_point import find_breaking_point, inquiry
+from pytest_perfqa.capacity.target import Request, Target
+from pytest_perfqa.errors import PerfqaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GUNICORN = Server("gunicorn sync", "synchronous", 1, 0.2, "0")
+ASYNCIO = Server("asyncio semaphore", "asynchronous", 10, 0.2, "0")
+NGINX = Server("nginx over single workers", "synchronous", 3, 0.2, "0", processes=3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A question to a server, and the answer that is right."""
+
+    name: str
+    server: Server
+    asked: dict[str, str]
+    truth: Callable[[Server], float]
+
+
+def of(server: Server, workers: int, seconds: float, cv: str = "0") -> Server:
+    """Give the same program with other numbers."""
+    return dataclasses.replace(server, workers=workers, processes=workers, service=seconds, cv=cv)
+
+
+def workers_per_second(server: Server) -> float:
+    """Give what a server does at most."""
+    return (server.workers or 0) / server.service
+
+
+def burst(limit: float) -> Callable[[Server], float]:
+    """Give the largest burst within a second that is answered within a limit."""
+    return lambda server: max(
+        size
+        for size in range(1, 2000)
+        if twin.latencies(
+            np.arange(size) / size, np.full(size, server.service), server.workers or 1
+        ).max()
+        <= limit
+    )
+
+
+def highest(share: float, limit: float) -> Callable[[Server], float]:
+    """Give the highest Poisson rate at which a percentile holds: long simulations."""
+
+    def truth(server: Server) -> float:
+        random = np.random.default_rng(0)
+        variance = math.log1p(float(server.cv) ** 2)
+        mean = math.log(server.service) - variance / 2
+        times = random.lognormal(mean, math.sqrt(variance), 50_000)
+        return twin.highest_rate(
+            lambda latencies: bool(np.quantile(latencies, share) <= limit),
+            times,
+            server.workers or 1,
+            poisson=True,
+        )
+
+    return truth
+
+
+def cases() -> list[Case]:
+    """Give all questions."""
+    within = {"burst_within": "1s", "slo": "max <= 2s"}
+    found = [
+        Case("burst", of(GUNICORN, 1, 0.2), within, burst(2.0)),
+        Case("burst", of(GUNICORN, 4, 0.2), within, burst(2.0)),
+        Case("burst", of(ASYNCIO, 10, 0.2), within, burst(2.0)),
+        Case("burst", of(NGINX, 3, 0.2), within, burst(2.0)),
+    ]
+    sustained = [(1, 0.05, "0"), (1, 0.5, "0"), (4, 0.2, "0"), (4, 0.2, "0.3"), (12, 0.2, "0.05")]
+    found += [
+        Case("sustained", of(GUNICORN, *numbers), {"budget": "60s"}, workers_per_second)
+        for numbers in sustained
+    ]
+    found.append(
+        Case("sustained", of(ASYNCIO, 10, 0.2, "0.2"), {"budget": "60s"}, workers_per_second)
+    )
+    found.append(Case("sustained", of(NGINX, 3, 0.2), {"budget": "60s"}, workers_per_second))
+    for workers, seconds, cv, limit in ((4, 0.2, "0.3", 0.6), (8, 0.1, "0.1", 0.2)):
+        slo = {"slo": f"p95 <= {limit}s", "budget": "180s"}
+        found.append(Case("slo", of(GUNICORN, workers, seconds, cv), slo, highest(0.95, limit)))
+    return found
+
+
+def main() -> None:
+    """Print one line of a Markdown table per question."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=["burst", "sustained", "slo"])
+    only = parser.parse_args().only
+    print("| question | server | truth | found | error | passed, failed | probes | wall |")
+    print("|---|---|---:|---:|---:|---|---:|---:|")
+    for case in cases():
+        if only in (None, case.name):
+            print(measured(case), flush=True)
+
+
+def measured(case: Case) -> str:
+    """Ask, and give the line of the table."""
+    server = case.server
+    asked = ", ".join(text for name, text in case.asked.items() if name != "budget")
+    what = f"{case.name} {asked}".strip()
+    who = f"{server.program} {server.workers} x {server.service:g} s, CV {server.cv}"
+    truth = case.truth(server)
+    try:
+        with started(server) as url:
+            target = Target(url, Request("/"), server.program)
+            found = find_breaking_point(target, inquiry(**case.asked))
+    except PerfqaError as error:
+        return f"| {what} | {who} | {truth:.4g} | {error} | | | | |"
+    bracket = f"{found.low:.4g}, {found.high:.4g}{'' if found.confirmed else ', not confirmed'}"
+    return (
+        f"| {what} | {who} | {truth:.4g} | {found.rate:.4g} | {found.rate / truth - 1:+.1%} | "
+        f"{bracket} | {len(found.probes)} | {found.wall:.0f} s |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Concurrent users: how many /heavy requests within 10 s come back without an error.
+
+The study sent bursts of growing size by hand, each after a pause that was long enough, for
+20 minutes. Times and rates are the study's, at every --perfqa-time-scale.
+"""
+
+import itertools
+
+import pytest
+
+pytestmark = pytest.mark.concurrent_users
+
+SINGLE = pytest.mark.perfqa(services=["node", "gunicorn"])
+REPLICATED = pytest.mark.perfqa(services=["node_replicated"])
+
+
+@pytest.fixture
+def heavy(perf_breaking_point):
+    """The largest burst of /heavy; one search for all tests of a service."""
+    return perf_breaking_point("/heavy", burst_within="10s", slo="error_rate == 0%")
+
+
+@SINGLE
+def test_heavy_breaking_point(perf_breaking_point):
+    """The study: 1.2 to 1.4 requests per second, 12 to 14 within 10 s; gunicorn about 10.
+
+    The proxy gives up after 60 s, so 12 requests of 5 s fit, and one more, since the first is
+    about to be done when the last comes. The study's gunicorn then fell over: its burst came on
+    top of what it still had to do for nobody.
+    """
+    found = perf_breaking_point("/heavy", burst_within="10s", slo="error_rate == 0%")
+    assert found.rate == pytest.approx(1.3, rel=0.1)
+
+
+@REPLICATED
+def test_replicas_multiply_the_breaking_point(heavy):
+    """The study: three replicas take about three times as many."""
+    assert heavy.rate == pytest.approx(3 * 1.3, rel=0.15)
+
+
+@pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
+def test_it_breaks_by_the_proxys_patience(heavy):
+    """One burst passed, the next larger one did not: the proxy answered for the service."""
+    assert heavy.broken
+    assert heavy.confirmed
+    assert heavy.cause == "5xx"
+    passed = [probe for probe in heavy.probes if probe.passed]
+    failed = [probe for probe in heavy.probes if probe.failed]
+    assert max(probe.size for probe in passed) == heavy.size
+    assert min(probe.size for probe in failed) == heavy.size + 1
+    assert all(set(probe.counts) == {"200"} for probe in passed)
+    assert all(set(probe.counts) & {"502", "504"} for probe in failed)
+
+
+@SINGLE
+def test_response_time_grows_linearly_with_the_place_in_the_queue(heavy):
+    """Each waits for one service time more than the one before, less what it came later."""
+    largest = max((probe for probe in heavy.probes if probe.passed), key=lambda one: one.size)
+    scale = heavy.time_scale
+    step = (5 - 10 / largest.size) * scale
+    steps = [later - sooner for sooner, later in itertools.pairwise(largest.latencies)]
+    assert len(steps) == heavy.size - 1
+    assert sum(steps) / len(steps) == pytest.approx(step, rel=0.05)
+    assert max(steps) < 1.5 * step
+    assert min(steps) > 0.5 * step
+
+
+@SINGLE
+def test_it_takes_a_fraction_of_the_studys_time(heavy):
+    """20 minutes by hand; here a quarter of that, most of it the proxy's patience, three times."""
+    assert heavy.wall < "5 min"
