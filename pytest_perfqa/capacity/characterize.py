@@ -38,7 +38,8 @@ _LEAST_SINGLES = 3
 _COLD_SHARE = 0.2
 _COLD_DEVIATIONS = 6.0
 _COLD_FLOOR_SECONDS = 0.005
-_PINGS = 5
+_PINGS = 6
+_UNCLEAR = range(2, 4)  # of so many, waiting
 _QUICK_SHARE = 0.3
 _FIRST_BURST = 4
 _LEAST_REQUESTS = 50
@@ -56,6 +57,7 @@ _WAITS_PINGS = 5.0
 _RESERVED_SHARE = 0.25
 _UNBOUNDED = 100
 _FAIR = 4
+_SPACED_SHARE = 0.3
 _OVERSIZE_SHARE = 0.1
 _ALIKE = 0.1
 _ALIKE_ALONE = 0.07
@@ -64,7 +66,6 @@ _TURNS_PROBES = 12
 _LEAST_TURNS_PROBES = 6
 _TURNS_SECONDS = 0.005
 _HOLD_FOR_QUEUE_SECONDS = 0.3
-_BAD_BURSTS = 2
 _LONGEST_REQUEST_SHARE = 0.5
 
 
@@ -195,7 +196,6 @@ class _Study:
         self.queue_limit: int | None = None
         self.beyond_queue: str | None = None
         self.ceiling = question.concurrency
-        self.bad_bursts = 0
         self.posterior = Posterior({}, 1, None, np.empty(0))
 
     @property
@@ -229,7 +229,7 @@ class _Study:
         failures: list[Exchange] = []
         while self._wants_single(time.monotonic() - begin):
             volley = self.prober.send([0.0])
-            self._refuse_invalid(volley)
+            self._refuse_shortages(volley)
             if not volley.exchanges or volley.pending:
                 break
             one = volley.exchanges[0]
@@ -331,12 +331,10 @@ class _Study:
         if fair.count(most) > 1:
             self.settled = most
             return None
-        return min(self.ceiling, 2 * size if size < 2 * _FAIR * most else size)
+        return min(self.ceiling, max(size, _FAIR * most))
 
     def _affordable(self, size: int) -> int:
         """Give the largest burst up to ``size`` that leaves time for what follows; 0 if none."""
-        if self.bad_bursts > _BAD_BURSTS:
-            return 0
         left = self.prober.seconds_left - _RESERVED_SHARE * self.question.budget
         workers = max(1, self.posterior.workers or max(self.waves, default=1))
         waves = int(left / self.service) - 1
@@ -345,13 +343,17 @@ class _Study:
 
     def _burst(self, size: int, *, is_counted: bool = True) -> bool:
         """Send a burst and wait for its end; tell whether the next one makes sense."""
-        volley = self.prober.send([0.0] * size)
+        volley = self.prober.send(self._offsets(size))
         return self._take(volley) if is_counted else True
+
+    def _offsets(self, size: int) -> list[float]:
+        """All at once; where workers have queues of their own, with time for each to take some."""
+        gap = _SPACED_SHARE * self.service / size if self.is_scattered else 0.0
+        return [gap * index for index in range(size)]
 
     def _take(self, volley: Volley) -> bool:
         """Keep what came of a burst; tell whether the next one makes sense."""
-        if self._is_invalid(volley):
-            return self.bad_bursts <= _BAD_BURSTS
+        self._refuse_shortages(volley)
         good = [one for one in volley.exchanges if one.is_good]
         for one in good:
             self._note_replica(one)
@@ -366,17 +368,10 @@ class _Study:
             return self._beyond(volley, len(good))
         return not volley.pending and len(good) > 1
 
-    def _is_invalid(self, volley: Volley) -> bool:
-        if not volley.invalid:
-            return False
-        self.bad_bursts += 1
-        if self.bad_bursts > _BAD_BURSTS:
-            raise InvalidRun(volley.invalid)
-        return True
-
-    def _refuse_invalid(self, volley: Volley) -> None:
-        if volley.invalid:
-            raise InvalidRun(volley.invalid)
+    def _refuse_shortages(self, volley: Volley) -> None:
+        """That requests were late doesn't matter here: moments count as they were."""
+        if volley.shortages:
+            raise InvalidRun(volley.shortages)
 
     def _beyond(self, volley: Volley, good: int) -> bool:
         """Note that a burst was too much, and let the service recover."""
@@ -445,8 +440,9 @@ class _Study:
         self._ask_behind(self._bound())
         if self.is_scattered and self.settled is None:
             # The requests held were the first to show that there is no common queue.
-            self.grow(min(self.ceiling, 2 * max(burst.size for burst in self.bursts)))
-            self._ask_behind(self._bound())
+            self.grow(min(self.ceiling, _FAIR * max(self.waves)))
+            if self.kind is None:
+                self._ask_behind(self._bound())
         bound = self._bound()
         if self.kind == "synchronous" and bound is not None:
             self._look_for_turns(bound)
@@ -472,7 +468,7 @@ class _Study:
             self.evidence.append("too little of the budget was left to hold all workers")
             return
         burst = self.prober.send(
-            [0.0] * held, until=lambda volley, _: len(volley.exchanges) == held, keep=True
+            self._offsets(held), until=lambda volley, _: len(volley.exchanges) == held, keep=True
         )
         waits, asked = self._ask(_PINGS, min(0.01, self.service / 20), _WAITS_SHARE)
         is_held = burst.pending > 0 or sum(waits) > 0
@@ -482,11 +478,20 @@ class _Study:
         if not is_held:
             self.evidence.append("requests could not be held long enough to ask behind them")
             return
-        self.kind = "synchronous" if sum(waits) > _PINGS / 2 else "asynchronous"
         self.evidence.append(
             f"with {held} requests held, {sum(waits)} of {len(waits)} requests to "
             f"{self.question.quick} ({_ms(self.quick_seconds)} at rest) had to wait"
         )
+        self.kind = self._kind(sum(waits))
+
+    def _kind(self, waited: int) -> Kind | None:
+        """Give what it means that so many quick requests had to wait, None if it's not clear."""
+        if self.is_scattered:
+            # Some queue may have had a worker to spare; in an event loop, nobody would wait.
+            return "synchronous" if waited > 1 else None
+        if waited in _UNCLEAR:
+            return None
+        return "synchronous" if waited > max(_UNCLEAR) else "asynchronous"
 
     def _enough_to_hold(self, bound: int | None) -> int:
         """Give how many requests keep all workers busy, as far as that is known."""

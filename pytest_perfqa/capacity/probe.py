@@ -125,9 +125,14 @@ class Volley:
     @property
     def invalid(self) -> tuple[str, ...]:
         """Every reason, on the side of the generator, not to believe it; none if it may be."""
-        return tuple(self._causes())
+        return (*self.shortages, *self._lateness())
 
-    def _causes(self) -> Iterator[str]:
+    @property
+    def shortages(self) -> tuple[str, ...]:
+        """What this machine ran out of, and what would help."""
+        return tuple(self._missing())
+
+    def _missing(self) -> Iterator[str]:
         outcomes = Counter(exchange.outcome for exchange in self.finished)
         if outcomes[Outcome.NO_PORTS]:
             yield (
@@ -139,6 +144,8 @@ class Volley:
                 f"{outcomes[Outcome.NO_DESCRIPTORS]} requests found no free descriptor; "
                 "raise the limit of open files (ulimit -n)"
             )
+
+    def _lateness(self) -> Iterator[str]:
         late = self._late()
         if late > 1 + _LATE_ARRIVALS * len(self.exchanges):
             yield (

@@ -29,7 +29,7 @@ _SHORTEST_SLICE_SECONDS = 0.001
 # Service times that are alike keep together; this far off is another number of services.
 _APART = 0.3
 _APART_SHARE = 0.03
-_FIRST_WAVE = 1.5
+_FIRST_WAVE = 1.4
 _PATTERN_PERIODS = range(2, 7)
 
 
@@ -81,7 +81,7 @@ def strays(services: NDArray[np.float64]) -> bool:
 
 def first_wave(burst: Burst, service: float) -> int:
     """Count the completions of the first wave: how many were served at once."""
-    return int((burst.finished - burst.sent[0] < _FIRST_WAVE * service).sum())
+    return int((burst.finished - burst.sent < _FIRST_WAVE * service).sum())
 
 
 def turns(is_free: Sequence[bool]) -> int | None:

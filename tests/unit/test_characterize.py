@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import random
 import socket
 import threading
 import time
@@ -29,6 +30,7 @@ class Server:
         is_quick: whether other paths are answered at once, by a worker where it is synchronous.
         queue_limit: how many wait; more are answered with 503.
         silent_after: no answers after so many requests to /.
+        queues: each with so many workers; requests go to any of them.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Server:
         cold: float = 0.0,
         silent_after: int | None = None,
         status: int = 200,
+        queues: int = 1,
     ) -> None:
         self._is_synchronous = is_synchronous
         self._is_quick = is_quick
@@ -48,12 +51,16 @@ class Server:
         self._cold = cold
         self._silent_after = silent_after
         self._status = status
-        self._waiting: queue.SimpleQueue[tuple[socket.socket, bool]] = queue.SimpleQueue()
+        self._waiting: list[queue.SimpleQueue[tuple[socket.socket, bool]]] = [
+            queue.SimpleQueue() for _ in range(queues)
+        ]
+        self._random = random.Random(1)
         self._inside = self.asked = 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        for run in [self._accept, *[self._work] * workers]:
-            threading.Thread(target=run, daemon=True).start()
+        threading.Thread(target=self._accept, daemon=True).start()
+        for waiting in self._waiting * workers:
+            threading.Thread(target=self._work, args=[waiting], daemon=True).start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -72,11 +79,11 @@ class Server:
             self._answer(sock, 503)
         else:
             self._inside += 1
-            self._waiting.put((sock, is_slow))
+            self._random.choice(self._waiting).put((sock, is_slow))
 
-    def _work(self) -> None:
+    def _work(self, waiting: queue.SimpleQueue[tuple[socket.socket, bool]]) -> None:
         while True:
-            sock, is_slow = self._waiting.get()
+            sock, is_slow = waiting.get()
             if is_slow:
                 self.asked += 1
                 time.sleep(SECONDS + (self._cold if self.asked == 1 else 0))
@@ -130,6 +137,13 @@ def test_a_limited_route_of_an_asynchronous_service(serve: Callable[..., Server]
     """What is held doesn't keep others from being answered: no workers, but a limit."""
     found = characterize(Question(serve(4, is_synchronous=False).url, budget=BUDGET))
     assert (found.kind, found.workers, found.concurrency_limit) == ("asynchronous", None, 4)
+
+
+def test_workers_with_queues_of_their_own(serve: Callable[..., Server]) -> None:
+    """Some queues get more than others: no common queue, but counted in the first waves."""
+    found = characterize(Question(serve(2, queues=3).url, budget=BUDGET))
+    assert (found.kind, found.workers) == ("synchronous", 6)
+    assert any("queues of their own" in line for line in found.evidence)
 
 
 def test_without_a_quick_path_the_kind_is_not_told(serve: Callable[..., Server]) -> None:
