@@ -8,13 +8,15 @@ import random
 
 MEAN = float(os.environ["SERVICE_SECONDS"])
 CV = os.environ.get("CV", "0")
+# Of its own: the module's would be the same in all workers that were forked from one process.
+_chance = random.Random()  # noqa: S311
 
 
 def draw() -> float:
     """Give one service time in seconds."""
     if CV == "exponential":
-        return random.expovariate(1 / MEAN)
+        return _chance.expovariate(1 / MEAN)
     if float(CV) == 0:
         return MEAN
     variance = math.log1p(float(CV) ** 2)
-    return random.lognormvariate(math.log(MEAN) - variance / 2, math.sqrt(variance))
+    return _chance.lognormvariate(math.log(MEAN) - variance / 2, math.sqrt(variance))
