@@ -31,6 +31,8 @@ class Server:
         queue_limit: how many wait; more are answered with 503.
         silent_after: no answers after so many requests to /.
         queues: each with so many workers; requests go to any of them.
+        seconds: of service. Where a thread that is kept waiting by others on this machine could be
+            taken for a slice or a wait, they are more.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Server:
         silent_after: int | None = None,
         status: int = 200,
         queues: int = 1,
+        seconds: float = SECONDS,
     ) -> None:
         self._is_synchronous = is_synchronous
         self._is_quick = is_quick
@@ -51,6 +54,7 @@ class Server:
         self._cold = cold
         self._silent_after = silent_after
         self._status = status
+        self._seconds = seconds
         self._waiting: list[queue.SimpleQueue[tuple[socket.socket, bool]]] = [
             queue.SimpleQueue() for _ in range(queues)
         ]
@@ -86,7 +90,7 @@ class Server:
             sock, is_slow = waiting.get()
             if is_slow:
                 self.asked += 1
-                time.sleep(SECONDS + (self._cold if self.asked == 1 else 0))
+                time.sleep(self._seconds + (self._cold if self.asked == 1 else 0))
             self._inside -= 1
             if self._silent_after is None or self.asked <= self._silent_after:
                 self._answer(sock, self._status if is_slow else 404)
@@ -135,7 +139,7 @@ def test_synchronous_workers_are_counted(serve: Callable[..., Server]) -> None:
 
 def test_a_limited_route_of_an_asynchronous_service(serve: Callable[..., Server]) -> None:
     """What is held doesn't keep others from being answered: no workers, but a limit."""
-    found = characterize(Question(serve(4, is_synchronous=False).url, budget=BUDGET))
+    found = characterize(Question(serve(4, is_synchronous=False, seconds=0.15).url, budget=BUDGET))
     assert (found.kind, found.workers, found.concurrency_limit) == ("asynchronous", None, 4)
 
 
@@ -155,7 +159,7 @@ def test_without_a_quick_path_the_kind_is_not_told(serve: Callable[..., Server])
 
 def test_no_bound_met(serve: Callable[..., Server]) -> None:
     """With more workers than requests at one time, it is that many or more."""
-    server = serve(64, is_synchronous=False)
+    server = serve(64, is_synchronous=False, seconds=0.3)
     found = characterize(Question(server.url, budget=BUDGET, concurrency=32))
     assert (found.concurrency_limit, found.saturation_rate) == (None, None)
     assert found.workers_interval is not None
