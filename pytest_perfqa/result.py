@@ -18,7 +18,7 @@ from .attributes.names import KnowsItsNames
 from .attributes.origin import Figure, Origin
 from .attributes.queueing import Pending
 from .attributes.recovery import Course, Recovery, recovery, stretches
-from .attributes.resources import Resources
+from .attributes.resources import Resources, Stretch
 from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .errors import NoData
@@ -260,7 +260,11 @@ class Slice(KnowsItsNames):
 
     def _resources(self, end: float) -> Resources:
         context = self._context
-        return Resources(context.readings, context.limits, self._start, end, context.time_scale)
+        phases = context.scenario.phases
+        bounds = zip((one.name for one in phases), _phase_bounds(phases), strict=True)
+        named = tuple((name, *bound) for name, bound in bounds)
+        stretch = Stretch(self._start, end, named, context.time_scale)
+        return Resources(context.readings, context.limits, stretch)
 
     def phase(self, name: str) -> Slice:
         """Give the slice of what arrived in a phase; phases of one name are taken together.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,26 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """What is asked about, in seconds from the start of the run.
+
+    Attributes:
+        phases: of each phase of the scenario its name, start and end.
+        time_scale: the factor on times that the run had.
+    """
+
+    start: float
+    end: float
+    phases: tuple[tuple[str, float, float], ...] = ()
+    time_scale: float = 1.0
+
+    def phase_at(self, moment: float) -> str | None:
+        """Name the phase that holds a moment."""
+        within = (name for name, start, end in self.phases if start < moment <= end)
+        return next(within, None)
+
+
 class Resources(Mapping[str, "PartResources"]):
     """What each part used over a stretch of time, by its name: ``app#2``, ``proxy``.
 
@@ -30,15 +51,10 @@ class Resources(Mapping[str, "PartResources"]):
         NoData: nothing is known of the service's processes, or there is no such part.
     """
 
-    def __init__(
-        self, readings: Readings, limits: Limits, start: float, end: float, scale: float
-    ) -> None:
-        """Look at the ``readings`` from ``start`` to ``end``, in seconds from the run's start."""
+    def __init__(self, readings: Readings, limits: Limits, stretch: Stretch) -> None:
         self._readings = readings
         self._limits = limits
-        self._start = start
-        self._end = end
-        self._scale = scale
+        self._stretch = stretch
 
     def __getitem__(self, name: str) -> PartResources:
         if not self._readings.parts:
@@ -58,9 +74,7 @@ class Resources(Mapping[str, "PartResources"]):
         return self._part("all parts", tuple(self))
 
     def _part(self, name: str, members: tuple[str, ...]) -> PartResources:
-        return PartResources(
-            name, members, self._readings, self._limits, (self._start, self._end), self._scale
-        )
+        return PartResources(name, members, self._readings, self._limits, self._stretch)
 
     @property
     def cost(self) -> Quantity:
@@ -92,23 +106,21 @@ class PartResources:
         members: tuple[str, ...],
         readings: Readings,
         limits: Limits,
-        span: tuple[float, float],
-        scale: float,
+        stretch: Stretch,
     ) -> None:
         self.name = name
         self._members = members
         self._readings = readings
         self._limits = limits
-        self._span = span
-        self._scale = scale
+        self._stretch = stretch
 
     def _look(self, metric: Metric) -> _Look:
-        return _Look(self.name, self._members, self._readings, metric, self._span)
+        return _Look(self.name, self._members, self._readings, metric, self._stretch)
 
     @cached_property
     def cpu(self) -> Cpu:
         """CPU seconds used per second: 100 % is one CPU."""
-        return Cpu(self._look(Metric.CPU), Unit.RATIO, 1.0, self._limits.cpus)
+        return Cpu(self._look(Metric.CPU), Unit.RATIO, self._limits.cpus)
 
     @property
     def cpu_seconds(self) -> Quantity:
@@ -123,7 +135,7 @@ class PartResources:
         for each. Of a container what ``docker stats`` shows: its cgroup's usage without inactive
         file pages.
         """
-        return Memory(self._look(Metric.MEMORY), Unit.BYTE, self._scale, self._limits.memory)
+        return Memory(self._look(Metric.MEMORY), Unit.BYTE, self._limits.memory)
 
     @cached_property
     def threads(self) -> Gauge:
@@ -138,12 +150,12 @@ class PartResources:
     @cached_property
     def context_switches(self) -> Rate:
         """Context switches per second, voluntary or not, of threads while they could be seen."""
-        return Rate(self._look(Metric.SWITCHES), Unit.PER_SECOND, self._scale)
+        return Rate(self._look(Metric.SWITCHES), Unit.PER_SECOND)
 
     @cached_property
     def network(self) -> Network:
         """Bytes to and from the part: known where it has a network of its own, as containers do."""
-        return Network(self._look(Metric.RECEIVED), self._look(Metric.SENT), self._scale)
+        return Network(self._look(Metric.RECEIVED), self._look(Metric.SENT))
 
     def __repr__(self) -> str:
         known = []
@@ -156,7 +168,11 @@ class PartResources:
 
 
 class _Look:
-    """One metric of some parts together, over a stretch of time."""
+    """One metric of some parts together, over a stretch of time.
+
+    Attributes:
+        title: what it is called.
+    """
 
     def __init__(
         self,
@@ -164,13 +180,13 @@ class _Look:
         members: tuple[str, ...],
         readings: Readings,
         metric: Metric,
-        span: tuple[float, float],
+        stretch: Stretch,
     ) -> None:
         self.title = f"{metric.value} of {name}"
         self._members = members
         self._readings = readings
         self._metric = metric
-        self._span = span
+        self.stretch = stretch
 
     @cached_property
     def everything(self) -> Series:
@@ -201,7 +217,9 @@ class _Look:
         """
         self._inside(self._middles)
         series = self.everything
-        start, end = np.clip(self._span, series.times[0], series.times[-1])
+        start, end = np.clip(
+            (self.stretch.start, self.stretch.end), series.times[0], series.times[-1]
+        )
         first, last = np.interp((start, end), series.times, series.values)
         return float(last - first), float(end - start)
 
@@ -217,11 +235,30 @@ class _Look:
         Raises:
             NoData: there are none.
         """
-        start, end = self._span
+        start, end = self.stretch.start, self.stretch.end
         inside: NDArray[np.bool_] = (moments >= start) & (moments <= end)
         if not inside.any():
             raise NoData(f"{self.title}: nobody looked from {start:g} s to {end:g} s")
         return inside
+
+    def evidence(self, series: Series, unit: Unit) -> Evidence:
+        """Say how it went over time, and what it was like in each phase."""
+        times, values, phase_at = series.times, series.values, self.stretch.phase_at
+        names = np.array([phase_at(moment) or "" for moment in times.tolist()])
+        begins = times - np.diff(times, prepend=times[0])
+        points = zip(begins.tolist(), times.tolist(), values.tolist(), names.tolist(), strict=True)
+        return Evidence(
+            self.title,
+            show=partial(show, unit=unit),
+            samples=len(times),
+            points=tuple(
+                Point(start, end, value, name or None) for start, end, value, name in points
+            ),
+            phases={
+                name: float(values[names == name].mean())
+                for name in dict.fromkeys(filter(None, names.tolist()))
+            },
+        )
 
 
 def _sum(parts: list[Series], *, is_counter: bool) -> Series:
@@ -246,19 +283,6 @@ def _latest(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _evidence(
-    title: str, times: NDArray[np.float64], values: NDArray[np.float64], unit: Unit
-) -> Evidence:
-    begins = times - np.diff(times, prepend=times[0])
-    points = zip(begins.tolist(), times.tolist(), values.tolist(), strict=True)
-    return Evidence(
-        title,
-        show=partial(show, unit=unit),
-        samples=len(times),
-        points=tuple(Point(*each) for each in points),
-    )
-
-
 class Rate:
     """How fast something is used up.
 
@@ -269,17 +293,16 @@ class Rate:
         NoData: on every figure, if it isn't known, with the reason.
     """
 
-    def __init__(self, look: _Look, unit: Unit, scale: float) -> None:
+    def __init__(self, look: _Look, unit: Unit) -> None:
         self._look = look
         self._unit = unit
-        self._scale = scale
 
     def _rate(self, value: float) -> Quantity:
-        return Quantity(value, self._unit, self._scale, self.evidence)
+        return Quantity(value, self._unit, self._look.stretch.time_scale, self.evidence)
 
     def evidence(self) -> Evidence:
-        """Say how it went over time."""
-        return _evidence(self._look.title, self.times, self.values, self._unit)
+        """Gather how it went over time."""
+        return self._look.evidence(self._look.rates, self._unit)
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -317,8 +340,8 @@ class Rate:
 class Cpu(Rate):
     """CPU seconds used per second."""
 
-    def __init__(self, look: _Look, unit: Unit, scale: float, limit: float | None) -> None:
-        super().__init__(look, unit, scale)
+    def __init__(self, look: _Look, unit: Unit, limit: float | None) -> None:
+        super().__init__(look, unit)
         self._limit = limit
 
     @property
@@ -340,9 +363,9 @@ class Network:
         NoData: on every figure, where the part has no network of its own.
     """
 
-    def __init__(self, received: _Look, sent: _Look, scale: float) -> None:
-        self.received = Rate(received, Unit.BYTE_PER_SECOND, scale)
-        self.sent = Rate(sent, Unit.BYTE_PER_SECOND, scale)
+    def __init__(self, received: _Look, sent: _Look) -> None:
+        self.received = Rate(received, Unit.BYTE_PER_SECOND)
+        self.sent = Rate(sent, Unit.BYTE_PER_SECOND)
 
     def __repr__(self) -> str:
         return f"{self.received!r}\n{self.sent!r}"
@@ -365,8 +388,8 @@ class Gauge:
         return Quantity(value, self._unit, gather=self.evidence)
 
     def evidence(self) -> Evidence:
-        """Say how it went over time."""
-        return _evidence(self._look.title, self.times, self.values, self._unit)
+        """Gather how it went over time."""
+        return self._look.evidence(self._look.found, self._unit)
 
     @property
     def times(self) -> NDArray[np.float64]:
@@ -403,9 +426,8 @@ class Gauge:
 class Memory(Gauge):
     """Memory in use, in bytes."""
 
-    def __init__(self, look: _Look, unit: Unit, scale: float, limit: int | None) -> None:
+    def __init__(self, look: _Look, unit: Unit, limit: int | None) -> None:
         super().__init__(look, unit)
-        self._scale = scale
         self._limit = limit
 
     @property

@@ -28,6 +28,7 @@ _QUICK_SHARE = 0.007
 _THOROUGH_SHARE = 0.007
 _SHORTEST_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
+_NICE = 10
 
 
 class Monitor:
@@ -110,8 +111,7 @@ class Monitor:
     def _run(self) -> None:
         begun, cpu_begun = time.monotonic(), time.thread_time()
         try:
-            if self._cpus:
-                os.sched_setaffinity(0, self._cpus)  # of this thread only
+            _step_back(self._cpus)
             self._look_until_stopped()
         except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
             self._reason = _failure(error)
@@ -185,6 +185,15 @@ class _Pace:
         # From the planned moment on, so that looks keep their rate; unless that is long past.
         planned = max(self._next + self._interval, time.monotonic())
         self._next = max(planned, self._begun + self._spent / self._share)
+
+
+def _step_back(cpus: frozenset[int] | None) -> None:
+    """Have this thread, and no other, leave the service its CPUs and the generator the first go."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    thread = threading.get_native_id()
+    nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, thread))
+    os.setpriority(os.PRIO_PROCESS, thread, nice)
 
 
 def _quick(source: Source, moment: float) -> Iterable[Reading]:

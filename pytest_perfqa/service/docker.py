@@ -187,8 +187,8 @@ class DockerService:
 
     @property
     def leaders(self) -> Mapping[str, Leader]:
-        """The parts by name."""
-        return MappingProxyType(self._parts)
+        """The parts by name, but for preparations that have ended."""
+        return {name: part for name, part in self._parts.items() if not part.is_done}
 
     @property
     def limits(self) -> Limits:

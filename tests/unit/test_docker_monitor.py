@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from docker_engine import base_images, write_compose
 
-from pytest_perfqa.attributes.resources import Resources
+from pytest_perfqa.attributes.resources import Resources, Stretch
 from pytest_perfqa.children import Reaper
 from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
@@ -75,7 +75,7 @@ def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
         body = sum(ask(service, "/") for _ in range(100))
         wait_for_looks(monitor, 2)
         end = time.monotonic()
-    web = Resources(monitor.readings(start), Limits(), -1, end - start, 1.0)["web"]
+    web = Resources(monitor.readings(start), Limits(), Stretch(-1, end - start))["web"]
     assert BUSY_SECONDS < web.cpu_seconds < BUSY_SECONDS + 1
     assert web.cpu.max > "80%"
     assert "4MiB" < web.memory.end < "200MiB"

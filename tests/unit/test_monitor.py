@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
@@ -10,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfqa.attributes.resources import Resources
+from pytest_perfqa.attributes.resources import Resources, Stretch
 from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.monitor import sampler, tree
 from pytest_perfqa.monitor.readings import Metric
-from pytest_perfqa.service import process
+from pytest_perfqa.service import external, process
 from pytest_perfqa.service.config import Command, Limits, Ready, ServiceConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_perfqa.service.backend import Service
 
 SEEN_SECONDS = 20.0
 SERVER = """
@@ -78,7 +81,7 @@ def test_it_costs_less_than_a_fiftieth_of_a_cpu(reaper: Reaper) -> None:
         start = time.monotonic()
         wait_for(30, monitor)
     found = monitor.readings(start)
-    cost = Resources(found, Limits(), 0, 1, 1.0).cost
+    cost = Resources(found, Limits(), Stretch(0, 1)).cost
     assert 0 < cost < "2%"
     assert found.interval < 1
 
@@ -145,7 +148,7 @@ def test_a_service_whose_processes_are_not_known(reaper: Reaper) -> None:
     """Not a failure of the monitor, but no figures either, and never 0."""
     with sampler.Monitor(service(), reaper=reaper) as monitor:
         pass
-    resources = Resources(monitor.readings(0.0), Limits(), 0, 1, 1.0)
+    resources = Resources(monitor.readings(0.0), Limits(), Stretch(0, 1))
     with pytest.raises(NoData, match="processes of the service"):
         _ = resources.total
 
@@ -161,8 +164,9 @@ def test_it_ends_with_the_run_whatever_happens(reaper: Reaper) -> None:
     assert threading.active_count() == before
 
 
-def test_a_part_that_is_restarted_while_it_is_looked_at(tmp_path: Path, reaper: Reaper) -> None:
-    """Another process leads it, and its CPU goes on from where it was."""
+@pytest.fixture
+def toy(tmp_path: Path, reaper: Reaper) -> Iterator[Service]:
+    """A service of one plain process."""
     (tmp_path / "server.py").write_text(SERVER)
     config = ServiceConfig(
         "toy",
@@ -172,23 +176,45 @@ def test_a_part_that_is_restarted_while_it_is_looked_at(tmp_path: Path, reaper: 
         ready=Ready(tcp=True),
         process={"app": Command("app", "python server.py {port}")},
     )
-    toy = process.start(config, tmp_path / "run", reaper=reaper)
-    try:
-        with sampler.Monitor(toy, reaper=reaper, interval=0.05) as monitor:
-            start = time.monotonic()
-            wait_for(2, monitor)
-            before = toy.parts["app"].pid
-            toy.kill("app")
-            wait_for(monitor.looks + 3, monitor)
-            toy.restart("app")
-            wait_for(monitor.looks + 3, monitor)
-            assert toy.parts["app"].pid != before
-    finally:
-        toy.stop()
+    started = process.start(config, tmp_path / "run", reaper=reaper)
+    yield started
+    started.stop()
+
+
+def test_a_part_that_is_restarted_while_it_is_looked_at(toy: Service, reaper: Reaper) -> None:
+    """Another process leads it, and its CPU goes on from where it was."""
+    with sampler.Monitor(toy, reaper=reaper, interval=0.05) as monitor:
+        start = time.monotonic()
+        wait_for(2, monitor)
+        before = toy.parts["app"].pid
+        toy.kill("app")
+        wait_for(monitor.looks + 3, monitor)
+        toy.restart("app")
+        wait_for(monitor.looks + 3, monitor)
+        assert toy.parts["app"].pid != before
     found = monitor.readings(start)
     threads = found.series("app", Metric.THREADS).values
     assert threads[0] == threads[-1] == 1
     assert 0 in threads
     cpu = found.series("app", Metric.CPU).values
     assert (cpu[1:] >= cpu[:-1]).all()
-    assert cpu[-1] > 0.02  # what Python takes to start
+    assert cpu[-1] > 0.01  # what Python takes to start
+
+
+def test_someone_elses_service_with_a_known_process(toy: Service, reaper: Reaper) -> None:
+    """It is watched until it ends; then nothing is, whoever is given its number."""
+    config = external.configuration(toy.url)
+    assert config.external is not None
+    known = dataclasses.replace(config.external, pid=toy.parts["app"].pid)
+    theirs = external.connect(dataclasses.replace(config, external=known))
+    leader = theirs.leaders["process"]
+    assert leader.alive
+    with sampler.Monitor(theirs, reaper=reaper, interval=0.05) as monitor:
+        start = time.monotonic()
+        wait_for(2, monitor)
+        toy.restart("app")
+        wait_for(monitor.looks + 3, monitor)
+    assert not leader.alive
+    threads = monitor.readings(start).series("process", Metric.THREADS).values
+    assert (threads[0], threads[-1]) == (1, 0)
+    assert not external.connect(config).leaders

@@ -185,6 +185,8 @@ def test_evidence_of_a_figure() -> None:
     assert evidence.subject == "CPU of app#1"
     assert evidence.samples == 10
     assert [point.value for point in evidence.points] == [0.25] * 5 + [0.5] * 5
+    assert [point.phase for point in evidence.points] == ["first"] * 5 + ["second"] * 5
+    assert evidence.phases == {"first": 0.25, "second": 0.5}
     assert evidence.show(0.5) == "50 %"
 
 
