@@ -13,6 +13,7 @@ from ..errors import NoData
 from ..evidence import Evidence, Point
 from ..monitor.readings import Metric, Readings, Series
 from ..units import Quantity, Unit, show
+from .stability import Drift, drift
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -415,6 +416,15 @@ class Gauge:
     def end(self) -> Quantity:
         """What the last look found."""
         return self._quantity(float(self.values[-1]))
+
+    def drift(self) -> Drift:
+        """Tell whether it rises while the load lasts, and by how much per hour; see ``Drift``.
+
+        Raises:
+            Inconclusive: too few looks, or it varies too much, to tell.
+        """
+        scale = self._look.stretch.time_scale
+        return drift(self._look.title, self.times, self.values, self._unit, scale)
 
     def __repr__(self) -> str:
         try:

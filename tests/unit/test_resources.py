@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from synthetic import readings, run, samples
 
-from pytest_perfqa.errors import NoData, UnitError
+from pytest_perfqa.errors import Inconclusive, NoData, UnitError
 from pytest_perfqa.monitor.readings import Metric, Readings, Series, Track
 from pytest_perfqa.service.config import Limits
 from pytest_perfqa.units import Quantity, Unit, parse
@@ -176,6 +176,29 @@ def test_rates_follow_the_time_scale(time_scale: float) -> None:
     assert app.cpu.mean == pytest.approx(0.5)
     assert app.cpu.mean < "50.1%"
     assert app.network.sent.total == pytest.approx(10_000 / time_scale)
+
+
+def test_memory_that_leaks() -> None:
+    """The slope per hour at full scale, with an interval around it; a steady one has none."""
+    times = np.arange(0, 60, 0.1)
+    noise = np.random.default_rng(7).normal(0, MIB, len(times))
+    found = readings(
+        times,
+        leaky={Metric.MEMORY: 50 * MIB + times * MIB / 2 + noise},
+        steady={Metric.MEMORY: 50 * MIB + noise},
+    )
+    resources = run(samples(np.arange(60.0)), time_scale=0.1, readings=found).resources
+    leak = resources["leaky"].memory.drift()
+    assert leak
+    assert leak.per_hour == pytest.approx(0.05 * MIB * 3600, rel=0.05)
+    assert leak.interval[0] < leak.per_hour < leak.interval[1]
+    assert not resources["steady"].memory.drift()
+
+
+def test_too_few_looks_tell_no_drift() -> None:
+    """Eleven of them are no evidence of anything."""
+    with pytest.raises(Inconclusive, match="memory of app#1"):
+        result(two_replicas()).resources["app#1"].memory.drift()
 
 
 def test_evidence_of_a_figure() -> None:
