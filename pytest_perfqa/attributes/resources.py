@@ -13,6 +13,7 @@ from ..errors import NoData
 from ..evidence import Evidence, Point
 from ..monitor.readings import Metric, Readings, Series
 from ..units import Quantity, Unit, show
+from .names import KnowsItsNames
 from .stability import Drift, drift
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Resources(Mapping[str, "PartResources"]):
         return "\n".join(map(repr, self.values())) or f"<{self._readings.reason}>"
 
 
-class PartResources:
+class PartResources(KnowsItsNames):
     """What one part used, or several together.
 
     Attributes:
@@ -284,7 +285,7 @@ def _latest(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-class Rate:
+class Rate(KnowsItsNames):
     """How fast something is used up.
 
     ``values[i]`` is the mean rate from the look before until ``times[i]``, in seconds from the
@@ -357,7 +358,7 @@ class Cpu(Rate):
         return Quantity(self.mean / self._limit, Unit.RATIO)
 
 
-class Network:
+class Network(KnowsItsNames):
     """Bytes that came and went.
 
     Raises:
@@ -372,7 +373,7 @@ class Network:
         return f"{self.received!r}\n{self.sent!r}"
 
 
-class Gauge:
+class Gauge(KnowsItsNames):
     """How much of something there is.
 
     ``values[i]`` is what was found at ``times[i]``, in seconds from the start of the run.
