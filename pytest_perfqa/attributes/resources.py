@@ -80,7 +80,7 @@ class Resources(Mapping[str, "PartResources"]):
 
     @property
     def cost(self) -> Quantity:
-        """CPU seconds that the monitor itself took per second."""
+        """CPU seconds that the monitor itself took per second while the load was on."""
         if not self._readings.parts:
             raise NoData(self._readings.reason)
         return Quantity(self._readings.cpu, Unit.RATIO)

@@ -77,7 +77,8 @@ class Readings:
         parts: for each part, the series of the metrics that are known.
         missing: for each part, why the other metrics aren't.
         reason: why there is no part, if there is none.
-        cpu: CPU seconds that the monitor itself took per second.
+        cpu: CPU seconds that the monitor itself took per second, but for its first look, before
+            the load, and its last.
         interval: seconds between looks at CPU and threads, on average.
         notes: what is to be said about how it was done.
     """

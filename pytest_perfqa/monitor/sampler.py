@@ -109,15 +109,11 @@ class Monitor:
         return found.without(self._reason) if self._reason else found
 
     def _run(self) -> None:
-        begun, cpu_begun = time.monotonic(), time.thread_time()
         try:
             _step_back(self._cpus)
             self._look_until_stopped()
         except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
             self._reason = _failure(error)
-        finally:
-            self._seconds = time.monotonic() - begun
-            self._cpu_seconds = time.thread_time() - cpu_begun
 
     def _look_until_stopped(self) -> None:
         if not self._sources:
@@ -127,16 +123,27 @@ class Monitor:
         with thorough.look():  # the first look of all has to read every process there is
             self._look(_quick)
             self._look(_thorough)
-        while not self._stopping.wait(quick.left):
-            with quick.look():
-                self._look(_quick)
-            self.looks += 1
-            if thorough.is_due:
-                with thorough.look():
-                    self._look(_thorough)
+        with self._accounted():
+            while not self._stopping.wait(quick.left):
+                with quick.look():
+                    self._look(_quick)
+                self.looks += 1
+                if thorough.is_due:
+                    with thorough.look():
+                        self._look(_thorough)
         self._look(_quick)
         if thorough.is_due or thorough.looks == 1:  # one look is no rate
             self._look(_thorough)
+
+    @contextlib.contextmanager
+    def _accounted(self) -> Iterator[None]:
+        """Account for the time with the load; the first look comes before it, the last after."""
+        begun, cpu_begun = time.monotonic(), time.thread_time()
+        try:
+            yield
+        finally:
+            self._seconds = time.monotonic() - begun
+            self._cpu_seconds = time.thread_time() - cpu_begun
 
     def _look(self, ask: Callable[[Source, float], Iterable[Reading]]) -> None:
         now = time.monotonic()
