@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .artillery import read_scenario
 from .capacity.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, Problem
+from .faults import part_problem
 from .service import selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pytest
@@ -26,6 +27,7 @@ SERVICE_FIXTURE = "perf_service"
 RUN_FIXTURE = "perf_run"
 # Tests with these find out something themselves; how long that takes, nobody knows before.
 SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
+LOAD_FIXTURE = "perf_load"
 _KEYS = ("services", "scenario", "environment")
 _SCENARIOS = "scenarios"
 
@@ -140,6 +142,8 @@ class Agenda:
             self._add(item)
         for name in self.tests:
             self._read_service(name)
+        for service, key in self.runs:
+            self._problems.update(self._fault_problems(service, key))
         self._raise_mistakes()
 
     def check_programs(self) -> None:
@@ -166,6 +170,31 @@ class Agenda:
         key = self._key(wish(item))
         return None if key is None else self.scenarios.get(key)
 
+    def scenario(
+        self, item: pytest.Item, service: str, file: str | None, environment: str | None
+    ) -> Scenario:
+        """Give the scenario in a file, or else in that of the test's marker, for a service.
+
+        Raises:
+            ConfigurationError: with every mistake in it.
+        """
+        wanted = wish(item)
+        path = wanted.scenario
+        if file is not None:
+            path = _scenario_path(file, item.path.parent)
+        if path is None:
+            raise ConfigurationError(
+                f"{LOAD_FIXTURE}(): no scenario; accepted: {LOAD_FIXTURE}('FILE.yaml'), or "
+                f"@pytest.mark.{MARKER}(scenario='FILE.yaml')"
+            )
+        key = path, environment or self._options.environment or wanted.environment
+        if key not in self.scenarios:
+            self.scenarios[key] = read_scenario(*key)
+        problems = list(self._fault_problems(service, key))
+        if problems:
+            raise FileProblems(problems)
+        return self.scenarios[key]
+
     def no_longer_needed(self, service: str) -> bool:
         """Note that a test of this service is done; tell whether it was the last."""
         self.tests[service] = self.tests.get(service, 0) - 1
@@ -188,9 +217,12 @@ class Agenda:
             self._check_any()
         elif self._check_names([service], where):
             self.tests[service] = self.tests.get(service, 0) + 1
-            self.searches += not SEARCH_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-            if RUN_FIXTURE in getattr(item, "fixturenames", ()):
+            asked = getattr(item, "fixturenames", ())
+            self.searches += not SEARCH_FIXTURES.isdisjoint(asked)
+            if RUN_FIXTURE in asked:
                 self._add_run(service, self._key(wanted), where)
+            elif LOAD_FIXTURE in asked and wanted.scenario is not None:
+                self._read_scenario(self._key(wanted))
 
     def _add_run(self, service: str, key: tuple[Path, str | None] | None, where: str) -> None:
         if key is None:
@@ -198,13 +230,16 @@ class Agenda:
                 f"{where}: {RUN_FIXTURE} needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
             ] = None
             return
-        if key not in self.scenarios and key not in self._broken:
+        self._read_scenario(key)
+        self.runs[service, key] = None
+
+    def _read_scenario(self, key: tuple[Path, str | None] | None) -> None:
+        if key is not None and key not in self.scenarios and key not in self._broken:
             try:
                 self.scenarios[key] = read_scenario(*key)
             except ConfigurationError as error:
                 self._broken.add(key)
                 self._note(error)
-        self.runs[service, key] = None
 
     def _read_service(self, name: str) -> None:
         try:
@@ -213,6 +248,15 @@ class Agenda:
             self.configs[name] = config
         except ConfigurationError as error:
             self._note(error)
+
+    def _fault_problems(self, service: str, key: tuple[Path, str | None]) -> Iterator[Problem]:
+        if service not in self.configs or key not in self.scenarios:
+            return
+        parts = selection.part_names(self.configs[service], self.choices[service])
+        for fault in self.scenarios[key].faults if parts is not None else ():
+            if problem := part_problem(fault.part, service, parts or ()):
+                message = f"config.perfqa.faults: {fault.text}: {problem}"
+                yield Problem(key[0], fault.line, message)
 
     def _note(self, error: ConfigurationError) -> None:
         if isinstance(error, FileProblems):

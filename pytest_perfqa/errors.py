@@ -16,7 +16,7 @@ PerfqaError
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,10 +76,7 @@ class NoData(PerfqaError, LookupError):
 
 
 class RequirementMissed(PerfqaError, AssertionError):
-    """A requirement that the scenario file states (``ensure``) is not met."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(f"ensure: {message}")
+    """A requirement that the scenario file states (``ensure``, ``thresholds``) is not met."""
 
 
 class InvalidRun(PerfqaError):
@@ -98,11 +95,19 @@ class Inconclusive(PerfqaError):
     """The data can't tell; says what would settle it.
 
     Attributes:
+        reason: what it is that can't be told, and what would settle it.
         comparison: the comparison that could not be decided: its sign and both sides.
+        pools: whether more runs of the same would settle it, their samples taken together.
     """
 
-    PREFIX: ClassVar = "INCONCLUSIVE"
-
-    def __init__(self, message: str, comparison: tuple[str, object, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        comparison: tuple[str, object, object] | None = None,
+        *,
+        pools: bool = False,
+    ) -> None:
+        self.reason = message
         self.comparison = comparison
-        super().__init__(f"{self.PREFIX}: {message}")
+        self.pools = pools
+        super().__init__(f"INCONCLUSIVE: {message}")

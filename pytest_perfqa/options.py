@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .service.config import ServiceConfig
 
 _MOST_PROCESSES = 64
+INCONCLUSIVE = ("fail", "pass", "remeasure")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Options:
         services_dir: where services are described.
         backend: what services are to run on, one of ``selection.BACKENDS``.
         url: a running address to test instead.
+        inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
     """
 
     only: tuple[str, ...] | None
@@ -39,6 +41,7 @@ class Options:
     time_scale: float
     processes: int
     allow_remote: bool
+    inconclusive: str = "fail"
 
     def known_services(self) -> Mapping[str, Callable[[], ServiceConfig]]:
         """Give, by name, how to read each service there is; reading may find mistakes."""
@@ -74,6 +77,10 @@ def read(config: pytest.Config) -> Options:
     if backend not in selection.BACKENDS:
         accepted = ", ".join(selection.BACKENDS)
         mistakes.append(f"--perfqa-backend: found {backend!r}; accepted: {accepted}")
+    inconclusive = text(config, "inconclusive") or INCONCLUSIVE[0]
+    if inconclusive not in INCONCLUSIVE:
+        accepted = ", ".join(INCONCLUSIVE)
+        mistakes.append(f"--perfqa-inconclusive: found {inconclusive!r}; accepted: {accepted}")
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
     names = text(config, "services")
@@ -88,6 +95,7 @@ def read(config: pytest.Config) -> Options:
         allow_remote=bool(
             config.getoption("--perfqa-allow-remote") or config.getini("perfqa_allow_remote")
         ),
+        inconclusive=inconclusive,
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .agenda import Agenda
     from .capacity.character import Character
     from .capacity.found import BreakingPoint
+    from .errors import Inconclusive
+    from .loading import Loader
     from .options import Options
     from .report.screen import Screen
     from .result import RunResult
@@ -33,6 +35,7 @@ _SERVICE_FIXTURE = "perf_service"
 _RUN_FIXTURE = "perf_run"
 _CHARACTER_FIXTURE = "perf_characterize"
 _DOOR = "perfqa-door"
+_LOADER = pytest.StashKey["Loader"]()
 _OPTIONS = (
     ("services", "NAMES", "only these services, separated by commas"),
     ("backend", "auto|process|docker", "what services run on; auto takes docker where it can"),
@@ -40,6 +43,7 @@ _OPTIONS = (
     ("environment", "NAME", "which of the scenarios' environments to use"),
     ("time-scale", "FACTOR", "multiply times and divide rates by this; 1 by default"),
     ("processes", "N", "load generator processes; 1 by default"),
+    ("inconclusive", "fail|pass|remeasure", "what becomes of tests that can't tell; fail"),
 )
 _MARKERS = (
     "perfqa(services=, scenario=, environment=): which services and scenario a perf test is about",
@@ -199,6 +203,19 @@ class Door:
         service = service_of(item)
         return self._session.cell(service, self._agenda.scenario_for(item)) if service else None
 
+    def loader(self, item: pytest.Item, service: str) -> Loader:
+        """Give what runs scenarios for a test; its runs count as the test's."""
+        from .loading import Loader
+
+        item.stash[_LOADER] = Loader(self.session(), self.agenda, item, service)
+        return item.stash[_LOADER]
+
+    def _cells(self, item: pytest.Item) -> list[Cell]:
+        """Give all runs that a test is about."""
+        loader = item.stash.get(_LOADER, None)
+        cell = self._cell(item)
+        return ([] if cell is None else [cell]) + ([] if loader is None else loader.cells)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Stop a service once no test needs it any more."""
@@ -213,14 +230,57 @@ class Door:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Hold the run to the requirements in its scenario file, too."""
-        done = yield
-        cell = self._cell(item)
-        if cell is not None and cell.result is not None:
-            from .requirements import require
+        """Hold the runs to the requirements in their scenario files, too."""
+        if self._session is None or not _is_perf_test(item):
+            return (yield)
+        from .errors import Inconclusive
 
-            require(cell.result)
-        return done
+        try:
+            with self._held_to_requirements(item):
+                return (yield)
+        except Inconclusive as error:
+            self._judge_again(item, error)
+        return None
+
+    @contextlib.contextmanager
+    def _held_to_requirements(self, item: pytest.Item) -> Iterator[None]:
+        from .requirements import require
+
+        def hold(*, only_stopped: bool) -> None:
+            for cell in self._cells(item):
+                if cell.result is not None and (cell.result.aborted or not only_stopped):
+                    require(cell.result)
+
+        try:
+            yield
+        except Exception:
+            # A test may stumble over what a stopped run doesn't have: why it was is what matters.
+            hold(only_stopped=True)
+            raise
+        hold(only_stopped=False)
+
+    def _judge_again(self, item: pytest.Item, error: Inconclusive) -> None:
+        """Measure again what could not be told, if that is wished, and run the test on all of it.
+
+        Raises:
+            Inconclusive: it still can't be told.
+        """
+        from .errors import Inconclusive
+
+        cell = self._cell(item)
+        wished = self.options().inconclusive == "remeasure"
+        while wished and cell is not None and cell.repeats < (2 if error.pools else 1):
+            self._say(f"measuring {cell.key.scenario} on {cell.key.service} again: {error}")
+            result = self.session().measure_again(cell)
+            item.funcargs[_RUN_FIXTURE] = result  # type: ignore[attr-defined]
+            try:
+                with self._held_to_requirements(item):
+                    item.runtest()
+            except Inconclusive as still:
+                error = still
+            else:
+                return
+        raise error
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -240,14 +300,17 @@ class Door:
             return report
         from .agenda import service_of
         from .report.terminal import evidence
-        from .verdicts import verdict_of
+        from .verdicts import Verdict, verdict_of
 
         verdict = verdict_of(report, call.excinfo.value if call.excinfo else None)
-        cell = self._cell(item)
+        cells = self._cells(item)
         if verdict is not None:
             report.perfqa_verdict = verdict.name  # type: ignore[attr-defined]
-            if cell is not None:
-                cell.judge(verdict)
+            for cell in cells:
+                # Of several runs only some may be unfit to be believed.
+                is_fit = len(cells) > 1 and cell.result is not None and not cell.result.invalid
+                if verdict is not Verdict.INVALID or not is_fit:
+                    cell.judge(verdict)
         for search in self._session.searches_of(item.nodeid):
             if verdict is not None:
                 search.judge(verdict)
@@ -255,7 +318,7 @@ class Door:
                 report.sections.append(("perfqa breaking point", str(search.found)))
         if report.failed:
             service = self._session.running(service_of(item) or "")
-            report.sections.extend(evidence(cell, service))
+            report.sections.extend(evidence(cells, service))
             if _CHARACTER_FIXTURE in getattr(item, "fixturenames", ()):
                 from .report.character import described
 
@@ -263,6 +326,11 @@ class Door:
                     ("perfqa characterisation", described(found))
                     for found in self._session.characterised(service_of(item))
                 ]
+        if verdict is Verdict.INCONCLUSIVE and self.options().inconclusive == "pass":
+            report.outcome = "skipped"
+            path, line, _ = item.location
+            said = "" if call.excinfo is None else call.excinfo.value
+            report.longrepr = (path, (line or 0) + 1, f"Skipped: {said}")
         return report
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
@@ -278,9 +346,25 @@ class Door:
     ) -> tuple[str, str, str] | None:
         """Call INVALID and INCONCLUSIVE by their names."""
         name = getattr(report, "perfqa_verdict", "")
-        if name not in {"INVALID", "INCONCLUSIVE"} or not report.failed:
-            return None
-        return ("failed" if report.when == "call" else "error"), name[:1], name
+        if name == "INVALID":
+            return "error", "I", name
+        if name == "INCONCLUSIVE":
+            return ("failed" if report.failed else "inconclusive"), "?", name
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(
+        self, report: pytest.TestReport
+    ) -> Generator[None, object, object]:
+        """Have INVALID told as an error, whenever it was found."""
+        when = report.when
+        if getattr(report, "perfqa_verdict", "") == "INVALID" and when == "call":
+            # What is told by JUnit XML as an error is what comes before the call.
+            report.when = "setup"
+        try:
+            return (yield)
+        finally:
+            report.when = when
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print one line per run."""
@@ -295,6 +379,9 @@ class Door:
         lines += character.summary(session.characterised()) if session.characters else []
         for line in lines:
             terminalreporter.write_line(line)
+        for report in terminalreporter.stats.get("inconclusive", ()):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            terminalreporter.write_line(f"{report.nodeid}: {reason}")
 
 
 def _encoding(config: pytest.Config) -> str:
@@ -383,3 +470,9 @@ def perf_characterize(
 ) -> Callable[..., Character]:
     """Call it with a path: what kind of service is it, and how many workers has it?"""
     return functools.partial(_door(request.config).session().characterize, perf_service.name)
+
+
+@pytest.fixture
+def perf_load(request: pytest.FixtureRequest, perf_service: Service) -> Loader:
+    """Call it to run a scenario with parameters of the test's own; gives the result."""
+    return _door(request.config).loader(request.node, perf_service.name)

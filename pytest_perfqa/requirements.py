@@ -1,21 +1,33 @@
-"""Requirements written in a scenario file (Artillery's ``ensure``), judged on a result."""
+"""Requirements written in a scenario file, judged on a result.
+
+Artillery's ``ensure`` states what is wanted, ``thresholds`` and ``abort`` what is a failure.
+"""
 
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from .artillery.ensure import ERROR_KINDS, METRIC_NAME
+from .attributes.queueing import Pending
 from .errors import Inconclusive, NoData, RequirementMissed
+from .load.tally import Spell, Tallies, Watch, is_time
 from .units import Estimate, Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from .result import RunResult
-    from .scenario import Ensure
+    from .attributes.latency import Distribution
+    from .load.tally import Tally
+    from .result import RunResult, Slice
+    from .scenario import Ensure, Threshold
+
+__tracebackhide__ = True
 
 _OPERATIONS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Lt: operator.lt,
@@ -34,20 +46,38 @@ _OPERATIONS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 
 
+_OPPOSITES: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.le,
+    ">=": operator.lt,
+    "<": operator.ge,
+    "<=": operator.gt,
+}
+
+
 @dataclass(frozen=True)
 class Finding:
     """What became of a requirement.
 
     Attributes:
-        met: None if the data can't tell.
+        text: as it stands in the file.
+        met: whether the run is as required; None if the data can't tell.
         found: the values of its metrics, or why there are none.
         strict: whether a miss is a failure, or is only told.
+        source: the key that it stands under.
+        spell: for how long it was not met, in seconds from the start of the run, if that is known.
     """
 
     text: str
     met: bool | None
     found: str
     strict: bool
+    source: Literal["ensure", "thresholds"] = "ensure"
+    spell: Spell | None = None
+
+    def __str__(self) -> str:
+        if self.source == "thresholds":
+            return f"{self.text}, which is a failure: {self.found}"
+        return f"{self.text}: found {self.found}"
 
 
 def judge(result: RunResult) -> tuple[Finding, ...]:
@@ -56,6 +86,7 @@ def judge(result: RunResult) -> tuple[Finding, ...]:
     findings = [_judge(result, requirement) for requirement in scenario.ensure]
     if scenario.max_error_rate is not None:
         findings.append(_judge_error_rate(result, scenario.max_error_rate))
+    findings += (_judge_threshold(result, threshold) for threshold in scenario.thresholds)
     return tuple(findings)
 
 
@@ -69,10 +100,19 @@ def require(result: RunResult) -> None:
     strict = [finding for finding in judge(result) if finding.strict]
     missed = [one for one in strict if one.met is False]
     if missed:
-        raise RequirementMissed("; ".join(f"{one.text}: found {one.found}" for one in missed))
+        raise RequirementMissed(_by_source(missed))
     unknown = [one for one in strict if one.met is None]
     if unknown:
-        raise Inconclusive("; ".join(f"{one.text}: {one.found}" for one in unknown))
+        # Only percentiles and means have intervals here, and their samples add up.
+        said = "; ".join(f"{one.text}: {one.found}" for one in unknown)
+        raise Inconclusive(said, pools=True)
+
+
+def _by_source(findings: list[Finding]) -> str:
+    said: dict[str, list[str]] = {}
+    for finding in findings:
+        said.setdefault(finding.source, []).append(str(finding))
+    return "; ".join(f"{source}: {'; '.join(each)}" for source, each in said.items())
 
 
 def _judge(result: RunResult, requirement: Ensure) -> Finding:
@@ -81,8 +121,7 @@ def _judge(result: RunResult, requirement: Ensure) -> Finding:
         values = {name: metric(result, name) for name in names}
         met = bool(_evaluate(_tree(requirement.text, names), tuple(values.values())))
     except Inconclusive as error:
-        found = str(error).removeprefix(f"{Inconclusive.PREFIX}: ")
-        return Finding(requirement.text, None, found, requirement.strict)
+        return Finding(requirement.text, None, error.reason, requirement.strict)
     except (NoData, ZeroDivisionError) as error:
         return Finding(requirement.text, met=False, found=str(error), strict=requirement.strict)
     found = ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
@@ -95,6 +134,100 @@ def _judge_error_rate(result: RunResult, limit: float) -> Finding:
         return Finding(text, met=False, found="no arrivals", strict=True)
     rate = result.failed / result.launched
     return Finding(text, rate <= limit, f"{rate * 100:.4g} % of virtual users failed", strict=True)
+
+
+def _judge_threshold(result: RunResult, threshold: Threshold) -> Finding:
+    def finding(met: bool | None, found: str, spell: Spell | None = None) -> Finding:
+        return Finding(threshold.text, met, found, True, "thresholds", spell)
+
+    aborted = result.aborted
+    if aborted is not None and aborted.threshold == threshold.text and threshold.abort:
+        found = f"the run was stopped after {aborted.at}, so it was {aborted.spell}"
+        return finding(False, found, aborted.spell)
+    try:
+        if threshold.lasting is None:
+            return finding(*_judge_whole(result, threshold))
+        spell = lasting_spell(result, threshold)
+    except Inconclusive as error:
+        return finding(None, error.reason)
+    except NoData as error:
+        return finding(False, str(error))
+    if spell is None:
+        return finding(True, "never for so long")
+    return finding(False, f"so it was {spell}", spell)
+
+
+def _judge_whole(result: RunResult, threshold: Threshold) -> tuple[bool, str]:
+    value = _whole(_scope(result, threshold), threshold)
+    # As a test would have it: what is required is the opposite of the condition.
+    is_met = _OPPOSITES[threshold.operator](value, threshold.limit)
+    limit = Quantity(threshold.limit, threshold.unit)
+    return is_met, f"{threshold.metric} = {value!r}, limit {limit!r}"
+
+
+def _scope(result: RunResult, threshold: Threshold) -> Slice:
+    found: Slice = result
+    if threshold.phase is not None:
+        found = found.phase(threshold.phase)
+    if threshold.endpoint is not None:
+        found = found.endpoint(threshold.endpoint)
+    if threshold.after:
+        # The last arrival may be due at the very end.
+        found = found.between(threshold.after, math.nextafter(result.definition.duration, math.inf))
+    return found
+
+
+def _whole(scope: Slice, threshold: Threshold) -> Quantity:
+    name, _, detail = threshold.metric.partition(".")
+    if is_time(threshold):
+        times: Distribution = getattr(scope, name)
+        if detail.startswith("p"):
+            return times.percentile(float(detail.removeprefix("p")))
+        return times.mean if detail == "mean" else times.max
+    if name == "error_rate":
+        return scope.error_rate
+    if name == "errors":
+        count = scope.errors[detail] if detail else scope.errors.total
+        return _share(count, scope.requests) if threshold.unit is Unit.RATIO else count
+    if name == "status":
+        is_share = threshold.unit is Unit.RATIO
+        return scope.status.share(detail) if is_share else scope.status[detail]
+    return scope.pending.max if name == "pending" else scope.throughput.mean
+
+
+def _share(part: float, whole: float) -> Quantity:
+    return Quantity(part / whole, Unit.RATIO)
+
+
+def lasting_spell(result: RunResult, threshold: Threshold) -> Spell | None:
+    """Find the first stretch in which a threshold that must last was met, up to its end.
+
+    Raises:
+        NoData: there was nothing to judge.
+    """
+    scenario = result.definition
+    tallies = Tallies([threshold], scenario, result.endpoint_number)
+    tallies.add(result.everything.requests.rows)
+    last = int(float(result.everything.ends.max(initial=0.0)) / scenario.window) + 1
+    if threshold.metric == "pending":
+        edges = scenario.window * np.arange(1, last + 1, dtype=np.float64)
+        arrivals = result.everything.arrivals
+        for window, pending in enumerate(Pending(arrivals, 0, 0).at(edges).tolist()):
+            tallies.note_pending(window, pending)
+    windows = [tally for (tally,) in tallies.close(last * scenario.window)]
+    if not any(tally.total for tally in windows):
+        raise NoData(f"the run has no request that {threshold.text!r} is about")
+    return _first_spell(Watch(threshold, scenario), windows, scenario.window)
+
+
+def _first_spell(watch: Watch, windows: list[Tally], width: float) -> Spell | None:
+    found = None
+    for number, tally in enumerate(windows):
+        spell = watch.see(number * width, tally)
+        if found is not None and watch.since != found.start:
+            break
+        found = spell or found
+    return found
 
 
 def metric(result: RunResult, name: str) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -29,11 +32,13 @@ from .service.config import ANY_PATH, Limits
 from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
 
+    from .faults import FaultRecord
+    from .load.watch import Aborted
     from .samples import Samples
     from .scenario import Model as LoadModel
     from .scenario import Phase, Scenario
@@ -57,6 +62,7 @@ class Context:
         limits: the budget of the service.
         workers: how many requests the service does at once, by path or ``ANY_PATH``, where known.
         generator: how the load generator did, for the evidence behind figures.
+        until: when the run was ended before its time, if it was.
     """
 
     service: str
@@ -70,6 +76,14 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     workers: Mapping[str, float] = field(default_factory=dict)
     generator: Generator | None = None
+    until: float | None = None
+
+    def bounds(self) -> list[tuple[float, float]]:
+        """Give from when to when each phase lasted; one that was never reached took no time."""
+        last = math.inf if self.until is None else self.until
+        return [
+            (min(start, last), min(end, last)) for start, end in _phase_bounds(self.scenario.phases)
+        ]
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,7 @@ class Slice(KnowsItsNames):
         self._samples = samples
         self._start = start
         self._end = end
+        self._earlier: tuple[Slice, ...] = ()
         self.name = name
 
     def __repr__(self) -> str:
@@ -118,7 +133,7 @@ class Slice(KnowsItsNames):
     @cached_property
     def _origin(self) -> Origin:
         phases = self._context.scenario.phases
-        bounds = zip(phases, _phase_bounds(phases), strict=True)
+        bounds = zip(phases, self._context.bounds(), strict=True)
         return Origin(
             self.name,
             self._samples,
@@ -201,11 +216,32 @@ class Slice(KnowsItsNames):
     def _distribution(self, name: str, *, from_intended: bool) -> Distribution:
         return Distribution(
             f"{name} of {self.name}",
-            self._samples.requests,
+            self._pooled,
             from_intended=from_intended,
             scale=self._context.time_scale,
             origin=self._origin,
         )
+
+    @property
+    def _pooled(self) -> Samples:
+        """The requests of this slice, after those of the same slice in earlier runs."""
+        if not self._earlier:
+            return self._samples.requests
+        tables, offset = [], 0.0
+        for one in (*self._earlier, self):
+            table = one._samples.requests.rows.copy()
+            # One run after the other: successive samples depend on each other only within a run.
+            table["intended"] += offset
+            offset = float(table["intended"].max(initial=offset)) + 1
+            tables.append(table)
+        return type(self._samples)(np.concatenate(tables))
+
+    def _like(self, found: Slice, of_earlier: Callable[[Slice], Slice]) -> Slice:
+        """Give a slice of this one the same slices of earlier runs."""
+        for one in self._earlier:
+            with contextlib.suppress(NoData):
+                found._earlier += (of_earlier(one),)
+        return found
 
     @cached_property
     def throughput(self) -> Throughput:
@@ -217,6 +253,20 @@ class Slice(KnowsItsNames):
             self._context.time_scale,
             self._origin,
         )
+
+    @property
+    def error_rate(self) -> Quantity:
+        """The share of requests that failed or were answered with a 5xx; pending ones aside.
+
+        Raises:
+            NoData: no request has come to an end.
+        """
+        requests = self._samples.requests
+        ended = requests.where(requests.rows["outcome"] != Outcome.PENDING)
+        if not ended.count:
+            raise NoData(f"error rate of {self.name}: no request has come to an end")
+        served = ended.answered.where(ended.answered.rows["status"] < 500)
+        return Quantity(1 - served.count / ended.count, Unit.RATIO)
 
     @cached_property
     def availability(self) -> Availability:
@@ -277,11 +327,14 @@ class Slice(KnowsItsNames):
         if not chosen:
             known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
             raise NoData(f"no phase {name!r}; there are: {known}")
-        bounds = list(_phase_bounds(phases))
+        bounds = self._context.bounds()
+        if bounds[chosen[0]][0] == self._context.until:
+            raise NoData(f"phase {name!r} never came: the run was ended before")
         recorded = self._recorded
         samples = recorded.where(np.isin(recorded.rows["phase"], chosen))
         start, end = bounds[chosen[0]][0], bounds[chosen[-1]][1]
-        return Slice(self._context, samples, start, end, f"phase {name!r}")
+        found = Slice(self._context, samples, start, end, f"phase {name!r}")
+        return self._like(found, lambda one: one.phase(name))
 
     def endpoint(self, name: str) -> Slice:
         """Give the slice of requests to an endpoint, such as ``"GET /heavy"``.
@@ -298,7 +351,8 @@ class Slice(KnowsItsNames):
             self._context,
             everything=_requests_to(self._context.everything, endpoints.index(name)),
         )
-        return Slice(context, chosen, self._start, self._end, name)
+        found = Slice(context, chosen, self._start, self._end, name)
+        return self._like(found, lambda one: one.endpoint(name))
 
     def between(self, start: str | float, end: str | float) -> Slice:
         """Give the slice of what was due from ``start`` until before ``end``.
@@ -313,7 +367,8 @@ class Slice(KnowsItsNames):
             raise NoData(f"nothing lies between {start!r} and {end!r}")
         due = self._samples.rows["intended"]
         samples = self._samples.where((due >= first) & (due < last))
-        return Slice(self._context, samples, first, last, f"{first:g} s to {last:g} s")
+        found = Slice(self._context, samples, first, last, f"{first:g} s to {last:g} s")
+        return self._like(found, lambda one: one.between(start, end))
 
     @cached_property
     def model(self) -> QueueModel:
@@ -448,6 +503,8 @@ class RunResult(Slice):
         generator: how the load generator did.
         invalid: why the run can't be believed, a sentence per reason; empty if it can.
         notes: what a reader must know, such as limits that could not be enforced.
+        aborted: why and when it was ended before its time, if it was; all figures are of what ran.
+        faults: what was done to the service meanwhile, with the actual times.
     """
 
     def __init__(
@@ -459,12 +516,14 @@ class RunResult(Slice):
         generator: Generator,
         invalid: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
+        aborted: Aborted | None = None,
+        faults: tuple[FaultRecord, ...] = (),
     ) -> None:
         context = replace(context, generator=generator)
         phases = context.scenario.phases
         warm = [index for index, one in enumerate(phases) if one.name in context.scenario.warmup]
         counted = context.everything.where(~np.isin(context.everything.rows["phase"], warm))
-        cold = [one for number, one in enumerate(_phase_bounds(phases)) if number not in warm]
+        cold = [one for number, one in enumerate(context.bounds()) if number not in warm]
         start, end = (cold[0][0], cold[-1][1]) if cold else (0.0, context.scenario.duration)
         super().__init__(context, counted, start, end, "the run")
         self.service = context.service
@@ -477,6 +536,11 @@ class RunResult(Slice):
         self.generator = generator
         self.invalid = invalid
         self.notes = notes
+        self.faults = faults
+        self.aborted = None
+        if aborted is not None:
+            at = Quantity(aborted.at, Unit.SECOND, context.time_scale)
+            self.aborted = replace(aborted, at=at)
 
     def __repr__(self) -> str:
         return (
@@ -494,6 +558,21 @@ class RunResult(Slice):
         # Warm-up phases, too: who asks for one by its name wants it.
         return self._context.everything
 
+    def pooled_with(self, earlier: RunResult) -> RunResult:
+        """Give this result with the samples of an earlier run of the same pooled in.
+
+        That makes ``latency`` and ``response`` those of all runs; all else, which counts or
+        follows the time of one run, stays that of this one.
+        """
+        pooled = copy.copy(self)
+        for name in ("latency", "response"):
+            pooled.__dict__.pop(name, None)
+        pooled._earlier = (*earlier._earlier, earlier)
+        number = len(pooled._earlier) + 1
+        note = f"{self.scenario} on {self.service}: latency and response are of {number} runs"
+        pooled.notes = (*self.notes, note)
+        return pooled
+
     @property
     def skipped(self) -> Quantity:
         """Arrivals that were left out because ``maxVusers`` virtual users were at work."""
@@ -504,9 +583,21 @@ class RunResult(Slice):
         """The slices of all phases that bring arrivals, by name."""
         return {
             phase.name: self.phase(phase.name)
-            for phase in self._context.scenario.phases
-            if phase.expected
+            for phase, (start, _) in zip(
+                self._context.scenario.phases, self._context.bounds(), strict=True
+            )
+            if phase.expected and start != self._context.until
         }
+
+    @property
+    def everything(self) -> Samples:
+        """What was recorded, warm-up and all."""
+        return self._context.everything
+
+    def endpoint_number(self, name: str) -> int | None:
+        """Give the number that an endpoint has in ``everything``, None if it has not been seen."""
+        endpoints = self._context.endpoints
+        return endpoints.index(name) if name in endpoints else None
 
 
 def _workers_for(endpoints: list[str], workers: Mapping[str, float]) -> float | None:

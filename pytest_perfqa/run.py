@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .errors import PerfqaError
+from .faults import Faults, check
 from .load.generator import generate
 from .monitor.sampler import Monitor
 from .result import Context, RunResult
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .children import Reaper
+    from .faults import FaultRecord
     from .load.generator import Progress, Recording
+    from .monitor.readings import Readings
     from .scenario import Scenario
     from .service.backend import Service
 
@@ -60,28 +64,57 @@ def run(
 
     Raises:
         GeneratorError: the load generator failed.
-        ServiceError: a part of the service died while the load was on.
+        ServiceError: a part of the service died while the load was on, or a fault failed.
+        ConfigurationError: a fault is for a part that the service doesn't have.
+        KeyboardInterrupt: it came while the load was on, and no result could be made of that.
     """
+    check(scenario, service)
     scaled = scenario.scaled(bench.time_scale)
     directory.mkdir(parents=True)
-    with Monitor(
-        service, reaper=bench.reaper, interval=bench.time_scale, cpus=bench.cpus
-    ) as monitor:
-        recording = generate(
-            scaled,
-            service.url,
-            directory,
-            reaper=bench.reaper,
-            processes=bench.processes,
-            cpus=bench.cpus,
-            replica_header=replica_header,
-            on_progress=bench.on_progress,
+    recording: Recording | None = None
+    try:
+        with (
+            Faults(service, scaled.faults, bench.time_scale) as faults,
+            Monitor(
+                service, reaper=bench.reaper, interval=bench.time_scale, cpus=bench.cpus
+            ) as monitor,
+        ):
+            recording = generate(
+                scaled,
+                service.url,
+                directory,
+                reaper=bench.reaper,
+                processes=bench.processes,
+                cpus=bench.cpus,
+                replica_header=replica_header,
+                on_progress=bench.on_progress,
+                on_start=faults.start,
+            )
+        service.check()
+        readings = monitor.readings(recording.start)
+        result = _result(
+            bench, service, scaled, recording, readings, workers or {}, faults.records, notes
         )
-    service.check()
-    readings = monitor.readings(recording.start)
-    samples, replica_values, endpoints = read_samples(recording)
+    except PerfqaError as error:
+        if recording is not None and recording.aborted and recording.aborted.interrupted:
+            raise KeyboardInterrupt(recording.aborted.reason) from error
+        raise
     shutil.rmtree(directory)
-    generator = examine(recording.summaries, samples, scaled.model)
+    return result
+
+
+def _result(
+    bench: Bench,
+    service: Service,
+    scaled: Scenario,
+    recording: Recording,
+    readings: Readings,
+    workers: Mapping[str, float],
+    faults: tuple[FaultRecord, ...],
+    notes: tuple[str, ...],
+) -> RunResult:
+    samples, replica_values, endpoints = read_samples(recording)
+    generator = examine(recording.summaries, samples, scaled.model, recording.aborted)
     context = Context(
         service=service.name,
         scenario=scaled,
@@ -92,7 +125,8 @@ def run(
         replica_names=service.replicas,
         readings=readings,
         limits=service.limits,
-        workers=workers or {},
+        workers=workers,
+        until=recording.aborted.at if recording.aborted else None,
     )
     return RunResult(
         context,
@@ -106,6 +140,8 @@ def run(
             *_notes(scaled, bench.time_scale, recording),
             *readings.notes,
         ),
+        aborted=recording.aborted,
+        faults=faults,
     )
 
 

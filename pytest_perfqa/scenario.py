@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
+
+from .units import Unit
 
 Arrivals = Literal["uniform", "poisson"]
 Model = Literal["open", "closed"]
@@ -149,6 +152,66 @@ class Ensure:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """A condition under which a run has failed, from ``config.perfqa``.
+
+    Attributes:
+        text: as it stands in the file.
+        metric: such as ``latency.p95``, ``error_rate``, ``status.5xx``, ``pending``.
+        limit: in base units of ``unit``.
+        endpoint, phase: what it is about; None for all.
+        lasting: how long it must hold, window after window; None judges the whole run at once.
+        after: from when on, in seconds from the start of the run.
+        abort: whether to stop the run when the condition is met.
+    """
+
+    text: str
+    line: int
+    metric: str
+    operator: Literal[">", ">=", "<", "<="]
+    limit: float
+    unit: Unit
+    endpoint: str | None = None
+    phase: str | None = None
+    lasting: float | None = None
+    after: float = 0.0
+    abort: bool = False
+
+    def scaled(self, factor: float) -> Threshold:
+        """Give the threshold with its times multiplied and its rates divided by ``factor``."""
+        return replace(
+            self,
+            limit=self.limit * factor**self.unit.time_exponent,
+            lasting=None if self.lasting is None else self.lasting * factor,
+            after=self.after * factor,
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something done to a part of the service during a run; times are seconds from its start.
+
+    Attributes:
+        text: such as ``kill app#2 at plateau + 60s``.
+        part: ``app#2``, or ``app`` for all its replicas.
+        lasting: how long until a killed part is restarted or a paused one goes on; None leaves it
+            until the run is over.
+    """
+
+    text: str
+    line: int
+    at: float
+    action: Literal["kill", "pause", "restart"]
+    part: str
+    lasting: float | None = None
+
+    def scaled(self, factor: float) -> Fault:
+        """Give the fault with its times multiplied by ``factor``."""
+        lasting = None if self.lasting is None else self.lasting * factor
+        return replace(self, at=self.at * factor, lasting=lasting)
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A whole load: what a scenario file says, in base units.
 
@@ -161,6 +224,7 @@ class Scenario:
         variables: alternatives by name, one of which each virtual user draws.
         seed: of everything random: Poisson arrivals, the choice among flows, payload rows.
         max_error_rate: the share of virtual users, from 0 to 1, that may fail.
+        window: the width in seconds of the windows in which thresholds that must last are judged.
         locustfile: the user's own Locust classes, which arrivals run instead of ``flows``.
         users: so many users that wait for their answers, where the rates of the phases are highest;
             None stands for arrivals at the rates of the phases.
@@ -179,6 +243,9 @@ class Scenario:
     warmup: frozenset[str] = frozenset()
     ensure: tuple[Ensure, ...] = ()
     max_error_rate: float | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    window: float = 1.0
+    faults: tuple[Fault, ...] = ()
     locustfile: Path | None = None
     users: int | None = None
 
@@ -205,7 +272,20 @@ class Scenario:
             phases=tuple(phase.scaled(factor) for phase in self.phases),
             flows=flows,
             timeout=self.timeout * factor,
+            thresholds=tuple(threshold.scaled(factor) for threshold in self.thresholds),
+            window=self.window * factor,
+            faults=tuple(fault.scaled(factor) for fault in self.faults),
         )
+
+    def stretch(self, phase: str | None = None) -> tuple[float, float]:
+        """Give when phases of a name, or without one all but the warm-up, begin and end."""
+        edges = list(accumulate((one.duration for one in self.phases), initial=0.0))
+        chosen = [
+            number
+            for number, one in enumerate(self.phases)
+            if (one.name not in self.warmup if phase is None else one.name == phase)
+        ]
+        return (edges[chosen[0]], edges[chosen[-1] + 1]) if chosen else (0.0, self.duration)
 
 
 def _scaled_step(step: Step, factor: float) -> Step:

@@ -81,20 +81,29 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Key:
-    """Which run: a service under a scenario."""
+    """Which run: a service under a scenario.
+
+    Scenarios of one name differ by their environments, or by the folders of their files.
+    """
 
     service: str
     scenario: str
+    definition: Scenario = field(hash=False, repr=False)
 
 
 @dataclass
 class Cell:
-    """A run that was asked for, and what became of it."""
+    """A run that was asked for, and what became of it.
+
+    Attributes:
+        repeats: how often it was made again, because tests could not tell.
+    """
 
     key: Key
     result: RunResult | None = None
     error: BaseException | None = None
     verdict: Verdict = Verdict.UNTESTED
+    repeats: int = 0
 
     def judge(self, verdict: Verdict) -> None:
         """Count in the verdict of one more test."""
@@ -128,6 +137,7 @@ class PerfSession:
         self._failed: dict[str, PerfqaError] = {}
         self._loaded: set[str] = set()
         self._directory: Path | None = None
+        self._runs = 0
 
     def service(self, name: str) -> Service:
         """Give the started service of a configuration; it is started once.
@@ -159,8 +169,9 @@ class PerfSession:
         Raises:
             InvalidRun: the result can't be believed.
             PerfqaError: the run could not be made; the same error every time.
+            KeyboardInterrupt: it came during the run; the cell holds what was recorded until then.
         """
-        key = Key(service, scenario.name)
+        key = Key(service, scenario.name, scenario)
         cell = self.cells.get(key)
         if cell is None:
             cell = self.cells[key] = Cell(key)
@@ -173,8 +184,20 @@ class PerfSession:
             raise cell.error
         if cell.result is None:
             raise AssertionError("a cell holds a result or an error")
-        if cell.result.invalid:
-            raise InvalidRun(cell.result.invalid)
+        return _believed(cell.result)
+
+    def measure_again(self, cell: Cell) -> RunResult:
+        """Make a run once more; give the result with the samples of those before pooled in.
+
+        Raises:
+            InvalidRun: the new run can't be believed.
+            PerfqaError: it could not be made.
+        """
+        if cell.result is None:
+            raise AssertionError("what is made again has been made")
+        cell.repeats += 1
+        again = self._run(self.service(cell.key.service), cell.key.definition)
+        cell.result = _believed(again).pooled_with(cell.result)
         return cell.result
 
     def running(self, name: str) -> Service | None:
@@ -183,7 +206,7 @@ class PerfSession:
 
     def cell(self, service: str, scenario: Scenario | None) -> Cell | None:
         """Give what became of a run, None if nobody has asked for it."""
-        return self.cells.get(Key(service, scenario.name)) if scenario else None
+        return self.cells.get(Key(service, scenario.name, scenario)) if scenario else None
 
     def _run(self, service: Service, scenario: Scenario) -> RunResult:
         config = self.configs[service.name]
@@ -197,6 +220,7 @@ class PerfSession:
         with alone(self.say):
             notes = self._settle_all()
             self._loaded.add(service.name)
+            self._runs += 1
             return self._watched_run(bench, service, scenario, notes)
 
     def _watched_run(
@@ -209,7 +233,7 @@ class PerfSession:
         config = self.configs[service.name]
         for watcher in self.watchers:
             watcher.begin(service.name, scenario.scaled(bench.time_scale))
-        folder = self._folder() / f"run-{len(self.cells)}"
+        folder = self._folder() / f"run-{self._runs}"
         result = None
         try:
             result = run(
@@ -363,3 +387,11 @@ class PerfSession:
             if self._directory is not None:
                 shutil.rmtree(self._directory, ignore_errors=True)
                 self._directory = None
+
+
+def _believed(result: RunResult) -> RunResult:
+    if result.aborted is not None and result.aborted.interrupted:
+        raise KeyboardInterrupt(result.aborted.reason)
+    if result.invalid:
+        raise InvalidRun(result.invalid)
+    return result

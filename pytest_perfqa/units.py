@@ -226,7 +226,7 @@ class Estimate(Quantity):
         for_all, for_some = (holds(*pair) for pair in (ends if "<" in sign else ends[::-1]))
         if for_all == for_some:
             return for_all
-        raise Inconclusive(self._undecided(sign, other, limit), (sign, self, other))
+        raise Inconclusive(self._undecided(sign, other, limit), (sign, self, other), pools=True)
 
     def _undecided(self, sign: str, other: float | str, limit: float) -> str:
         evidence = self.evidence()

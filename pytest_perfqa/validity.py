@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .load.plan import Summary
+    from .load.watch import Aborted
     from .samples import Samples
     from .scenario import Model
 
@@ -42,7 +43,8 @@ class Generator:
         cpu: CPU seconds of its busiest process per second of the run.
         waited: seconds per second of the run that the worst of its processes had to wait for a CPU.
         failures: requests that failed for want of something on the generator's side, by kind.
-        stopped: why it ended early, if it did.
+        stopped: why it ended early, if it did and was not told to.
+        was_told: whether it was told to end early; then arrivals are missing rightly.
     """
 
     planned: int
@@ -57,15 +59,23 @@ class Generator:
     waited: float
     failures: dict[str, int]
     stopped: str | None
+    was_told: bool = False
 
 
-def examine(summaries: tuple[Summary, ...], samples: Samples, model: Model = "open") -> Generator:
+def examine(
+    summaries: tuple[Summary, ...],
+    samples: Samples,
+    model: Model = "open",
+    aborted: Aborted | None = None,
+) -> Generator:
     """Look at how the generator did; in a closed model nothing can be late."""
+    told = None if aborted is None else aborted.reason
     sent = samples.where(samples.rows["kind"] != Kind.STEP)
     lag = sent.rows["lag"].astype(float)
     weights = sent.rows["weight"]
     limit = _late_limit(samples)
     launched = sum(summary.launched for summary in summaries)
+    reasons = [summary.stopped for summary in summaries]
     return Generator(
         planned=sum(summary.planned for summary in summaries),
         launched=launched,
@@ -78,7 +88,8 @@ def examine(summaries: tuple[Summary, ...], samples: Samples, model: Model = "op
         cpu=max(summary.cpu / max(summary.wall, 1e-9) for summary in summaries),
         waited=max(summary.waited / max(summary.wall, 1e-9) for summary in summaries),
         failures=_own_failures(samples),
-        stopped=next((summary.stopped for summary in summaries if summary.stopped), None),
+        stopped=next((why for why in reasons if why and why != told), None),
+        was_told=told is not None,
     )
 
 
@@ -86,7 +97,7 @@ def causes(generator: Generator, recorded: int) -> Iterator[str]:
     """Give every reason not to believe the run, with what would help; none if it may be."""
     if generator.stopped:
         yield f"the load generator stopped early: {generator.stopped}"
-    if generator.missed:
+    if generator.missed and not generator.was_told:
         yield (
             f"{generator.missed} of {generator.planned} arrivals were never sent; "
             "use more generator processes (--perfqa-processes) or a lower rate"

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..yaml_file import shown
 from . import regexp
+from .faults import fault_problems
 from .fields import text
+from .locustfile import WHERE as LOCUSTFILE
 from .locustfile import locustfile_problems
 from .phases import phase_problems, warmup_problems
 from .schema import METHODS, STEPS
 from .templates import Scope
+from .thresholds import threshold_problems
 from .url import has_host, label, path_of
 from .walk import each, each_mapping, given, texts
 
@@ -31,13 +34,17 @@ def cross_problems(document: Document) -> Iterator[Problem]:
     """Check keys against each other, and templates against the names known where they stand."""
     yield from phase_problems(document)
     yield from warmup_problems(document)
+    yield from fault_problems(document)
     yield from locustfile_problems(document)
     scope = Scope.of_file(document)
     yield from _default_problems(scope)
     yield from _variable_problems(document)
     for loc, raw in each_mapping(document, ("scenarios",)):
         yield from _steps(scope.of_flow(), (*loc, "flow"), raw.get("flow"))
-    yield from _endpoint_problems(document)
+    endpoints = _endpoints(document)
+    yield from _endpoint_problems(document, endpoints)
+    has_own = document.value(LOCUSTFILE) is not None
+    yield from threshold_problems(document, None if has_own else list(endpoints))
 
 
 def _default_problems(scope: Scope) -> Iterator[Problem]:
@@ -121,11 +128,15 @@ def _capture(scope: Scope, loc: Loc, raw: dict[str, Any]) -> Iterator[Problem]:
         scope.names.add(text(raw["as"]))
 
 
-def _endpoint_problems(document: Document) -> Iterator[Problem]:
+def _endpoints(document: Document) -> dict[str, Loc]:
     endpoints: dict[str, Loc] = {}
     for loc, flow in each_mapping(document, ("scenarios",)):
         for place, name in _labels(document, (*loc, "flow"), flow.get("flow")):
             endpoints.setdefault(name, place)
+    return endpoints
+
+
+def _endpoint_problems(document: Document, endpoints: dict[str, Loc]) -> Iterator[Problem]:
     too_many = list(endpoints.values())[MAX_ENDPOINTS:]
     if too_many:
         accepted = f"at most {MAX_ENDPOINTS}, where requests of the same 'name' count as one"

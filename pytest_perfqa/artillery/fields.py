@@ -115,4 +115,3 @@ def cannot(reason: str) -> Refused:
 
 Script = Annotated[object, cannot("JavaScript is not run")]
 OtherEngine = Annotated[object, cannot("only HTTP requests are sent")]
-Later = Annotated[object, Refused("not supported yet")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from ..scenario import Phase
-from ..yaml_file import CountField, DurationField, RateField, did_you_mean, shown
+from ..yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
 from .fields import Part, Positive, Text, text
 from .walk import each, each_mapping, given
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from ..yaml_file import Document
 
 _WHERE = ("config", "phases")
+_WARMUP = ("config", "perfqa", "warmup")
 _MAX_ARRIVALS = 1e9
 
 
@@ -106,20 +109,34 @@ def _contradictions(keys: set[str], *, users: bool) -> Iterator[str]:
 
 def warmup_problems(document: Document) -> Iterator[Problem]:
     """Find names of warm-up phases that no phase has."""
-    raw_phases = document.value(_WHERE)
-    listed = raw_phases if isinstance(raw_phases, list) else []
-    names = [_raw_name(number, raw) for number, raw in enumerate(listed, 1)]
-    where = ("config", "perfqa", "warmup")
-    for loc, raw in each(where, document.value(where)):
+    names = [name for name, _ in listed(document)]
+    for loc, raw in each(_WARMUP, document.value(_WARMUP)):
         if isinstance(raw, str | int | float) and text(raw) not in names:
             accepted = f"accepted: {', '.join(map(repr, dict.fromkeys(names)))}"
             hint = did_you_mean(text(raw), names)
             yield document.problem(loc, f"unknown phase {shown(raw)}; {accepted}{hint}")
 
 
+def listed(document: Document) -> list[tuple[str, float]]:
+    """Give the names of all phases with their durations, infinite where they can't be read."""
+    raw = document.value(_WHERE)
+    return [
+        (_raw_name(number, one), _raw_duration(one))
+        for number, one in enumerate(raw if isinstance(raw, list) else [], 1)
+    ]
+
+
 def _raw_name(number: int, raw: object) -> str:
     name = raw.get("name") if isinstance(raw, dict) else None
     return text(name) if isinstance(name, str | int | float) else _unnamed(number)
+
+
+def _raw_duration(raw: object) -> float:
+    written = raw.get("duration", raw.get("pause")) if isinstance(raw, dict) else None
+    try:
+        return seconds(written)
+    except PydanticCustomError:
+        return math.inf
 
 
 def arrival_problems(document: Document, specs: Iterable[PhaseSpec]) -> Iterator[Problem]:

@@ -11,11 +11,13 @@ from ..yaml_file import Document, load, validate
 from .checks import cross_problems
 from .ensure import requirements
 from .environment import environments, filled, in_environment, without_anchors
+from .faults import faults
 from .flow import flows
 from .locustfile import locustfile_path
 from .payload import read_payloads
 from .phases import arrival_problems, phases
 from .schema import ConfigSpec, FileSpec
+from .thresholds import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +104,8 @@ def _scenario(document: Document, file: FileSpec, payloads: tuple[Payload, ...])
         warmup=frozenset(config.perfqa.warmup),
         ensure=tuple(requirements(document, at, ensure)),
         max_error_rate=None if ensure.max_error_rate is None else ensure.max_error_rate / 100,
+        thresholds=thresholds(document),
+        faults=faults(document, config.perfqa.faults),
         locustfile=locustfile_path(document) if config.perfqa.locustfile is not None else None,
         users=config.perfqa.users,
     )

@@ -10,12 +10,12 @@ from pydantic import Field
 from ..scenario import Arrivals
 from ..yaml_file import CountField, DurationField, PauseField, RateField
 from .ensure import EnsureSpec
+from .faults import FaultSpec
 from .fields import (
     Alternatives,
     Flag,
     Json,
     JsonPath,
-    Later,
     Line,
     Lines,
     OneOrMore,
@@ -91,8 +91,9 @@ class PerfqaSpec(Part):
     seed: CountField = 0
     users: Positive | None = None
     locustfile: Text | None = None
-    abort: Later = None
-    faults: Later = None
+    thresholds: Annotated[list[str], OneOrMore] = []
+    abort: Annotated[list[str], OneOrMore] = []
+    faults: Annotated[list[FaultSpec], OneOrMore] = []
 
 
 class ConfigSpec(Part):

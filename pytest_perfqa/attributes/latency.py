@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import Inconclusive, NoData
-from ..load.record import Outcome
+from ..load.record import TIMED, UNFINISHED
 from ..units import Estimate, Quantity, Unit
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-# A request that ran into the time-out, or had no end, took at least that long. To leave it out
-# would make a service that answers only its fast requests look fast.
-_UNFINISHED = (Outcome.TIMEOUT, Outcome.PENDING)
-_TIMED = (Outcome.ANSWERED, *_UNFINISHED)
 # Apdex calls an answer tolerable up to four times the time that satisfies.
 _TOLERABLE = 4
 
@@ -60,7 +56,7 @@ class Distribution(KnowsItsNames):
     ) -> None:
         self._name = name
         self._all = samples
-        self._samples = samples.where(np.isin(samples.rows["outcome"], _TIMED))
+        self._samples = samples.where(np.isin(samples.rows["outcome"], TIMED))
         self._from_intended = from_intended
         self._scale = scale
         self._origin = origin
@@ -183,9 +179,10 @@ class Distribution(KnowsItsNames):
         if self.count < needed:
             raise Inconclusive(
                 f"p{percent:g} of {self._name} needs at least {needed} samples, "
-                f"this slice has {self.count}"
+                f"this slice has {self.count}",
+                pools=True,
             )
-        unfinished = np.isin(self._samples.rows["outcome"], _UNFINISHED)
+        unfinished = np.isin(self._samples.rows["outcome"], UNFINISHED)
         interval = of_percentile(self._sample, percent, unfinished)
         value = self.sample_percentile(percent)
         return self._estimate(

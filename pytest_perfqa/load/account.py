@@ -91,6 +91,10 @@ class Account:
             number = self._endpoints.setdefault(label, len(self._endpoints))
         return number
 
+    def number_of(self, label: str) -> int | None:
+        """Give the number of an endpoint if it is known by now."""
+        return self._endpoints.get(label)
+
     def note(self, due: float, one: Ended, phase: int, endpoint: int, kind: Kind) -> None:
         """Record what was due at a moment of ``time.monotonic``."""
         outcome = one.outcome

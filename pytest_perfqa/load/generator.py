@@ -9,7 +9,8 @@ import selectors
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,12 +19,14 @@ from ..children import Reaper, ending, spawn, terminate
 from ..errors import ConfigurationError, GeneratorError
 from .plan import Plan, Summary, endpoints, longest_pass
 from .record import WHOLE_ARRIVAL
+from .watch import Aborted, AbortWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from ..scenario import Scenario
+    from .watch import Crossing
 
 __tracebackhide__ = True
 
@@ -33,7 +36,10 @@ _SLACK_SECONDS = 30.0
 # It says where it stands every second.
 _SILENCE_SECONDS = 30.0
 _PATIENCE_SECONDS = 2.0
+_STOP_SECONDS = 15.0
 _LOG_LINES = 20
+_WINDOWS = b"windows "
+_INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Progress:
     Attributes:
         elapsed: seconds since the start of the run.
         errors: requests that failed or were answered with a 5xx.
+        status: answers so far by class, such as ``"5xx"``.
         p95: of the requests answered in the last second, in seconds; None if there was none.
     """
 
@@ -52,6 +59,7 @@ class Progress:
     answered: int
     errors: int
     p95: float | None
+    status: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,14 @@ class Recording:
         start: the same moment on ``time.monotonic``.
         summaries: one account per process.
         records: one file of records per process.
+        aborted: why it was ended before its time, if it was.
     """
 
     started_at: datetime
     start: float
     summaries: tuple[Summary, ...]
     records: tuple[Path, ...]
+    aborted: Aborted | None = None
 
 
 def generate(
@@ -81,14 +91,19 @@ def generate(
     cpus: frozenset[int] | None = None,
     replica_header: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_start: Callable[[float], None] | None = None,
 ) -> Recording:
     """Put the load of a scenario, already scaled, on ``url`` and wait for its end.
+
+    A threshold with ``abort`` that is crossed ends it early. So does KeyboardInterrupt, which is
+    not raised again: what has been recorded until then is given back as well.
 
     Args:
         directory: an empty folder for plans, records and logs.
         processes: among how many processes the arrivals are split.
         cpus: where the processes may run.
         on_progress: called about once a second.
+        on_start: called with the moment of ``time.monotonic`` that the run starts at.
 
     Raises:
         ConfigurationError: this load can't be made: not plain HTTP, or too many endpoints.
@@ -111,13 +126,46 @@ def generate(
         started_at, start = datetime.now(UTC), time.monotonic() + _HEAD_START
         for generator in generators:
             generator.tell(f"go {start!r}")
-        crew.wait_for("done", limit, _SILENCE_SECONDS, on_progress)
+        if on_start is not None:
+            on_start(start)
+        watch = AbortWatch(scenario, processes)
+        aborted = _until_done(crew, watch, start, limit, on_progress)
     return Recording(
         started_at,
         start,
         tuple(Summary.read(plan.summary_path) for plan in plans),
         tuple(plan.records_path for plan in plans),
+        aborted,
     )
+
+
+def _until_done(
+    crew: _Crew,
+    watch: AbortWatch,
+    start: float,
+    limit: float,
+    on_progress: Callable[[Progress], None] | None,
+) -> Aborted | None:
+    def judge() -> Crossing | None:
+        return crew.tell_windows(watch)
+
+    try:
+        crossing = crew.wait_for("done", limit, _SILENCE_SECONDS, on_progress, judge)
+    except KeyboardInterrupt:
+        aborted = Aborted(time.monotonic() - start, _INTERRUPTED)
+    else:
+        if crossing is None:
+            return None
+        at = time.monotonic() - start
+        aborted = Aborted(at, crossing.reason, crossing.threshold, crossing.spell)
+    crew.stop(aborted.reason)
+    try:
+        crew.wait_for("done", _STOP_SECONDS, _STOP_SECONDS, None)
+    except GeneratorError as error:
+        if aborted.interrupted:
+            raise KeyboardInterrupt(aborted.reason) from error
+        raise
+    return aborted
 
 
 def _require_possible(scenario: Scenario, url: str) -> None:
@@ -150,6 +198,7 @@ class _Generator:
         self.said: set[str] = set()
         self.heard_at = time.monotonic()
         self.progress: dict[str, Any] = {}
+        self.windows: list[list[list[float]]] = []
 
     def __enter__(self) -> _Generator:
         self._plan.write()
@@ -198,6 +247,8 @@ class _Generator:
         for line in lines:
             if line.startswith(b"{"):
                 self.progress = json.loads(line)
+            elif line.startswith(_WINDOWS):
+                self.windows += json.loads(line.removeprefix(_WINDOWS))
             else:
                 self.said.add(line.decode())
 
@@ -231,8 +282,9 @@ class _Crew:
         limit: float,
         silence: float,
         on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        """Listen until every process has said ``word``.
+        judge: Callable[[], Crossing | None] = lambda: None,
+    ) -> Crossing | None:
+        """Listen until every process has said ``word``, or ``judge`` finds a reason to stop.
 
         Raises:
             GeneratorError: one died, was silent for ``silence`` seconds, or ``limit`` passed.
@@ -254,6 +306,25 @@ class _Crew:
             heard = list(self._hear())
             if on_progress is not None and any(one.progress for one in heard):
                 on_progress(self._progress())
+            crossing = judge()
+            if crossing is not None:
+                return crossing
+        return None
+
+    def tell_windows(self, watch: AbortWatch) -> Crossing | None:
+        """Hand over what was counted in the windows since the last time."""
+        found = None
+        for number, generator in enumerate(self._generators):
+            windows, generator.windows = generator.windows, []
+            found = found or watch.hear(number, windows)
+            if "done" in generator.said:
+                watch.ended(number)
+        return found
+
+    def stop(self, reason: str) -> None:
+        """Let no more arrivals be sent, and end those under way as pending."""
+        for generator in self._generators:
+            generator.tell(f"stop {reason}")
 
     def _hear(self) -> Iterator[_Generator]:
         for key, _ in self._selector.select(timeout=1.0):
@@ -273,4 +344,5 @@ class _Crew:
                 name: sum(report[name] for report in reports)
                 for name in ("launched", "pending", "answered", "errors")
             },
+            status=dict(sum((Counter(report["status"]) for report in reports), Counter[str]())),
         )

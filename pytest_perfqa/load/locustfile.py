@@ -3,16 +3,17 @@
 Started by generator.py as ``python -m pytest_perfqa.load.locustfile PLAN``. Locust patches the
 standard library when it is imported, so this module is never imported in the pytest process.
 
-It speaks in lines: ``ready`` on standard output, then one JSON object a second while it works and
-``done`` at the end; ``go MOMENT`` (of the system-wide monotonic clock) and ``stop REASON`` on
-standard input. The end of standard input means that pytest is gone: it stops at once. What the
-user's code prints goes to the log.
+It speaks in lines: ``ready`` on standard output, then one JSON object a second while it works,
+``windows COUNTS`` where a threshold may stop the run, and ``done`` at the end; ``go MOMENT`` (of
+the system-wide monotonic clock) and ``stop REASON`` on standard input. The end of standard input
+means that pytest is gone: it stops at once. What the user's code prints goes to the log.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import resource
 import sys
@@ -37,8 +38,10 @@ from .dispatcher import Dispatcher
 from .flows import Flows
 from .plan import Plan, Summary, endpoints
 from .record import RECORD, Kind, Outcome, Recorder
+from .tally import Tallies
 from .user_classes import UserArrivals, Users, load_user_classes, repeatable
 from .user_requests import Requests, bound_requests
+from .watch import aborting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +50,8 @@ if TYPE_CHECKING:
 
 # Looking at new records holds up arrivals for as long as it takes: little and often is best.
 _WATCH = 0.1
-_LINES_EVERY = 10  # a line of progress for so many looks at the records
+_LINES_EVERY = 10  # a line of progress for about so many looks at the records
+_ROUNDING = 1e-9
 _GARBAGE_THRESHOLD = 100_000
 # Locust's users leave cycles behind: a hundred thousand of their objects take 0.1 s to free, which
 # was seen as lag, so a few at a time are.
@@ -86,6 +90,10 @@ class Generator:
         self._say = say
         self._start: AsyncResult[float] = AsyncResult()
         self._answered = self._errors = 0
+        self._classes = np.zeros(10, dtype=np.int64)
+        self._window = plan.scenario.window
+        self._every = _looks(self._window)
+        self._tallies = self.tallies()
         self._summary: Summary | None = None
         classes = [] if plan.scenario.locustfile is None else self._load(plan.scenario.locustfile)
         build = self._open if plan.scenario.model == "open" else self._closed
@@ -101,6 +109,11 @@ class Generator:
         self.environment.events.init.fire(
             environment=self.environment, runner=self.runner, web_ui=None
         )
+
+    def tallies(self) -> Tallies:
+        """Give an empty count of what may stop the run."""
+        scenario = self.plan.scenario
+        return Tallies(aborting(scenario), scenario, self.account.number_of)
 
     def _load(self, path: Path) -> list[Any]:
         classes = load_user_classes(path)
@@ -200,15 +213,34 @@ class Generator:
         os._exit(1)  # pytest is gone: nobody will read what is still to come
 
     def _watch(self, start: float) -> None:
-        gevent.sleep(max(0.0, start - time.monotonic()))
         recent: list[NDArray[np.float32]] = []
+        looks = 0
         while True:
-            gevent.sleep(_WATCH)
-            recent.append(self._look()["response"])
-            if len(recent) == _LINES_EVERY:
+            # In step with the run's clock, so that windows are looked at when they end.
+            gevent.sleep(max(0.0, start + (looks + 1) * self._every - time.monotonic()))
+            now = time.monotonic() - start
+            looks = max(looks + 1, int(now / self._every))
+            pending = self.account.running
+            fresh = self._look()
+            self._tell_windows(now, fresh, pending)
+            recent.append(fresh["response"])
+            if len(recent) >= _LINES_EVERY * _WATCH / self._every:
                 times = np.concatenate(recent)
                 recent.clear()
-                self._say(json.dumps(self._progress(time.monotonic() - start, times)))
+                self._say(json.dumps(self._progress(now, times)))
+
+    def _tell_windows(self, now: float, fresh: Any, pending: int) -> None:
+        if not self._tallies.thresholds:
+            return
+        self._tallies.add(fresh)
+        ended = int(now / self._window + _ROUNDING)
+        if now - ended * self._window < self._every / 2:
+            self._tallies.note_pending(ended - 1, pending)
+        # An answer that has just come may not be recorded yet.
+        windows = self._tallies.close(now - self._every / 2)
+        if windows:
+            counts = [[[tally.total, tally.part] for tally in window] for window in windows]
+            self._say(f"windows {json.dumps(counts)}")
 
     def _look(self) -> Any:
         fresh = self.recorder.drain()
@@ -218,19 +250,26 @@ class Generator:
         answered = requests["outcome"] == Outcome.ANSWERED
         self._answered += int(answered.sum())
         self._errors += int((~answered | (requests["status"] >= 500)).sum())
+        self._classes += np.bincount(requests["status"][answered] // 100, minlength=10)[:10]
         return requests
 
-    def _progress(
-        self, elapsed: float, times: NDArray[np.float32]
-    ) -> dict[str, float | int | None]:
+    def _progress(self, elapsed: float, times: NDArray[np.float32]) -> dict[str, Any]:
         return {
             "elapsed": round(elapsed, 3),
             "launched": self.account.launched,
             "pending": self.account.running,
             "answered": self._answered,
             "errors": self._errors,
+            "status": {f"{n}xx": count for n, count in enumerate(self._classes.tolist()) if count},
             "p95": float(np.quantile(times, 0.95)) if len(times) else None,
         }
+
+
+def _looks(window: float) -> float:
+    """Give a time of about a tenth of a second that windows are a multiple of, or a part."""
+    if window >= _WATCH:
+        return window / math.ceil(window / _WATCH - _ROUNDING)
+    return window * max(1, round(_WATCH / window))
 
 
 class Lines:
@@ -263,6 +302,7 @@ def warm_up(generator: Generator) -> None:
         locust_stats.feed(environment, generator.labels, np.zeros(1, RECORD))
         environment.stats.clear_all()
     np.quantile(np.concatenate([np.zeros(2, np.float32)]), 0.95)
+    generator.tallies().add(np.zeros(2, RECORD))
 
 
 def _raise_descriptor_limit() -> None:

@@ -77,6 +77,12 @@ _FIELDS = (
 RECORD = np.dtype([(name, kind) for name, kind, _ in _FIELDS])
 _STRUCT = struct.Struct("<" + "".join(code for *_, code in _FIELDS))
 
+# A request that ran into the time-out, or had no end, took at least that long. To leave it out
+# would make a service that answers only its fast requests look fast.
+UNFINISHED = (Outcome.TIMEOUT, Outcome.PENDING)
+#: Those that have a time.
+TIMED = (Outcome.ANSWERED, *UNFINISHED)
+
 #: In ``replica``: the answer did not say. In ``endpoint``: the record is of a whole arrival.
 NO_REPLICA = 255
 WHOLE_ARRIVAL = 255

@@ -52,10 +52,10 @@ def _backends(agenda: Agenda) -> str:
     return f"; {'; '.join(said)}" if said else ""
 
 
-def evidence(cell: Cell | None, service: Service | None) -> Iterator[tuple[str, str]]:
+def evidence(cells: list[Cell], service: Service | None) -> Iterator[tuple[str, str]]:
     """Give what helps to understand a failure, as titles and texts."""
-    if cell is not None:
-        yield "perfqa run", "\n".join(summary([cell]))
+    if cells:
+        yield "perfqa run", "\n".join(summary(cells))
     for part in service.parts.values() if service else ():
         yield f"perfqa log of {part.name}, its end", tail(part.log)
 
@@ -79,6 +79,8 @@ def _notes(cells: list[Cell]) -> Iterable[str]:
         reasons = cell.result.invalid if cell.result else ()
         if isinstance(cell.error, PerfqaError):
             reasons = (str(cell.error).partition("\n")[0],)
+        if cell.result is not None and (aborted := cell.result.aborted):
+            reasons = (f"ended after {aborted.at}: {aborted.reason}", *reasons)
         for reason in reasons:
             yield f"{cell.key.service}, {cell.key.scenario}: {reason}"
     said = (note for cell in cells if cell.result for note in cell.result.notes)

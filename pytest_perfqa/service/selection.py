@@ -68,6 +68,16 @@ def _docker() -> tuple[bool, str]:
     return True, f"engine {found.version} answers"
 
 
+def part_names(config: ServiceConfig, choice: Choice) -> tuple[str, ...] | None:
+    """Give the names that the parts will have; None where only Docker Compose can tell."""
+    if choice.backend == DOCKER:
+        return None
+    if choice.backend == _EXTERNAL:
+        return ()
+    replicas = (name for command in config.commands for name in command.replica_names)
+    return (*replicas, *(proxy.name for proxy in config.proxies))
+
+
 def check_prerequisites(config: ServiceConfig, choice: Choice) -> None:
     """Make sure that what the chosen backend needs is there.
 

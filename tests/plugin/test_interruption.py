@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -98,6 +99,32 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
     wait_for(lambda: not any(map(alive, family)))
     wait_for(lambda: not list(scratch.glob("perfqa-*")))
     assert [port for port in ports if is_open(port)] == []
+
+
+def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path) -> None:
+    """The run so far stands in the summary, said to be interrupted."""
+    toy.scenario("long.yaml", duration=300, rate=20)
+    toy.test("""
+        @pytest.mark.perfqa(scenario="long.yaml")
+        def test_long(perf_run): pass
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=toy.path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as pytest_process:
+        records = "perfqa-*/run-1/records-0.bin"
+        wait_for(lambda: any(file.stat().st_size for file in tmp_path.glob(records)))
+        sent = time.monotonic()
+        pytest_process.send_signal(signal.SIGINT)
+        output = pytest_process.communicate(timeout=LIMIT)[0].decode()
+    assert time.monotonic() - sent < LIMIT / 2
+    assert pytest_process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert re.search(r"toy +long +[1-9]\d* +\d+ +0 .*UNTESTED", output)
+    assert re.search(r"toy, long: ended after .*s: interrupted", output)
+    wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 
 def test_a_killed_generator_is_an_error_and_leaves_nothing(toy: Project) -> None:

@@ -105,10 +105,6 @@ scenarios:
             "perfqa.arrivals: found 'random'; accepted: 'uniform' or 'poisson'",
         ),
         ({"perfqa": {"seed": 1.5}}, "perfqa.seed: found 1.5"),
-        *(
-            ({"perfqa": {key: 1}}, f"perfqa.{key}: not supported yet")
-            for key in ("abort", "faults")
-        ),
         (
             {"perfqa": {"warmpu": 1}},
             "perfqa: unknown key 'warmpu'; accepted: warmup, arrivals, seed, users, locustfile",

@@ -1006,3 +1006,49 @@ def test_too_few_ports_are_the_generators_fault(tmp_path: Path) -> None:
     check_account(load)
     assert load.outcomes()["NO_PORTS"] >= 50
     assert any("ip_local_port_range" in cause for cause in load.causes)
+
+
+def test_an_interrupt_gives_back_what_was_recorded(tmp_path: Path, reaper: Reaper) -> None:
+    """KeyboardInterrupt ends the load at once; the account adds up."""
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    one = scenario(rate=50, seconds=60)
+    with serve(answer()) as server:
+        started = time.monotonic()
+        recording = generate(one, server.url, tmp_path, reaper=reaper, on_progress=interrupt)
+        took = time.monotonic() - started
+    assert recording.aborted is not None
+    assert recording.aborted.interrupted
+    assert 0.5 < recording.aborted.at < took < 20
+    load = Load(one, recording, *read_samples(recording))
+    check_account(load)
+    assert load.summaries[0].missed > 2000
+    generator = validity.examine(load.summaries, load.samples, "open", recording.aborted)
+    assert not [cause for cause in validity.causes(generator, load.samples.arrivals.count)
+                if "stopped" in cause or "never sent" in cause]  # fmt: skip
+
+
+def test_progress_tells_what_the_answers_were(tmp_path: Path, reaper: Reaper) -> None:
+    """Classes of status, errors and what is pending, added up over processes."""
+    statuses = ["200 OK", "404 Not Found", "503 Gone", "200 OK"]
+    told: list[Progress] = []
+
+    def vary(connection: socket.socket, one: Received) -> None:
+        connection.sendall(answer(status=statuses[int(one.path[1:])]))
+
+    flows = [flow(get(f"/{number}")) for number in range(4)]
+    with Server(vary) as server:
+        generate(
+            scenario(*flows, rate=100, seconds=2.2),
+            server.url,
+            tmp_path,
+            reaper=reaper,
+            processes=2,
+            on_progress=told.append,
+        )
+    last = told[-1]
+    assert set(last.status) == {"2xx", "4xx", "5xx"}
+    assert sum(last.status.values()) == last.answered > 50
+    assert last.errors == last.status["5xx"]

@@ -1,0 +1,142 @@
+"""Does to a service, while a run goes, what its scenario says: kills, pauses and restarts of parts.
+
+Each fault has a thread of its own, so that a restart that takes its time holds up no other.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from .errors import ConfigurationError, ServiceError
+from .units import Quantity, Unit
+from .yaml_file import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .scenario import Fault, Scenario
+    from .service.backend import Service
+
+__tracebackhide__ = True
+
+# When the run has failed anyway, nobody waits for a restart.
+_PATIENCE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class FaultRecord:
+    """A fault that was done; times in seconds from the start of the run.
+
+    Attributes:
+        text: such as ``kill app#2 at plateau + 60s``.
+        action: ``kill``, ``pause`` or ``restart``.
+        part: whom it befell.
+        planned, at: when it was to be done, and when it was.
+        ended: when the part was there again, restarted and ready or going on; None if that came
+            only after the run.
+    """
+
+    text: str
+    action: str
+    part: str
+    planned: Quantity
+    at: Quantity
+    ended: Quantity | None = None
+
+
+def check(scenario: Scenario, service: Service) -> None:
+    """Make sure that a started service has all the parts that faults are for.
+
+    Raises:
+        ConfigurationError: with every one that it doesn't have.
+    """
+    mistakes = [
+        f"{scenario.name}: {fault.text}: {problem}"
+        for fault in scenario.faults
+        if (problem := part_problem(fault.part, service.name, service.parts))
+    ]
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+
+
+def part_problem(part: str, service: str, known: Iterable[str]) -> str | None:
+    """Say what is wrong with the name of a part, None if nothing is."""
+    names = list(known)
+    if part in names or any(name.partition("#")[0] == part for name in names):
+        return None
+    accepted = ", ".join(names) or "none, the service was started by someone else"
+    return (
+        f"service {service} has no part {part!r}; accepted: {accepted}{did_you_mean(part, names)}"
+    )
+
+
+class Faults:
+    """The faults of one run. At the end of the context, all that they broke is repaired.
+
+    Raises:
+        ServiceError: at the end, one of them could not be done or repaired.
+    """
+
+    def __init__(self, service: Service, faults: Iterable[Fault], time_scale: float) -> None:
+        self._service = service
+        self._faults = tuple(faults)
+        self._time_scale = time_scale
+        self._start = 0.0
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._records: dict[int, FaultRecord] = {}
+        self._errors: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def start(self, start: float) -> None:
+        """Begin to wait for their times, counted from a moment of ``time.monotonic``."""
+        self._start = start
+        for number, fault in enumerate(self._faults):
+            thread = threading.Thread(target=self._run, args=(number, fault), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(None if kind is None else _PATIENCE_SECONDS)
+        if self._errors and kind is None:
+            raise ServiceError("\n".join(self._errors))
+
+    @property
+    def records(self) -> tuple[FaultRecord, ...]:
+        """What was done, in the order of the scenario file; a run may be over before all is."""
+        return tuple(self._records[number] for number in sorted(self._records))
+
+    def _run(self, number: int, fault: Fault) -> None:
+        if self._over.wait(max(0.0, self._start + fault.at - time.monotonic())):
+            return
+        try:
+            self._do(number, fault)
+        except Exception as error:  # noqa: BLE001 - told by the thread that waits for this one
+            self._errors.append(f"{fault.text}: {error}")
+
+    def _do(self, number: int, fault: Fault) -> None:
+        at = self._now()
+        getattr(self._service, fault.action)(fault.part)
+        self._records[number] = FaultRecord(
+            fault.text, fault.action, fault.part, self._seconds(fault.at), at
+        )
+        if fault.action != "restart":
+            left = None if fault.lasting is None else max(0.0, at + fault.lasting - self._now())
+            self._over.wait(left)
+            repair = self._service.restart if fault.action == "kill" else self._service.resume
+            repair(fault.part)
+        if not self._over.is_set():
+            self._records[number] = replace(self._records[number], ended=self._now())
+
+    def _now(self) -> Quantity:
+        return self._seconds(time.monotonic() - self._start)
+
+    def _seconds(self, value: float) -> Quantity:
+        return Quantity(value, Unit.SECOND, self._time_scale)

@@ -1,0 +1,74 @@
+"""What the fixture ``perf_load`` gives: runs with parameters of the test's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .variation import Parameters, varied
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+    from .agenda import Agenda
+    from .result import RunResult
+    from .session import Cell, PerfSession
+
+__tracebackhide__ = True
+
+
+@dataclass
+class Loader:
+    """Runs scenarios on the service of one test.
+
+    Attributes:
+        cells: the runs that the test has asked for.
+    """
+
+    session: PerfSession
+    agenda: Agenda
+    item: pytest.Item
+    service: str
+    cells: list[Cell] = field(default_factory=list)
+
+    def __call__(
+        self,
+        scenario: str | None = None,
+        *,
+        rate: str | float | None = None,
+        duration: str | float | None = None,
+        variables: Mapping[str, Any] | None = None,
+        environment: str | None = None,
+    ) -> RunResult:
+        """Give the result of a run; one with equal parameters is made once in a session.
+
+        Args:
+            scenario: a file, looked for as those of the marker are; without, that of the marker.
+            rate: the highest rate of arrivals, such as ``"5/s"``; the shape of the load stays.
+            duration: how long all phases take together, such as ``"30s"``.
+            variables: values of the scenario's variables, or lists of which each user draws one.
+            environment: one of the scenario's environments.
+
+        Raises:
+            ConfigurationError: there is no such scenario, it has mistakes, or parameters that
+                can't be; nothing has been started for it.
+            InvalidRun: the result can't be believed.
+            PerfqaError: the run could not be made.
+        """
+        chosen = self.agenda.scenario(self.item, self.service, scenario, environment)
+        parameters = Parameters(rate, duration, variables)
+        scale = self.session.options.time_scale
+        name = ", ".join(
+            filter(None, [f"environment={environment}" if environment else "", str(parameters)])
+        )
+        wanted = varied(chosen, parameters, scale)
+        if name:
+            wanted = replace(wanted, name=f"{chosen.name}[{name}]")
+        try:
+            return self.session.run(self.service, wanted)
+        finally:
+            cell = self.session.cell(self.service, wanted)
+            if cell is not None and cell not in self.cells:
+                self.cells.append(cell)

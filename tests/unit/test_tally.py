@@ -1,0 +1,188 @@
+"""Thresholds over windows: what is counted, and that live and afterwards it is the same."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.tally import Spell, Tallies, Tally, Watch, holds, span
+from pytest_perfqa.load.watch import AbortWatch
+from pytest_perfqa.samples import ROW, quantile
+from pytest_perfqa.scenario import Flow, Phase, Request, Scenario, Threshold
+from pytest_perfqa.units import Unit
+
+SCENARIO = Scenario(
+    "s",
+    phases=(Phase("warm", 10, 1, 1), Phase("plateau", 90, 1, 1)),
+    flows=(Flow("f", 1, (Request("GET", "/", "GET /"),)),),
+    warmup=frozenset({"warm"}),
+)
+
+
+def threshold(metric: str, limit: float, unit: Unit = Unit.COUNT, **more: Any) -> Threshold:
+    """Give a condition with ``>``, unless another operator is given."""
+    return Threshold(**{"text": metric, "line": 1, "operator": ">"} | more, metric=metric,
+                     limit=limit, unit=unit)  # fmt: skip
+
+
+def rows(*requests: tuple[float, float, int, Outcome]) -> np.ndarray[Any, Any]:
+    """Give rows from due time, response time, status and outcome."""
+    made = np.zeros(len(requests), ROW)
+    for row, (due, response, status, outcome) in zip(made, requests, strict=True):
+        row["intended"], row["response"], row["status"] = due, response, status
+        row["outcome"], row["weight"], row["phase"] = outcome, 1, due >= 10
+    return made
+
+
+def tallies(one: Threshold, table: np.ndarray[Any, Any], until: float) -> list[Tally]:
+    """Count a threshold over all windows."""
+    counted = Tallies([one], SCENARIO, lambda _: 0)
+    counted.add(table)
+    return [tally for (tally,) in counted.close(until)]
+
+
+@pytest.mark.parametrize("operator", [">", ">=", "<", "<="])
+@pytest.mark.parametrize("percent", ["p1", "p50", "p95", "p99.9", "max"])
+def test_counts_decide_as_the_percentile_does(operator: str, percent: str) -> None:
+    """A share of requests within the limit is as good as the percentile itself, ties included."""
+    random = np.random.default_rng(7)
+    compare = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
+    p = 1.0 if percent == "max" else float(percent[1:]) / 100
+    decided = set()
+    for count in [1, 2, 19, 20, 21, 100, 333] * 5:
+        times = random.integers(1, 9, count) / 8
+        table = rows(*((20.0, time, 200, Outcome.ANSWERED) for time in times))
+        limit = float(random.choice(times))
+        one = threshold(f"latency.{percent}", limit, Unit.SECOND, operator=operator)
+        counted = sum(tallies(one, table, 30), Tally(0, 0))
+        expected = compare[operator](quantile(times, np.ones(count, int), p), limit)
+        assert holds(one, counted, 1.0) == expected
+        decided.add(bool(expected))
+    assert decided == {True, False} or percent != "p50"
+
+
+def test_what_each_metric_counts() -> None:
+    """Errors, codes and good answers, each out of those that could be."""
+    table = rows(
+        (20.0, 0.1, 200, Outcome.ANSWERED),
+        (20.1, 0.1, 404, Outcome.ANSWERED),
+        (20.2, 0.1, 503, Outcome.ANSWERED),
+        (20.3, 0.1, 504, Outcome.ANSWERED),
+        (20.4, 0.1, 0, Outcome.TIMEOUT),
+        (20.4, 0.1, 0, Outcome.REFUSED),
+        (20.4, 0.1, 0, Outcome.PENDING),
+    )
+    expected = {
+        "error_rate": Tally(6, 4),
+        "errors": Tally(6, 2),
+        "errors.timeout": Tally(6, 1),
+        "status.5xx": Tally(4, 2),
+        "status.404": Tally(4, 1),
+        "throughput": Tally(7, 1),
+        "latency.mean": Tally(6, pytest.approx(0.6)),
+        "response.p50": Tally(6, 6),
+    }
+    for metric, tally in expected.items():
+        assert tallies(threshold(metric, 1), table, 30)[20] == tally, metric
+
+
+def test_the_scope() -> None:
+    """Warm-up is left out, a phase or an endpoint alone can be meant, a grace period passes."""
+    table = rows(*((float(due), 0.5, 500, Outcome.ANSWERED) for due in (5, 15, 25, 95)))
+    table["endpoint"] = [0, 0, 1, 0]
+
+    def seen(**more: Any) -> list[int]:
+        found = tallies(threshold("status.5xx", 0, **more), table, 100)
+        return [number for number, tally in enumerate(found) if tally.part]
+
+    assert seen() == [15, 25, 95]
+    assert seen(phase="warm") == [5]
+    assert seen(after=20.0) == [25, 95]
+    assert seen(endpoint="GET /") == [15, 95]
+
+
+def test_windows_of_silence_neither_break_a_spell_nor_make_one() -> None:
+    """At 0.3 requests per second most windows have none: those that have decide."""
+    one = threshold("error_rate", 0.5, Unit.RATIO, lasting=10.0)
+    bad, good, none = Tally(1, 1), Tally(1, 0), Tally(0, 0)
+
+    def crossed(*windows: Tally) -> Spell | None:
+        watch = Watch(one, SCENARIO)
+        found = [watch.see(float(number), tally) for number, tally in enumerate(windows)]
+        return next(filter(None, found), None)
+
+    assert crossed(*[bad] * 9) is None
+    assert crossed(*[bad] * 10) == Spell(0, 10)
+    assert crossed(bad, none, none, bad, *[none] * 5, bad) == Spell(0, 10)
+    assert crossed(*[bad] * 9, good, *[bad] * 9) is None
+    assert crossed(bad, *[none] * 40) is None, "one error and then silence is no ten seconds"
+    assert crossed(bad, *[none] * 11, bad, *[none] * 5) is None, "nor are two, far apart"
+
+
+def test_a_count_for_the_whole_run_adds_up() -> None:
+    """Without a duration, what is certain is told as soon as it is."""
+    watch = Watch(threshold("status.5xx", 2), SCENARIO)
+    told = [watch.see(float(number), Tally(1, 1)) for number in range(4)]
+    assert told == [None, None, Spell(0, 3), Spell(0, 4)]
+
+
+def test_pending_counts_only_within_its_span() -> None:
+    """Windows of the warm-up say nothing about pending or throughput."""
+    many = threshold("pending", 5, lasting=2.0)
+    watch = Watch(many, SCENARIO)
+    told = [watch.see(float(start), Tally(1, 9)) for start in range(8, 13)]
+    assert told == [None, None, None, Spell(10, 12), Spell(10, 13)]
+    one = threshold("throughput", 5, Unit.PER_SECOND, operator="<", lasting=2.0)
+    slow = Watch(one, SCENARIO)
+    told = [slow.see(float(start), Tally(0, 0)) for start in range(97, 103)]
+    assert told == [None, Spell(97, 99), Spell(97, 100), None, None, None]
+    cooling = replace(SCENARIO, phases=(*SCENARIO.phases, Phase("cool", 50, 1, 1)))
+    cooling = replace(cooling, warmup=frozenset({"warm", "cool"}))
+    assert (span(one, cooling), span(many, cooling)) == ((10, 100), (10, math.inf))
+
+
+def test_several_processes_and_chunks_count_as_one() -> None:
+    """However requests are spread over processes and told in portions, it comes to the same."""
+    random = np.random.default_rng(3)
+    due = np.sort(random.uniform(0, 100, 3000))
+    table = rows(*((when, 0.0, 200, Outcome.ANSWERED) for when in due))
+    table["response"] = random.gamma(2, 0.1 + 0.4 * ((due > 50) & (due < 70)))
+    one = threshold("latency.p95", 1.0, Unit.SECOND, lasting=5.0, abort=True)
+    scenario = Scenario(**vars(SCENARIO) | {"thresholds": (one,)})
+    ends = table["intended"] + table["response"]
+    at_once = [[[t.total, t.part]] for t in tallies(one, table, float(np.ceil(ends.max())))]
+
+    processes = [Tallies([one], scenario, lambda _: 0) for _ in range(3)]
+    shard = random.integers(0, 3, len(table))
+    watch, told, crossing = AbortWatch(scenario, 3), [np.zeros((0, 1, 2))] * 3, None
+    for now in np.arange(0.1, 110, 0.1):
+        for number, process in enumerate(processes):
+            process.add(table[(shard == number) & (ends >= now - 0.1) & (ends < now)])
+            windows = [[[t.total, t.part] for t in w] for w in process.close(now - 0.05)]
+            told[number] = np.concatenate([told[number], np.reshape(windows, (-1, 1, 2))])
+            crossing = crossing or watch.hear(number, windows)
+    assert sum(told)[: len(at_once)].tolist() == at_once
+
+    alone = Watch(one, scenario)
+    spells = [alone.see(float(n), Tally(*counts[0])) for n, counts in enumerate(at_once)]
+    assert crossing is not None
+    assert crossing.spell == next(filter(None, spells))
+    assert 50 <= crossing.spell.start <= 52
+
+
+def test_a_process_that_has_ended_is_not_waited_for() -> None:
+    """Its last windows count, and then the others alone."""
+    one = threshold("pending", 5, lasting=2.0, abort=True)
+    watch = AbortWatch(Scenario(**vars(SCENARIO) | {"thresholds": (one,)}), 2)
+    assert watch.hear(0, [[[1, 4]]] * 11) is None
+    assert watch.hear(1, [[[1, 4]]] * 30) is None
+    watch.ended(0)
+    assert watch.hear(1, []) is None, "four are not too many"
+    crossing = watch.hear(1, [[[1, 9]]] * 3)
+    assert crossing is not None
+    assert crossing.spell == Spell(30, 32)
