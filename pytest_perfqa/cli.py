@@ -136,7 +136,8 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
 
 
 def _characterize(chosen: argparse.Namespace) -> int:
-    from .capacity.characterize import characterize, question
+    from .capacity.characterize import characterize
+    from .capacity.question import question
 
     asked = question(
         _url(chosen),

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .capacity.breaking_point import find_breaking_point
-from .capacity.characterize import characterize, question
+from .capacity.characterize import characterize
+from .capacity.question import question
 from .capacity.target import Target
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from .capacity.breaking_point import Inquiry
     from .capacity.character import Character
-    from .capacity.characterize import Question
     from .capacity.found import BreakingPoint
+    from .capacity.question import Question
     from .capacity.target import Request
     from .load.generator import Progress
     from .options import Options
@@ -256,7 +257,7 @@ class PerfSession:
         Args:
             service: its name.
             path: what is asked for.
-            limits: see ``capacity.characterize.question``.
+            limits: see ``capacity.question.question``.
 
         Raises:
             ConfigurationError: an argument can't be.

@@ -1,0 +1,207 @@
+"""What characterisation has seen so far, and what its bursts say together."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InvalidRun
+from ..units import Quantity, Unit
+from . import likelihood, shapes
+from .character import Staircase, Step
+from .likelihood import Burst, Posterior
+
+if TYPE_CHECKING:
+    from .character import Kind
+    from .exchange import Exchange
+    from .probe import Prober, Volley
+    from .question import Question
+
+
+FIRST_BURST = 4
+#: From this probability on nothing more is sent to find a number of workers.
+SURE = 0.99
+#: Of several queues some get more than others: so many requests for each worker fill all.
+FAIR = 4
+_SPACED_SHARE = 0.3
+_ALIKE = 0.1
+_ALIKE_ALONE = 0.07
+
+
+class Seen:
+    """What has been seen of a service so far, and the prober that sees it.
+
+    Attributes:
+        singles: service times of requests that came alone, in seconds.
+        quick_seconds: what a quick request takes at rest, None where there is no quick path.
+        ceiling: the largest burst that may be sent.
+        slice: seconds that each request keeps an event loop busy, where it is one.
+        is_scattered: whether workers have queues of their own.
+        settled: how many workers these have, once that is certain.
+        is_stopped: whether the service has stopped answering.
+    """
+
+    def __init__(self, question: Question, prober: Prober) -> None:
+        self.question = question
+        self.prober = prober
+        self.begin = time.monotonic()
+        self.evidence: list[str] = []
+        self.singles: list[float] = []
+        self.cold_start: float | None = None
+        self.quick_seconds: float | None = None
+        self.bursts: list[Burst] = []
+        self.staircases: list[Staircase] = []
+        self.points: list[tuple[float, float]] = []
+        self.replica_values: set[str] = set()
+        self.slice: float | None = None
+        self.is_scattered = False
+        self.settled: int | None = None
+        self.is_stopped = False
+        self.kind: Kind | None = None
+        self.replicas: int | None = None
+        self.queue_limit: int | None = None
+        self.beyond_queue: str | None = None
+        self.ceiling = question.concurrency
+        self.posterior = Posterior({}, 1, None, np.empty(0))
+
+    @property
+    def service(self) -> float:
+        """The time of a request that came alone, in seconds."""
+        return statistics.median(self.singles)
+
+    @property
+    def spread(self) -> float:
+        """Its coefficient of variation, whatever one outlier may be."""
+        return shapes.robust_spread(np.asarray(self.singles))
+
+    @property
+    def waves(self) -> list[int]:
+        """How many each burst had in its first wave."""
+        return [shapes.first_wave(burst, self.service) for burst in self.bursts]
+
+    def bound(self) -> int | None:
+        """Give how many are served at one time as far as is known, None if no bound was met."""
+        if self.is_scattered:
+            return self.settled or max(self.waves, default=None)
+        workers = self.posterior.workers
+        return workers if workers is not None and 2 * workers <= self.posterior.most else None
+
+    def burst(self, size: int, *, is_counted: bool = True) -> bool:
+        """Send a burst and wait for its end; tell whether the next one makes sense."""
+        volley = self.prober.send(self.offsets(size))
+        return self.take(volley) if is_counted else True
+
+    def offsets(self, size: int) -> list[float]:
+        """All at once; where workers have queues of their own, with time for each to take some."""
+        gap = _SPACED_SHARE * self.service / size if self.is_scattered else 0.0
+        return [gap * index for index in range(size)]
+
+    def take(self, volley: Volley) -> bool:
+        """Keep what came of a burst; tell whether the next one makes sense."""
+        self.refuse_shortages(volley)
+        good = [one for one in volley.exchanges if one.is_good]
+        for one in good:
+            self.note_replica(one)
+        self.staircases.append(_staircase(volley))
+        if len(good) > 1:
+            burst = Burst(
+                np.array([one.sent for one in good]), np.array([one.finished for one in good])
+            )
+            self.bursts.append(burst)
+            self.points.append(_point(burst))
+        if volley.bad:
+            return self._beyond(volley, len(good))
+        return not volley.pending and len(good) > 1
+
+    def refuse_shortages(self, volley: Volley) -> None:
+        """That requests were late doesn't matter here: moments count as they were."""
+        if volley.shortages:
+            raise InvalidRun(volley.shortages)
+
+    def note_replica(self, one: Exchange) -> None:
+        """Remember which replica answered, if it was said."""
+        if one.replica is not None:
+            self.replica_values.add(one.replica)
+
+    def _beyond(self, volley: Volley, good: int) -> bool:
+        """Note that a burst was too much, and let the service recover."""
+        bad = [one for one in volley.finished if not one.is_good]
+        self.beyond_queue = ", ".join(sorted({outcome_label(one) for one in bad}))
+        self.ceiling = min(self.ceiling, max(FIRST_BURST, good))
+        self.queue_limit = good
+        self.evidence.append(
+            f"of {len(volley.exchanges)} requests at once, {good} were answered well, "
+            f"{len(bad)} not: {self.beyond_queue}"
+        )
+        drained = self.prober.drain(
+            fast=1.2 * max(self.singles), limit=self.prober.seconds_left / 2
+        )
+        self.is_stopped = not drained.is_drained
+        if self.is_stopped:
+            self.evidence.append(
+                f"after that it did not answer as before within {drained.seconds:.1f} s: stopped"
+            )
+        return drained.is_drained
+
+    def weigh(self) -> None:
+        """Weigh the numbers of workers; notice where they have no common queue."""
+        self.posterior = likelihood.posterior(self.singles, self.bursts)
+        if not self._fits():
+            self._leave_one_out()
+        self.is_scattered = not self._fits()
+
+    def _fits(self) -> bool:
+        """Whether one queue explains the bursts, as far as that can be told.
+
+        Only where service times are alike: others are expected to stray.
+        """
+        alone = np.asarray(self.singles)
+        is_alike = float(alone.std(ddof=1)) < _ALIKE_ALONE * self.service
+        if not self.posterior.probabilities:
+            return not is_alike
+        services = np.concatenate([alone, self.posterior.services])
+        is_alike = is_alike or shapes.robust_spread(services) < _ALIKE
+        return not (is_alike and shapes.strays(services))
+
+    def _leave_one_out(self) -> None:
+        """See whether the last burst agrees with all but one before it: a machine may hiccup."""
+        if len(self.bursts) < 3:
+            return
+        for left_out in range(len(self.bursts) - 1):
+            others = [burst for index, burst in enumerate(self.bursts) if index != left_out]
+            found = likelihood.posterior(self.singles, others)
+            is_sure = found.probability >= SURE and 2 * (found.workers or 0) <= found.most
+            if is_sure and not shapes.strays(found.services):
+                self.posterior = found
+                self.bursts = others
+                self.evidence.append("one burst that fits nothing was left out")
+                return
+
+
+def _staircase(volley: Volley) -> Staircase:
+    steps = (
+        Step(one.begun - volley.begin, one.finished - volley.begin, one.is_good)
+        for one in volley.exchanges
+        if not one.pending
+    )
+    return Staircase(len(volley.exchanges), tuple(steps))
+
+
+def _point(burst: Burst) -> tuple[float, float]:
+    """Give mean concurrency (Little) and throughput of a burst."""
+    lasted = float(burst.finished.max() - burst.sent[0])
+    together = float((burst.finished - burst.sent).sum())
+    return together / lasted, burst.size / lasted
+
+
+def outcome_label(one: Exchange) -> str:
+    """Give the status, or how a request failed."""
+    return str(one.status) if one.status else one.outcome.label
+
+
+def shown(seconds: float) -> str:
+    """Print a time."""
+    return str(Quantity(seconds, Unit.SECOND))
