@@ -1,0 +1,72 @@
+"""Runs the study again and again, and tells whether every test got the same verdict each time.
+
+    python bench/repeat_study.py --times 10 [pytest arguments]
+
+Prints a line per run as it ends, then each test whose verdicts differ. Takes ten times as long as
+``./run perf``; nothing else should use the machine meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter, defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def verdicts(report: Path) -> dict[str, str]:
+    """Read the verdict of each test from a JUnit report."""
+    found = {}
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it
+        name = f"{case.get('classname')}::{case.get('name')}"
+        outcome = next((c for c in case if c.tag in {"failure", "error", "skipped"}), None)
+        found[name] = "passed" if outcome is None else outcome.tag
+    return found
+
+
+def run_once(report: Path, arguments: list[str]) -> tuple[dict[str, str], float, str]:
+    """Run the study; give the verdicts, the seconds it took and the end of what it printed."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/perf", "-q", f"--junit-xml={report}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return verdicts(report), time.monotonic() - begin, done.stdout
+
+
+def main() -> int:
+    """Run, compare, and fail where verdicts differ or not all passed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--times", type=int, default=10)
+    known, arguments = parser.parse_known_args()
+    seen: defaultdict[str, list[str]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="perfqa-repeat-") as folder:
+        for number in range(1, known.times + 1):
+            report = Path(folder) / f"{number}.xml"
+            found, seconds, printed = run_once(report, arguments)
+            counts = ", ".join(f"{n} {name}" for name, n in sorted(Counter(found.values()).items()))
+            print(f"run {number:2d}: {counts} in {seconds:.0f} s", flush=True)
+            if set(found.values()) != {"passed"}:
+                print(printed[-6000:], flush=True)
+            for test, verdict in found.items():
+                seen[test].append(verdict)
+    differing = {test: each for test, each in seen.items() if len(set(each)) > 1}
+    for test, each in differing.items():
+        print(f"{test}: {', '.join(each)}")
+    same = sum(len(set(each)) == 1 for each in seen.values())
+    print(f"{same} of {len(seen)} tests had the same verdict in all {known.times} runs")
+    failed = any(set(each) != {"passed"} for each in seen.values())
+    return int(bool(differing) or failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
