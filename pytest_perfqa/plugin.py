@@ -367,16 +367,19 @@ class Door:
             report.when = when
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print one line per run."""
+        """Print one line per run and search, and services side by side."""
         session = self._session
         if session is None or not (session.cells or session.characters or session.searches):
             return
-        from .report import breaking_points, character, terminal
+        from .comparison import compare
+        from .report import breaking_points, character, side_by_side, terminal
 
         terminalreporter.section("perfqa")
         lines = terminal.summary(session.cells.values()) if session.cells else []
         lines += breaking_points.summary(session.searches.values()) if session.searches else []
         lines += character.summary(session.characterised()) if session.characters else []
+        results = (cell.result for cell in session.cells.values())
+        lines += side_by_side.summary(compare(result for result in results if result))
         for line in lines:
             terminalreporter.write_line(line)
         for report in terminalreporter.stats.get("inconclusive", ()):

@@ -1,0 +1,61 @@
+"""Spike: two peaks of 2 minutes on /timeout, which answers after 5 s of sleep.
+
+Times and rates are the study's; a text such as "5s" follows --perfqa-time-scale.
+"""
+
+import pytest
+
+pytestmark = [
+    pytest.mark.spike,
+    pytest.mark.perfqa(scenario="spike.yaml"),
+]
+
+ASYNCHRONOUS = ["node", "node_replicated"]
+PEAKS = ["peak 1", "peak 2"]
+
+
+@pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
+def test_every_arrival_is_accounted_for(perf_run):
+    """5,490 arrivals after the warm-up: 600, 2,100, 150, 2,400, 150 and 90."""
+    assert perf_run.launched == 5490
+    assert perf_run.completed + perf_run.failed + perf_run.pending.at_end == perf_run.launched
+    assert perf_run.pending.at_end == 0
+
+
+@pytest.mark.perfqa(services=ASYNCHRONOUS)
+def test_an_asynchronous_server_serves_the_peaks(perf_run):
+    """The study: node queues fewer requests and returns far fewer errors than gunicorn.
+
+    It saw some errors of node's, and nearly none with replicas: its nginx ran out of connections,
+    which count two per request. Here there are enough for one node as well.
+    """
+    assert perf_run.status[200] == perf_run.launched
+    assert perf_run.errors.total == 0
+    for peak in PEAKS:
+        assert perf_run.phase(peak).latency.p95 < "5.5s"
+
+
+@pytest.mark.perfqa(services=ASYNCHRONOUS)
+@pytest.mark.parametrize("peak", PEAKS)
+def test_an_asynchronous_server_recovers_from_a_peak(perf_run, peak):
+    """The study: requests complete after each peak, and the system is stable again.
+
+    What came at the end of the peak is answered a service time later, 5 s; then pending is at
+    5 rps x 5 s again.
+    """
+    assert perf_run.recovery_after(peak).recovered
+    assert perf_run.recovery_after(peak) < "8s"
+
+
+@pytest.mark.perfqa(services=["gunicorn"])
+@pytest.mark.parametrize("peak", PEAKS)
+def test_gunicorn_does_not_recover_from_a_peak(perf_run, peak):
+    """The study: gunicorn piles up requests and errors, time-outs among them."""
+    assert not perf_run.recovery_after(peak).recovered
+
+
+@pytest.mark.perfqa(services=["gunicorn"])
+def test_gunicorn_answers_the_spike_with_errors(perf_run):
+    """One worker does 1 in 5 s: of the 5,490, at most one in each 5 s of the run is good."""
+    assert 0 < perf_run.status[200] <= 1 + float(perf_run.duration) / (5 * perf_run.time_scale)
+    assert perf_run.pending.grows
