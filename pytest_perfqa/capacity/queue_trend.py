@@ -83,16 +83,20 @@ class TrendTest:
         return max(_LEAST_STABLE, math.ceil(_STABLE_SERVICE_TIMES * self.at_work))
 
     @property
-    def likely(self) -> int:
-        """How many arrivals are likely to be enough, at one of the two alternatives."""
-        stable = 2 * self.variance * math.log(1 / self.error) / self.epsilon**2
-        over = self.threshold / self.epsilon
-        return self.skipped + math.ceil(max(stable, over, self.least_stable))
+    def likely_stable(self) -> int:
+        """How many arrivals are likely to be enough, ``epsilon`` below capacity."""
+        enough = 2 * self.variance * math.log(1 / self.error) / self.epsilon**2
+        return self.skipped + math.ceil(max(enough, self.least_stable))
+
+    @property
+    def likely_over(self) -> int:
+        """How many arrivals are likely to be enough, ``epsilon`` above capacity."""
+        return self.skipped + math.ceil(max(self.threshold / self.epsilon, _LEAST_OVER))
 
     @property
     def arrivals(self) -> int:
         """How many arrivals there are before the test gives up."""
-        return _PATIENCE * self.likely
+        return _PATIENCE * max(self.likely_stable, self.likely_over)
 
 
 class QueueWatch:

@@ -37,7 +37,9 @@ _LEAST_ANSWERS = 8
 _SURE = 0.9
 # Implied service times that vary so much more than single ones are not those of such a queue.
 _MISFIT = 4.0
-_MISFIT_FLOOR = 0.08
+_MISFIT_FLOOR = 0.12
+# Of service times about which next to nothing is known.
+_UNKNOWN_VARIATION = 0.3
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Saturation:
         service_time: of a single request, in seconds.
         services: service times, in seconds, as its queue implies them; else those of singles.
         workers: where it works like queues in order; None where it does not.
+        variation: the coefficient of variation of the service times, rather too large than too
+            small: what is decided on it must not be decided too early.
     """
 
     rate: float
@@ -57,11 +61,7 @@ class Saturation:
     service_time: float
     services: NDArray[np.float64]
     workers: Hypothesis | None
-
-    @property
-    def variation(self) -> float:
-        """The coefficient of variation of the service times."""
-        return float(self.services.std() / self.services.mean())
+    variation: float
 
 
 def saturate(series: Series, most: int) -> Saturation:
@@ -83,6 +83,7 @@ def saturate(series: Series, most: int) -> Saturation:
             service_time=series.service_time,
             services=np.array(singles),
             workers=None,
+            variation=max(_UNKNOWN_VARIATION, _variation(np.array(singles))),
         )
     bursts = [good]
     found = _read(bursts, singles)
@@ -120,18 +121,30 @@ def _queues(good: Burst, service_time: float) -> bool:
 
 
 def _read(bursts: Sequence[Burst], singles: Sequence[float]) -> Saturation:
-    workers, services = _queue_in_order(bursts, singles)
-    if workers is None:
-        rate = float(np.mean([_slope(burst) for burst in bursts]))
+    alone = np.array(singles)
+    found = posterior(singles, bursts)
+    if found.best is not None and found.probability >= _SURE and _fits(found.services, alone):
+        workers = found.best
+        services = np.maximum(found.services, noise(float(np.median(alone))))
+        rate, variation = workers.workers / float(services.mean()), _variation(services)
     else:
-        rate = workers.workers / float(services.mean())
+        workers, services = None, alone
+        rate = float(np.mean([_slope(burst) for burst in bursts]))
+        # Some singles may happen to be alike, and the queue is another.
+        implied = _UNKNOWN_VARIATION if found.best is None else _variation(found.services)
+        variation = max(_variation(alone), implied)
     return Saturation(
         rate=rate,
         saturated=True,
-        service_time=float(np.median(singles)),
+        service_time=float(np.median(alone)),
         services=services,
         workers=workers,
+        variation=min(1.0, variation),
     )
+
+
+def _variation(times: NDArray[np.float64]) -> float:
+    return float(times.std() / times.mean())
 
 
 def _missing(found: Saturation, bursts: Sequence[Burst]) -> int:
@@ -148,17 +161,6 @@ def _slope(burst: Burst) -> float:
     middle = finishes[first:last]
     slope = np.polyfit(middle, np.arange(len(middle)), 1)[0]
     return float(slope)
-
-
-def _queue_in_order(
-    bursts: Sequence[Burst], singles: Sequence[float]
-) -> tuple[Hypothesis | None, NDArray[np.float64]]:
-    """Give the workers that explain the bursts, and the service times that this implies."""
-    alone = np.array(singles)
-    found = posterior(singles, bursts)
-    if found.best is None or found.probability < _SURE or not _fits(found.services, alone):
-        return None, alone
-    return found.best, np.maximum(found.services, noise(float(np.median(alone))))
 
 
 def _fits(implied: NDArray[np.float64], alone: NDArray[np.float64]) -> bool:

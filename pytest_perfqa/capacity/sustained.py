@@ -21,7 +21,7 @@ __tracebackhide__ = True
 # How far above and below the answer it is confirmed: as near as the budget allows.
 _MARGINS = (0.05, 0.1, 0.2)
 # Probes may take so much longer than is likely.
-_SLACK = 1.5
+_SLACK = 1.3
 
 
 def find_sustained(series: Series, ceiling: float, most: int) -> Bracket:
@@ -58,7 +58,8 @@ def _affordable(series: Series, found: Saturation) -> float | None:
 def _seconds(found: Saturation, margin: float) -> float:
     """Give how long the probes below and above are likely to take."""
     test = TrendTest(found.rate, found.service_time, found.variation, margin)
-    return 2 * test.likely / found.rate
+    below = test.likely_stable / (found.rate * (1 - margin))
+    return below + test.likely_over / (found.rate * (1 + margin))
 
 
 def keeps_up(series: Series, found: Saturation, rate: float, epsilon: float) -> bool | None:

@@ -198,7 +198,7 @@ def test_sustained_capacity(
 
 def test_a_slow_service_is_confirmed_within_a_wider_margin() -> None:
     """What the budget doesn't allow at 5 % is confirmed at 10 or 20 %, and the bracket says so."""
-    found = find(Fifo(1, constant(0.5)), budget=90)
+    found = find(Fifo(1, constant(0.5)), budget=60)
     assert found.rate == pytest.approx(2.0, rel=0.01)
     assert (found.low, found.high) == (pytest.approx(1.8), pytest.approx(2.2))
 
