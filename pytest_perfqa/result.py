@@ -24,6 +24,7 @@ from .attributes.recovery import Course, Recovery, recovery, stretches
 from .attributes.resources import Resources, Stretch
 from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
+from .attributes.timeline import Timeline, timeline
 from .errors import NoData
 from .load.record import Outcome
 from .monitor.readings import Readings
@@ -96,7 +97,8 @@ class Window:
         completed, failed: arrivals that ended in it, with an answer or without.
         pending: arrivals in the system at its end.
         status: answers by code, of requests that ended in it.
-        p50, p95: of the latency of those requests; None if there were none.
+        p50, p95: of the latency of those requests, and of requests that timed out; None if there
+            were none.
     """
 
     start: float
@@ -464,29 +466,8 @@ class Slice(KnowsItsNames):
 
         A width in seconds is taken as it is, a text follows the time scale.
         """
-        step = self._moment(width)
-        last = max(float(self._samples.ends.max(initial=0.0)), self._end)
-        edges = self._start + step * np.arange(int(np.ceil((last - self._start) / step)) + 1)
-        return tuple(self._window(float(start), float(end)) for start, end in pairwise(edges))
-
-    def _window(self, start: float, end: float) -> Window:
-        arrivals, requests = self._samples.arrivals, self._samples.requests
-        due = arrivals.rows["intended"]
-        ended = arrivals.where((arrivals.ends >= start) & (arrivals.ends < end))
-        answered = requests.where((requests.ends >= start) & (requests.ends < end)).answered
-        times = Distribution("latency", answered, from_intended=True, scale=1)
-        counts = StatusCounts(answered)
-        return Window(
-            start=start,
-            end=end,
-            launched=arrivals.where((due >= start) & (due < end)).count,
-            completed=ended.answered.count,
-            failed=ended.count - ended.answered.count,
-            pending=int(Pending(arrivals, start, end).at(np.array([end]))[0]),
-            status={code: int(counts[code]) for code in counts},
-            p50=float(times.sample_percentile(50)) if times.count else None,
-            p95=float(times.sample_percentile(95)) if times.count else None,
-        )
+        course = timeline(self._samples, self._start, self._end, self._moment(width))
+        return tuple(_windows(course))
 
 
 class RunResult(Slice):
@@ -578,6 +559,11 @@ class RunResult(Slice):
         """Arrivals that were left out because ``maxVusers`` virtual users were at work."""
         return Quantity(self.generator.skipped, Unit.COUNT)
 
+    def timeline(self, width: float) -> Timeline:
+        """Give the course of the whole run, warm-up and all, by windows of ``width`` seconds."""
+        context = self._context
+        return timeline(context.everything, 0.0, context.scenario.duration, width)
+
     @property
     def phases(self) -> Mapping[str, Slice]:
         """The slices of all phases that bring arrivals, by name."""
@@ -606,6 +592,23 @@ def _workers_for(endpoints: list[str], workers: Mapping[str, float]) -> float | 
     if len(paths) != 1:
         return workers.get(ANY_PATH)
     return workers.get(paths.pop(), workers.get(ANY_PATH))
+
+
+def _windows(course: Timeline) -> Iterator[Window]:
+    for number, (start, end) in enumerate(pairwise(course.edges)):
+        times = (float(course.latency[percent][number]) for percent in (50.0, 95.0))
+        p50, p95 = (None if np.isnan(time) else time for time in times)
+        yield Window(
+            start=float(start),
+            end=float(end),
+            launched=int(course.launched[number]),
+            completed=int(course.completed[number]),
+            failed=int(course.failed[number]),
+            pending=int(course.pending[number]),
+            status={code: int(per[number]) for code, per in course.status.items() if per[number]},
+            p50=p50,
+            p95=p95,
+        )
 
 
 def _phase_bounds(phases: tuple[Phase, ...]) -> Iterator[tuple[float, float]]:
