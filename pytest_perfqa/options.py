@@ -31,6 +31,8 @@ class Options:
         backend: what services are to run on, one of ``selection.BACKENDS``.
         url: a running address to test instead.
         inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
+        report: the folder that a report is written to.
+        export: where figures are sent or written beside it, as the user put it.
     """
 
     only: tuple[str, ...] | None
@@ -42,6 +44,8 @@ class Options:
     processes: int
     allow_remote: bool
     inconclusive: str = "fail"
+    report: Path | None = None
+    export: str | None = None
 
     def known_services(self) -> Mapping[str, Callable[[], ServiceConfig]]:
         """Give, by name, how to read each service there is; reading may find mistakes."""
@@ -96,6 +100,8 @@ def read(config: pytest.Config) -> Options:
             config.getoption("--perfqa-allow-remote") or config.getini("perfqa_allow_remote")
         ),
         inconclusive=inconclusive,
+        report=path(config, "report"),
+        export=text(config, "export"),
     )
 
 
@@ -105,6 +111,15 @@ def text(config: pytest.Config, name: str) -> str | None:
     if given is None:
         given = config.getini(f"perfqa_{name.replace('-', '_')}")
     return str(given) if given else None
+
+
+def path(config: pytest.Config, name: str) -> Path | None:
+    """Give an option that is a path; one from the ini file is relative to the project's root."""
+    written = text(config, name)
+    if written is None:
+        return None
+    given = config.getoption(f"--perfqa-{name}") is not None
+    return (config.invocation_params.dir if given else config.rootpath) / written
 
 
 def _number(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:

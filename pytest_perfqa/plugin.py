@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import signal
 import threading
 from functools import cached_property
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .errors import Inconclusive
     from .loading import Loader
     from .options import Options
+    from .report.outputs import Outputs
     from .report.screen import Screen
     from .result import RunResult
     from .service.backend import Service
@@ -44,6 +46,8 @@ _OPTIONS = (
     ("time-scale", "FACTOR", "multiply times and divide rates by this; 1 by default"),
     ("processes", "N", "load generator processes; 1 by default"),
     ("inconclusive", "fail|pass|remeasure", "what becomes of tests that can't tell; fail"),
+    ("report", "DIR", "write a report in HTML and JSON to this folder"),
+    ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
 )
 _MARKERS = (
     "perfqa(services=, scenario=, environment=): which services and scenario a perf test is about",
@@ -85,6 +89,8 @@ class Door:
         self._options: Options | None = None
         self._agenda: Agenda | None = None
         self._session: PerfSession | None = None
+        self._lines: list[str] = []
+        self._annotations: list[str] = []
 
     def options(self) -> Options:
         """Give the options, read once.
@@ -144,9 +150,20 @@ class Door:
             agenda = Agenda(self.options(), items)
             if not self._config.option.collectonly:
                 agenda.check_programs()
+                self._check_outputs()
             self._agenda = agenda
         except ConfigurationError as error:
             raise pytest.UsageError(*str(error).splitlines()) from None
+
+    def _check_outputs(self) -> None:
+        from .report.export import targets
+
+        options = self.options()
+        targets(options.export, self._config.invocation_params.dir)
+        if options.report is not None:
+            from .report import folder
+
+            folder.check(options.report)
 
     def pytest_report_collectionfinish(self) -> str | None:
         """Say how much load is to come."""
@@ -183,6 +200,15 @@ class Door:
         from .report.live import LiveLine
 
         yield LiveLine(self._screen, len(self.agenda.runs), self.agenda.seconds)
+        yield from self._outputs.exports
+
+    @cached_property
+    def _outputs(self) -> Outputs:
+        from .report.export import targets
+        from .report.outputs import Outputs
+
+        options = self.options()
+        return Outputs(options.report, targets(options.export, self._config.invocation_params.dir))
 
     def _say(self, line: str) -> None:
         self._screen.line(f"perfqa: {line}")
@@ -299,6 +325,7 @@ class Door:
         if self._session is None or not _is_perf_test(item):
             return report
         from .agenda import service_of
+        from .report.properties import properties
         from .report.terminal import evidence
         from .verdicts import Verdict, verdict_of
 
@@ -310,7 +337,12 @@ class Door:
                 # Of several runs only some may be unfit to be believed.
                 is_fit = len(cells) > 1 and cell.result is not None and not cell.result.invalid
                 if verdict is not Verdict.INVALID or not is_fit:
-                    cell.judge(verdict)
+                    cell.judge(item.nodeid, verdict, _said(call))
+            # On the item, so that the report of the teardown, which JUnit reads, has them.
+            told = properties(verdict, cells[-1] if cells else None)
+            names = {name for name, _ in told}
+            kept = [one for one in item.user_properties if one[0] not in names]
+            item.user_properties[:] = [*kept, *told]
         for search in self._session.searches_of(item.nodeid):
             if verdict is not None:
                 search.judge(verdict)
@@ -341,6 +373,20 @@ class Door:
 
         return comparison(op, left, right, _encoding(self._config))
 
+    def _annotate(self, report: pytest.TestReport) -> None:
+        """Note a failure for the page of a CI; also one that a worker of xdist tells of."""
+        verdict = getattr(report, "perfqa_verdict", None)
+        if verdict is None or not report.failed or os.environ.get("GITHUB_ACTIONS") != "true":
+            return
+        if hasattr(self._config, "workerinput"):
+            return
+        from .report.github import annotation
+
+        path, line, name = report.location
+        crash = getattr(report.longrepr, "reprcrash", None)
+        said = crash.message if crash else report.longreprtext
+        self._annotations.append(annotation(path, (line or 0) + 1, f"{verdict}: {name}", said))
+
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> tuple[str, str, str] | None:
@@ -357,6 +403,7 @@ class Door:
         self, report: pytest.TestReport
     ) -> Generator[None, object, object]:
         """Have INVALID told as an error, whenever it was found."""
+        self._annotate(report)
         when = report.when
         if getattr(report, "perfqa_verdict", "") == "INVALID" and when == "call":
             # What is told by JUnit XML as an error is what comes before the call.
@@ -366,25 +413,44 @@ class Door:
         finally:
             report.when = when
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print one line per run and search, and services side by side."""
-        session = self._session
-        if session is None or not (session.cells or session.characters or session.searches):
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Write what is to be left behind, however the session ended."""
+        if self._session is None:
             return
-        from .comparison import compare
-        from .report import breaking_points, character, side_by_side, terminal
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        written = self._outputs.write(self._session, interrupted=interrupted)
+        self._lines = [*_summary(self._session), *written]
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput[_DOOR] = self._lines
 
-        terminalreporter.section("perfqa")
-        lines = terminal.summary(session.cells.values()) if session.cells else []
-        lines += breaking_points.summary(session.searches.values()) if session.searches else []
-        lines += character.summary(session.characterised()) if session.characters else []
-        results = (cell.result for cell in session.cells.values())
-        lines += side_by_side.summary(compare(result for result in results if result))
-        for line in lines:
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over from a worker of xdist what is to be printed."""
+        self._lines += getattr(node, "workeroutput", {}).get(_DOOR, [])
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print one line per run, and mark failures where GitHub shows them."""
+        if self._lines:
+            terminalreporter.section("perfqa")
+        for line in (*self._lines, *self._annotations):
             terminalreporter.write_line(line)
         for report in terminalreporter.stats.get("inconclusive", ()):
             reason = report.longrepr[2].removeprefix("Skipped: ")
             terminalreporter.write_line(f"{report.nodeid}: {reason}")
+
+
+def _summary(session: PerfSession) -> list[str]:
+    """Give a line per run and search, and services side by side."""
+    from .comparison import compare
+    from .report import breaking_points, character, side_by_side, terminal
+
+    lines = terminal.summary(session.cells.values()) if session.cells else []
+    lines += breaking_points.summary(session.searches.values()) if session.searches else []
+    lines += character.summary(session.characterised()) if session.characters else []
+    results = (cell.result for cell in session.cells.values())
+    lines += side_by_side.summary(compare(result for result in results if result))
+    return lines
 
 
 def _encoding(config: pytest.Config) -> str:
@@ -401,6 +467,10 @@ def _is_one_of_many_workers(config: pytest.Config) -> bool:
 
 def _is_perf_test(item: pytest.Item) -> bool:
     return _SERVICE_FIXTURE in getattr(item, "fixturenames", ())
+
+
+def _said(call: pytest.CallInfo[None]) -> str:
+    return "" if call.excinfo is None else call.excinfo.exconly(tryshort=True)
 
 
 def _turn_sigterm_into_interrupt() -> None:

@@ -559,6 +559,11 @@ class RunResult(Slice):
         """Arrivals that were left out because ``maxVusers`` virtual users were at work."""
         return Quantity(self.generator.skipped, Unit.COUNT)
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names that ``endpoint`` knows, such as "GET /heavy"."""
+        return self._context.endpoints
+
     def timeline(self, width: float) -> Timeline:
         """Give the course of the whole run, warm-up and all, by windows of ``width`` seconds."""
         context = self._context

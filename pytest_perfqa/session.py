@@ -92,23 +92,39 @@ class Key:
     definition: Scenario = field(hash=False, repr=False)
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What a test concluded from a run, and why if it isn't PASSED."""
+
+    verdict: Verdict
+    said: str = ""
+
+
 @dataclass
 class Cell:
     """A run that was asked for, and what became of it.
 
     Attributes:
         repeats: how often it was made again, because tests could not tell.
+        tests: what tests concluded from it, by their ids.
     """
 
     key: Key
     result: RunResult | None = None
     error: BaseException | None = None
-    verdict: Verdict = Verdict.UNTESTED
+    tests: dict[str, Judgement] = field(default_factory=dict)
     repeats: int = 0
 
-    def judge(self, verdict: Verdict) -> None:
-        """Count in the verdict of one more test."""
-        self.verdict = max(self.verdict, verdict)
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of all its tests."""
+        return max((test.verdict for test in self.tests.values()), default=Verdict.UNTESTED)
+
+    def judge(self, test: str, verdict: Verdict, said: str = "") -> None:
+        """Count in what a test concludes; of one that speaks twice the graver counts."""
+        before = self.tests.get(test)
+        if before is None or verdict > before.verdict:
+            self.tests[test] = Judgement(verdict, said)
 
 
 @dataclass

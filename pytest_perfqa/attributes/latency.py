@@ -239,6 +239,12 @@ class Distribution(KnowsItsNames):
         tolerable = good.where(times <= _TOLERABLE * seconds).count
         return (satisfied + tolerable) / 2 / self._all.count
 
+    def histogram(self, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Count the requests from each of the ascending ``edges``, in seconds, to the next."""
+        weights = self._samples.rows["weight"].astype(float)
+        counts, _ = np.histogram(self._values, edges, weights=weights)
+        return np.round(counts).astype(np.int64)
+
     def __repr__(self) -> str:
         if not self.count:
             return f"<{self._name}: no samples>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from ..load.record import Outcome
 from .queueing import Pending
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from ..samples import Samples
@@ -51,7 +52,9 @@ class Timeline:
     @property
     def edges(self) -> NDArray[np.float64]:
         """Where windows begin, and where the last one ends."""
-        edges: NDArray[np.float64] = self.start + self.width * np.arange(len(self.launched) + 1)
+        edges: NDArray[np.float64] = self.start + self.width * np.arange(
+            len(self.launched) + 1, dtype=np.float64
+        )
         return edges
 
 
@@ -67,7 +70,7 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
     number = max(
         int(np.ceil(np.round((end - start) / width, 9))), *(w.last + 1 for w in (over, done))
     )
-    moments = start + width * (np.arange(number) + 1)
+    moments = start + width * np.arange(1, number + 1, dtype=np.float64)
     outcomes = over.samples.rows["outcome"]
     answered = done.samples.rows["outcome"] == Outcome.ANSWERED
     timed = np.isin(done.samples.rows["outcome"], _ENDED_WITH_A_TIME)

@@ -1,0 +1,117 @@
+"""Records as an OpenMetrics text: every window of every run, with its time.
+
+``promtool tsdb create-blocks-from openmetrics FILE`` brings it into Prometheus.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from .text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .record import Measured, Percentiles, Record
+
+_STATISTICS = ("p50", "p95", "p99", "max")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of one series."""
+
+    labels: tuple[tuple[str, str], ...]
+    moment: float
+    value: float
+
+
+@dataclass(frozen=True)
+class Family:
+    """A metric: its kind, unit and meaning."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+
+
+FAMILIES = (
+    Family("perfqa_launched", "counter", "", "Arrivals that came."),
+    Family("perfqa_completed", "counter", "", "Arrivals that ended with an answer."),
+    Family("perfqa_failed", "counter", "", "Arrivals that ended without the expected answer."),
+    Family("perfqa_pending", "gauge", "", "Arrivals in the system."),
+    Family("perfqa_answers", "counter", "", "Answers by status code."),
+    Family("perfqa_errors", "counter", "", "Requests without a whole, expected answer, by kind."),
+    Family("perfqa_latency_seconds", "gauge", "seconds", "From the moment requests were due."),
+    Family("perfqa_response_seconds", "gauge", "seconds", "From the actual send of requests."),
+    Family("perfqa_cpu_ratio", "gauge", "ratio", "CPU seconds used per second, by part."),
+    Family("perfqa_memory_bytes", "gauge", "bytes", "Memory in use, by part."),
+)
+
+
+def text(records: Iterable[Record]) -> str:
+    """Give the whole document."""
+    points: dict[str, list[Point]] = {family.name: [] for family in FAMILIES}
+    for record in records:
+        if record.measured is not None:
+            for name, point in _points(record, record.measured):
+                points[name].append(point)
+    lines: list[str] = []
+    for family in FAMILIES:
+        lines += _family(family, points[family.name])
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _family(family: Family, points: list[Point]) -> Iterator[str]:
+    yield f"# TYPE {family.name} {family.kind}"
+    if family.unit:
+        yield f"# UNIT {family.name} {family.unit}"
+    yield f"# HELP {family.name} {family.meaning}"
+    suffix = "_total" if family.kind == "counter" else ""
+    # A series stands together, in the order of time.
+    for point in sorted(points, key=lambda one: (one.labels, one.moment)):
+        labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in point.labels)
+        yield f"{family.name}{suffix}{{{labels}}} {point.value:.10g} {point.moment:.3f}"
+
+
+def _points(record: Record, measured: Measured) -> Iterator[tuple[str, Point]]:
+    run = (("scenario", record.scenario), ("service", record.service))
+    start = datetime.fromisoformat(measured.started_at).timestamp()
+    windows = measured.windows
+    moments = [start + (number + 1) * windows.width for number in range(len(windows.launched))]
+
+    def series(
+        name: str, values: Iterable[float | None], at: Iterable[float] = moments, **labels: str
+    ) -> Iterator[tuple[str, Point]]:
+        for moment, value in zip(at, values, strict=True):
+            if value is not None:
+                yield name, Point((*labels.items(), *run), moment, value)
+
+    yield from series("perfqa_launched", accumulate(windows.launched))
+    yield from series("perfqa_completed", accumulate(windows.completed))
+    yield from series("perfqa_failed", accumulate(windows.failed))
+    yield from series("perfqa_pending", windows.pending)
+    for code, counts in windows.status.items():
+        yield from series("perfqa_answers", accumulate(counts), code=code)
+    for kind, counts in windows.errors.items():
+        yield from series("perfqa_errors", accumulate(counts), kind=kind)
+    for name, times in (("latency", windows.latency), ("response", windows.response)):
+        for statistic, values in _statistics(times).items():
+            yield from series(f"perfqa_{name}_seconds", values, statistic=statistic)
+    for part in measured.parts:
+        for name, figure in (("perfqa_cpu_ratio", part.cpu), ("perfqa_memory_bytes", part.memory)):
+            if figure is not None:
+                at = [start + time for time in figure.times]
+                yield from series(name, figure.values, at, part=part.name)
+
+
+def _statistics(times: Percentiles) -> Mapping[str, tuple[float | None, ...]]:
+    return {name: getattr(times, name) for name in _STATISTICS}
+
+
+def _escaped(value: str) -> str:
+    return printable(value).replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,88 @@
+"""All that a session leaves behind: the report, exports, and what a CI shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import files, folder, markdown, openmetrics
+from .environment import machine, versions
+from .graphite import GraphiteExport
+from .recorder import record_of, record_of_search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..session import PerfSession
+    from .export import Targets
+    from .record import Record
+
+_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+
+
+class Outputs:
+    """Where a session's records go; a file that can't be written is told, and no more than that.
+
+    Attributes:
+        exports: who looks on while runs are made, to send figures elsewhere.
+    """
+
+    def __init__(self, report: Path | None, targets: Targets) -> None:
+        self._report = report
+        self._targets = targets
+        self.exports = tuple(map(GraphiteExport, targets.graphite))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._report or self._targets.openmetrics or self.exports or _step_summary())
+
+    def write(self, session: PerfSession, *, interrupted: bool) -> list[str]:
+        """Write everything; gives what the user is to be told, a line each."""
+        return list(self._write(session, interrupted=interrupted))
+
+    def _write(self, session: PerfSession, *, interrupted: bool) -> Iterator[str]:
+        if not self.wanted:
+            return
+        for export in self.exports:
+            export.close()
+            yield from export.notes
+        here = (session.options.time_scale, machine(), versions())
+        found = [record_of(cell, *here) for cell in session.cells.values()]
+        if self._report is not None:
+            report = self._report
+            searches = [record_of_search(one, *here) for one in session.searches.values()]
+            yield _told(
+                "report", lambda: folder.write(report, found, searches, interrupted=interrupted)
+            )
+        for path in self._targets.openmetrics:
+            yield _told("OpenMetrics", lambda path=path: _write_openmetrics(path, found))  # type: ignore[misc]
+        if (page := _step_summary()) is not None:
+            yield _told(
+                "summary", lambda: _append(page, markdown.summary(found, interrupted=interrupted))
+            )
+
+
+def _step_summary() -> Path | None:
+    named = os.environ.get(_STEP_SUMMARY)
+    return Path(named) if named else None
+
+
+def _told(what: str, write: Callable[[], Path]) -> str:
+    """Write something; a full disk is no reason to lose what the terminal has to say."""
+    try:
+        return f"{what}: {write()}"
+    except OSError as error:
+        return f"{what}: not written: {error}"
+
+
+def _write_openmetrics(path: Path, records: Sequence[Record]) -> Path:
+    files.write(path, openmetrics.text(records))
+    return path
+
+
+def _append(path: Path, text: str) -> Path:
+    with path.open("a", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+    return path

@@ -1,0 +1,763 @@
+/* Draws the charts of a run from its record, and makes tables sortable.
+ *
+ * Texts of the record go into the page as text only: `textContent` in the document, `plain` where
+ * Plotly would read its own kind of mark-up.
+ */
+"use strict";
+
+const perfqa = (() => {
+  const records = new Map();
+  const waiting = new Map();
+
+  /* Called by result.js beside each page: the only way to load data from file:// addresses. */
+  function receive(slug, text) {
+    records.set(slug, JSON.parse(text));
+    (waiting.get(slug) || []).forEach((resolve) => resolve(records.get(slug)));
+    waiting.delete(slug);
+  }
+
+  function load(slug) {
+    if (records.has(slug)) return Promise.resolve(records.get(slug));
+    return new Promise((resolve, reject) => {
+      waiting.set(slug, [...(waiting.get(slug) || []), resolve]);
+      const script = document.createElement("script");
+      script.src = `../${encodeURIComponent(slug)}/result.js`;
+      script.onerror = () => reject(new Error(`${slug} could not be loaded`));
+      document.head.append(script);
+    });
+  }
+
+  return { receive, load, records };
+})();
+
+(() => {
+  const LEGEND_NAME = 60;
+  const HOVER_NAME = 40;
+  const MOST_ROWS = 2000;
+  const MARGIN = { l: 70, r: 70, t: 22, b: 34 };
+  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const TIMES = { p50: "p50", p95: "p95", p99: "p99", max: "max" };
+
+  const root = document.documentElement;
+  const color = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  const plain = (text) =>
+    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const cut = (text, length) => {
+    const letters = [...String(text)];
+    return letters.length > length ? letters.slice(0, length - 1).join("") + "…" : letters.join("");
+  };
+  const element = (name, attributes = {}, ...children) => {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  };
+
+  function seconds(value) {
+    if (value === null || value === undefined) return "–";
+    const size = Math.abs(value);
+    if (size > 0 && size < 1e-3) return `${(value * 1e6).toPrecision(3)} µs`;
+    if (size < 1) return `${Number((value * 1e3).toPrecision(4))} ms`;
+    return `${Number(value.toPrecision(5))} s`;
+  }
+
+  function bytes(value) {
+    const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let unit = 0;
+    for (; value >= 1024 && unit < units.length - 1; unit += 1) value /= 1024;
+    return `${Number(value.toPrecision(4))} ${units[unit]}`;
+  }
+
+  const percent = (value) => `${Number((value * 100).toPrecision(4))} %`;
+  const perSecond = (value) => `${Number(value.toPrecision(4))}/s`;
+  const count = (value) => String(Number(value.toPrecision(6)));
+
+  /* ---- what there is to draw: series made of the record ---- */
+
+  /* Sums of `factor` windows each, as rates at the middle of the time they cover. */
+  function rates(counts, width, factor) {
+    const x = [];
+    const y = [];
+    for (let first = 0; first < counts.length; first += factor) {
+      const some = counts.slice(first, first + factor);
+      x.push((first + some.length / 2) * width);
+      y.push(some.reduce((sum, one) => sum + one, 0) / (some.length * width));
+    }
+    return { x, y };
+  }
+
+  /* The same of a level: its mean over the ends of `factor` windows each. */
+  function means(levels, width, factor) {
+    const { x, y } = rates(levels, width, factor);
+    return { x, y: y.map((one) => one * width) };
+  }
+
+  function timesOf(windows, kind, statistic) {
+    const x = [];
+    const y = [];
+    windows[kind][statistic].forEach((value, index) => {
+      if (value !== null) {
+        x.push((index + 0.5) * windows.width);
+        y.push(value);
+      }
+    });
+    return { x, y };
+  }
+
+  function line(id, name, points, tint, show, more = {}) {
+    return { id, name, ...points, color: tint, show, dash: "solid", ...more };
+  }
+
+  function loadSeries(measured, factor) {
+    const { windows } = measured;
+    const rate = (name) => rates(windows[name], windows.width, factor);
+    const pending = means(windows.pending, windows.width, factor);
+    const series = [
+      line("launched", "launched", rate("launched"), "launched", perSecond),
+      line("completed", "completed", rate("completed"), "completed", perSecond, { dash: "dash" }),
+    ];
+    if (windows.failed.some(Boolean)) {
+      series.push(line("failed", "failed", rate("failed"), "failed", perSecond));
+    }
+    series.push(line("pending", "pending", pending, "pending", count, { axis: "y2" }));
+    return series;
+  }
+
+  function latencySeries(measured) {
+    const { windows } = measured;
+    const series = Object.entries(TIMES).map(([statistic, name]) =>
+      line(`latency.${statistic}`, name, timesOf(windows, "latency", statistic), statistic, seconds,
+        statistic === "max" ? { width: 1 } : {}));
+    for (const statistic of Object.keys(TIMES)) {
+      series.push(line(`response.${statistic}`, `response ${TIMES[statistic]}`,
+        timesOf(windows, "response", statistic), statistic, seconds,
+        { dash: "dot", hidden: statistic !== "p95" }));
+    }
+    return series;
+  }
+
+  const CODE_COLORS = { 1: "s8", 2: "c2", 3: "c3", 4: "c4", 5: "c5" };
+
+  function statusSeries(measured, factor) {
+    const { windows } = measured;
+    const series = [];
+    for (const code of Object.keys(windows.status).sort()) {
+      series.push(line(`status.${code}`, code, rates(windows.status[code], windows.width, factor),
+        CODE_COLORS[code[0]] || "s8", perSecond, { stacked: true }));
+    }
+    Object.keys(windows.errors).sort().forEach((kind, index) => {
+      series.push(line(`error.${kind}`, kind, rates(windows.errors[kind], windows.width, factor),
+        `e${(index % 4) + 1}`, perSecond, { stacked: true, pattern: "/" }));
+    });
+    return series;
+  }
+
+  function partSeries(measured, figure, show) {
+    return measured.parts
+      .filter((part) => part[figure])
+      .map((part, index) => line(part.name, part.name,
+        { x: part[figure].times, y: part[figure].values }, `s${(index % 8) + 1}`, show,
+        { dash: DASHES[Math.floor(index / 8) % DASHES.length] }));
+  }
+
+  function modelSeries(measured, chart, show) {
+    return measured.lines
+      .filter((one) => one.chart === chart)
+      .map((one) => line(`model.${one.name}`, `model: ${one.name}`,
+        { x: one.series.times, y: one.series.values }, "model", show,
+        { dash: "longdash", width: 1.5, axis: one.name.includes("pending") ? "y2" : "y" }));
+  }
+
+  const CHARTS = {
+    load: {
+      series: (measured, factor) => [
+        ...loadSeries(measured, factor), ...modelSeries(measured, "load", count)],
+      overlay: ["completed", "pending"],
+      axis: { title: "per second", rangemode: "tozero" },
+      second: { title: "pending", rangemode: "tozero" },
+    },
+    latency: {
+      series: (measured) => [...latencySeries(measured), ...modelSeries(measured, "latency", seconds)],
+      overlay: ["latency.p50", "latency.p95"],
+      axis: { title: "seconds", rangemode: "tozero" },
+    },
+    status: {
+      series: statusSeries,
+      overlay: null,
+      axis: { title: "per second", rangemode: "tozero" },
+    },
+    cpu: {
+      series: (measured) => [...partSeries(measured, "cpu", percent), ...modelSeries(measured, "cpu", percent)],
+      overlay: null,
+      axis: { title: "CPU", rangemode: "tozero", tickformat: ".0%" },
+    },
+    memory: {
+      series: (measured) => [
+        ...partSeries(measured, "memory", bytes), ...modelSeries(measured, "memory", bytes)],
+      overlay: null,
+      axis: { title: "bytes", rangemode: "tozero", tickformat: ".3s" },
+    },
+  };
+
+  /* ---- Plotly's side of a series ---- */
+
+  function trace(one) {
+    const tint = color(one.color);
+    const sparse = one.x.length < 150 && !one.stacked;
+    const made = {
+      type: "scatter",
+      mode: sparse ? "lines+markers" : "lines",
+      x: one.x,
+      y: one.y,
+      name: cut(plain(one.name), HOVER_NAME),
+      yaxis: one.axis || "y",
+      line: { color: tint, width: one.width || 2, dash: one.dash, shape: "linear" },
+      marker: { size: 4, color: tint },
+      customdata: one.y.map(one.show),
+      hovertemplate: "%{customdata}",
+      visible: one.hidden ? "legendonly" : true,
+      showlegend: false,
+    };
+    if (one.stacked) {
+      Object.assign(made, {
+        stackgroup: "all",
+        line: { color: tint, width: 0, shape: "hvh" },
+        fillpattern: one.pattern
+          ? { shape: one.pattern, bgcolor: tint, fgcolor: color("paper"), size: 6, solidity: 0.25 }
+          : undefined,
+        fillcolor: tint,
+      });
+    }
+    return made;
+  }
+
+  /* A limit far above all that was found would press the curves flat: it is only named. */
+  const inReach = (limit, series) => {
+    const most = series.filter((one) => one.axis !== "y2")
+      .reduce((high, one) => one.y.reduce((a, b) => Math.max(a, b), high), 0);
+    return limit.value <= 2.5 * most;
+  };
+
+  function shapes(measured, chart, series) {
+    const made = [];
+    measured.phases.forEach((phase, index) => {
+      if (phase.warmup || index % 2) {
+        made.push({ type: "rect", xref: "x", yref: "paper", x0: phase.start, x1: phase.end, y0: 0,
+          y1: 1, line: { width: 0 }, layer: "below", fillcolor: color(phase.warmup ? "warm" : "phase") });
+      }
+    });
+    for (const event of measured.events) {
+      const tint = color(event.kind === "fault" ? "failed" : "pending");
+      if (event.until !== null) {
+        made.push({ type: "rect", xref: "x", yref: "paper", x0: event.at, x1: event.until, y0: 0,
+          y1: 1, line: { width: 0 }, layer: "below", fillcolor: tint, opacity: 0.12 });
+      }
+      made.push({ type: "line", xref: "x", yref: "paper", x0: event.at, x1: event.at, y0: 0, y1: 1,
+        line: { color: tint, width: 1.5, dash: "dot" } });
+    }
+    for (const limit of measured.limits.filter((one) => one.chart === chart && inReach(one, series))) {
+      made.push({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: limit.value,
+        y1: limit.value, line: { color: color(limit.met === false ? "failed" : "dim"), width: 1.5,
+          dash: "dash" } });
+    }
+    return made;
+  }
+
+  function annotations(measured, chart, end, series) {
+    const made = [];
+    const put = (text, where) => made.push({
+      text: plain(cut(text, 28)), hovertext: cut(plain(text), 300), showarrow: false,
+      font: { size: 11, color: color("dim") }, ...where });
+    if (chart === "load") {
+      for (const phase of measured.phases) {
+        // Names of phases too short for them are in the table, and in what the cursor says.
+        if ((phase.end - phase.start) / end > 0.04) {
+          const room = Math.max(Math.round(((phase.end - phase.start) / end) * 110), 4);
+          put(cut(phase.name, room), { x: (phase.start + phase.end) / 2, xref: "x", y: 1,
+            yref: "paper", yanchor: "bottom" });
+        }
+      }
+    }
+    measured.events.forEach((event, index) => {
+      if (chart === "load" || chart === "status") {
+        put(event.name, { x: event.at, xref: "x", y: 0.97 - 0.12 * (index % 4), yref: "paper",
+          xanchor: "left", font: { size: 11, color: color("failed") } });
+      }
+    });
+    for (const limit of measured.limits.filter((one) => one.chart === chart)) {
+      const where = inReach(limit, series)
+        ? { y: limit.value, yref: "y", yanchor: "bottom" } : { y: 1, yref: "paper", yanchor: "bottom" };
+      put(where.yref === "y" ? limit.name : `↑ ${limit.name}`,
+        { x: 1, xref: "paper", xanchor: "right", ...where });
+    }
+    return made;
+  }
+
+  function layout(chart, measured, state, series) {
+    const axis = (given) => ({
+      title: { text: given.title, font: { size: 12 } }, gridcolor: color("grid"),
+      zerolinecolor: color("line"), linecolor: color("line"), rangemode: given.rangemode,
+      tickformat: given.tickformat, fixedrange: false, automargin: false });
+    const spec = CHARTS[chart];
+    const made = {
+      margin: MARGIN, hovermode: "x unified", hoverdistance: -1, dragmode: "zoom",
+      paper_bgcolor: color("paper"), plot_bgcolor: color("paper"),
+      font: { color: color("ink"), size: 12, family: "system-ui, sans-serif" },
+      hoverlabel: { bgcolor: color("paper"), bordercolor: color("line"), font: { color: color("ink") } },
+      xaxis: { range: state.range || [0, state.end], gridcolor: color("grid"), linecolor: color("line"),
+        zerolinecolor: color("line"), ticksuffix: " s", showspikes: true, spikemode: "across",
+        spikesnap: "hovered data", spikethickness: 1, spikedash: "solid", spikecolor: color("dim"),
+        unifiedhovertitle: { text: "%{x} s" } },
+      yaxis: axis(spec.axis),
+      shapes: shapes(measured, chart, series),
+      annotations: annotations(measured, chart, state.end, series),
+      showlegend: false, uirevision: "keep",
+    };
+    if (chart === "latency" && state.log) Object.assign(made.yaxis, { type: "log", dtick: 1 });
+    if (chart === "memory") {
+      Object.assign(made.yaxis, { tickformat: undefined, exponentformat: "SI", ticksuffix: "B" });
+    }
+    if (spec.second) {
+      made.yaxis2 = { ...axis(spec.second), overlaying: "y", side: "right", showgrid: false,
+        tickmode: "auto", nticks: 6 };
+    }
+    return made;
+  }
+
+  const CONFIG = { displaylogo: false, responsive: true, doubleClick: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+
+  /* ---- the page of a run ---- */
+
+  class Page {
+    constructor(slug, record) {
+      this.record = record;
+      this.measured = record.measured;
+      this.others = new Map();
+      this.hidden = new Map();
+      this.factor = 1;
+      this.figures = [...document.querySelectorAll("figure[data-chart]")]
+        .filter((figure) => CHARTS[figure.dataset.chart]);
+      const { windows, duration } = this.measured;
+      this.state = { end: Math.max(duration, windows.launched.length * windows.width), range: null,
+        log: false };
+      this.busy = false;
+      this.tools = document.querySelector("form.tools");
+      this.readout = document.querySelector(".readout");
+    }
+
+    start() {
+      this.chooseWindow();
+      this.draw();
+      this.drawHistogram();
+      this.listen();
+      const wanted = new URLSearchParams(location.hash.slice(1)).get("overlay");
+      for (const slug of wanted ? wanted.split(",") : []) {
+        const box = [...this.tools.querySelectorAll("[name=overlay]")].find((one) => one.value === slug);
+        if (box) {
+          box.checked = true;
+          box.closest("details").open = true;
+          this.overlay(slug, true);
+        }
+      }
+    }
+
+    /* Counts of one window each are a comb where arrivals are few: 10 windows are shown together. */
+    chooseWindow() {
+      const { windows } = this.measured;
+      const select = this.tools.elements.window;
+      const number = windows.launched.length;
+      const factors = [1, 2, 5, 10, 30, 60, 300].filter((one) => one === 1 || number / one >= 8);
+      for (const factor of factors) {
+        select.append(element("option", { value: factor },
+          seconds(Number((factor * windows.width).toPrecision(6)))));
+      }
+      this.factor = Math.max(...factors.filter((one) => one <= 10 && (one === 1 || number / one >= 20)));
+      select.value = String(this.factor);
+    }
+
+    series(chart) {
+      const spec = CHARTS[chart];
+      const own = spec.series(this.measured, this.factor);
+      const title = (record) => record.scenario === this.record.scenario
+        ? record.service : `${record.service}, ${record.scenario}`;
+      let number = 0;
+      for (const [slug, record] of this.others) {
+        number += 1;
+        const tint = `s${((number + 4) % 8) + 1}`;
+        own.push(...this.overlaid(chart, record.measured).map((one, index) => ({
+          ...one, id: `${slug}/${one.id}`, name: `${title(record)}: ${one.name}`, color: tint,
+          dash: DASHES[(index + 1) % DASHES.length], stacked: false, hidden: false })));
+      }
+      for (const one of own) {
+        const key = `${chart}/${one.id}`;
+        if (this.hidden.has(key)) one.hidden = this.hidden.get(key);
+      }
+      return own;
+    }
+
+    /* Of another run only what tells most, or the charts could not be read. */
+    overlaid(chart, measured) {
+      const spec = CHARTS[chart];
+      if (spec.overlay) {
+        return spec.series(measured, this.factor).filter((one) => spec.overlay.includes(one.id));
+      }
+      if (chart !== "status") return spec.series(measured, this.factor);
+      const { windows } = measured;
+      const bad = new Array(windows.launched.length).fill(0);
+      const add = (counts) => counts.forEach((value, index) => { bad[index] += value; });
+      Object.entries(windows.status).filter(([code]) => code[0] === "5").forEach(([, c]) => add(c));
+      Object.values(windows.errors).forEach(add);
+      return [line("bad", "5xx and errors", rates(bad, windows.width, this.factor), "c5", perSecond)];
+    }
+
+    draw() {
+      for (const figure of this.figures) {
+        const chart = figure.dataset.chart;
+        const plot = figure.querySelector(".plot");
+        const series = this.series(chart);
+        plot.series = series;
+        Plotly.react(plot, series.map(trace), layout(chart, this.measured, this.state, series),
+          CONFIG);
+        this.legend(figure, series);
+        const table = figure.querySelector("details.data");
+        if (table.open) this.table(figure);
+      }
+    }
+
+    legend(figure, series) {
+      const legend = figure.querySelector(".legend");
+      const focused = [...legend.children].indexOf(document.activeElement);
+      legend.replaceChildren(...series.map((one, index) => {
+        const button = element("button", { type: "button", "aria-pressed": String(!one.hidden),
+          "data-series": one.id, title: one.name });
+        button.append(swatch(one), element("span", {}, cut(one.name, LEGEND_NAME)));
+        button.addEventListener("click", () => this.toggle(figure, index));
+        return button;
+      }));
+      if (focused >= 0 && legend.children[focused]) legend.children[focused].focus();
+    }
+
+    toggle(figure, index) {
+      const plot = figure.querySelector(".plot");
+      const one = plot.series[index];
+      one.hidden = !one.hidden;
+      this.hidden.set(`${figure.dataset.chart}/${one.id}`, one.hidden);
+      Plotly.restyle(plot, { visible: one.hidden ? "legendonly" : true }, [index]);
+      figure.querySelector(".legend").children[index].setAttribute("aria-pressed", String(!one.hidden));
+    }
+
+    table(figure) {
+      const series = figure.querySelector(".plot").series;
+      const moments = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
+      const head = element("tr", {}, element("th", { scope: "col" }, "Time"),
+        ...series.map((one) => element("th", { scope: "col", class: "number" }, cut(one.name, LEGEND_NAME))));
+      const columns = series.map((one) => new Map(one.x.map((x, index) => [x, one.show(one.y[index])])));
+      const rows = moments.slice(0, MOST_ROWS).map((moment) => element("tr", {},
+        element("th", { scope: "row" }, seconds(Number(moment.toPrecision(8)))),
+        ...columns.map((column) => element("td", { class: "number" }, column.get(moment) ?? ""))));
+      const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+      const cutOff = moments.length > MOST_ROWS
+        ? [element("p", {}, `${moments.length - MOST_ROWS} more rows are in result.json.`)] : [];
+      figure.querySelector(".data .scroll").replaceChildren(table, ...cutOff);
+    }
+
+    zoom(range) {
+      this.state.range = range;
+      const [from, to] = range || ["", ""];
+      this.tools.elements.from.value = range ? Number(from.toPrecision(6)) : "";
+      this.tools.elements.to.value = range ? Number(to.toPrecision(6)) : "";
+      this.busy = true;
+      const all = this.figures.map((figure) => Plotly.relayout(figure.querySelector(".plot"),
+        { "xaxis.range": range ? [...range] : [0, this.state.end], "yaxis.autorange": true }));
+      Promise.all(all).finally(() => { this.busy = false; });
+    }
+
+    listen() {
+      for (const figure of this.figures) {
+        const plot = figure.querySelector(".plot");
+        plot.on("plotly_relayout", (change) => {
+          if (this.busy || change["xaxis.range[0]"] === undefined) return;
+          this.zoom([change["xaxis.range[0]"], change["xaxis.range[1]"]].map(Number));
+        });
+        plot.on("plotly_doubleclick", () => this.zoom(null));
+        plot.on("plotly_hover", (event) => {
+          if (event.xvals && !this.busy) this.point(event.xvals[0], plot);
+        });
+        plot.on("plotly_unhover", () => this.point(null, plot));
+        plot.addEventListener("keydown", (event) => this.key(event, plot));
+        figure.querySelector("details.data").addEventListener("toggle", () => this.table(figure));
+      }
+      this.tools.addEventListener("submit", (event) => event.preventDefault());
+      this.tools.addEventListener("click", (event) => this.press(event.target.dataset.do));
+      this.tools.addEventListener("change", (event) => this.change(event.target));
+      const repaint = () => { this.draw(); this.drawHistogram(); };
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+    }
+
+    press(what) {
+      const { from, to } = this.tools.elements;
+      if (what === "reset") this.zoom(null);
+      if (what === "zoom") {
+        const range = [Number(from.value || 0), Number(to.value || this.state.end)];
+        if (range[0] < range[1]) this.zoom(range);
+      }
+    }
+
+    change(field) {
+      if (field.name === "window") {
+        this.factor = Number(field.value);
+        this.draw();
+      } else if (field.name === "log") {
+        this.state.log = field.checked;
+        this.draw();
+      } else if (field.name === "overlay") {
+        this.overlay(field.value, field.checked);
+      }
+    }
+
+    overlay(slug, on) {
+      if (!on) {
+        this.others.delete(slug);
+        this.extent();
+        return;
+      }
+      perfqa.load(slug).then((record) => {
+        if (record.measured) this.others.set(slug, record);
+        this.extent();
+      }, (error) => { this.readout.textContent = error.message; });
+    }
+
+    extent() {
+      const all = [this.measured, ...[...this.others.values()].map((record) => record.measured)];
+      this.state.end = Math.max(...all.map(({ windows, duration }) =>
+        Math.max(duration, windows.launched.length * windows.width)));
+      this.draw();
+    }
+
+    /* One cursor for all charts: where it is on one, the others show what they have there. */
+    point(moment, source) {
+      this.busy = true;
+      for (const figure of this.figures) {
+        const plot = figure.querySelector(".plot");
+        if (plot === source && moment !== null) continue;
+        if (moment === null) Plotly.Fx.unhover(plot);
+        else Plotly.Fx.hover(plot, { xval: moment }, "xy");
+      }
+      this.busy = false;
+      this.moment = moment;
+    }
+
+    key(event, plot) {
+      const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key];
+      if (event.key === "Escape") {
+        this.point(null, null);
+        this.readout.textContent = "";
+      }
+      if (!step) return;
+      event.preventDefault();
+      const [low, high] = this.state.range || [0, this.state.end];
+      const width = this.measured.windows.width * this.factor;
+      const moment = Math.min(Math.max((this.moment ?? low) + step * width, low), high);
+      this.point(moment, null);
+      this.moment = moment;
+      const values = plot.series.filter((one) => !one.hidden).map((one) => {
+        const nearest = one.x.reduce((best, x, index) =>
+          (Math.abs(x - moment) < Math.abs(one.x[best] - moment) ? index : best), 0);
+        return one.x.length ? `${cut(one.name, HOVER_NAME)} ${one.show(one.y[nearest])}` : "";
+      });
+      const phase = this.measured.phases.find((one) => moment >= one.start && moment < one.end);
+      this.readout.textContent =
+        `At ${seconds(moment)}${phase ? `, ${cut(phase.name, HOVER_NAME)}` : ""}: ${values.filter(Boolean).join(", ")}`;
+    }
+
+    drawHistogram() {
+      const figure = document.querySelector("figure[data-chart=histogram]");
+      if (!figure) return;
+      const { edges, latency, response } = this.measured.histogram;
+      const middle = edges.slice(1).map((edge, index) => Math.sqrt(edge * edges[index]));
+      const width = edges.slice(1).map((edge, index) => edge - edges[index]);
+      const series = [["latency", latency, "p50"], ["response", response, "p95"]].map(
+        ([name, counts, tint]) => ({ ...line(name, name, { x: middle, y: counts }, tint, count),
+          hidden: name === "response" }));
+      const plot = figure.querySelector(".plot");
+      plot.series = series;
+      const traces = series.map((one) => ({ type: "bar", x: one.x, y: one.y, width, name: one.name,
+        marker: { color: color(one.color), opacity: 0.75 }, showlegend: false,
+        customdata: edges.slice(1).map((edge, index) => `${seconds(edges[index])} to ${seconds(edge)}`),
+        hovertemplate: "%{customdata}: %{y}<extra></extra>",
+        visible: one.hidden ? "legendonly" : true }));
+      const base = layout("status", { phases: [], events: [], limits: [] }, { end: 1 }, []);
+      const { p50, p95, p99 } = this.measured.totals.latency;
+      const marks = [["p50", p50], ["p95", p95], ["p99", p99]].filter(([, value]) => value !== null);
+      Plotly.react(plot, traces, { ...base, barmode: "overlay", hovermode: "closest",
+        xaxis: { type: "log", gridcolor: color("grid"), linecolor: color("line"), ticksuffix: "s",
+          exponentformat: "SI", dtick: edges[edges.length - 1] / edges[0] > 50 ? 1 : undefined },
+        yaxis: { ...base.yaxis, title: { text: "requests", font: { size: 12 } } },
+        shapes: marks.map(([name, value]) => ({ type: "line", xref: "x", yref: "paper", x0: value,
+          x1: value, y0: 0, y1: 1, line: { color: color(name), width: 1.5, dash: "dash" } })),
+        annotations: marks.map(([name, value], index) => ({ text: name, x: Math.log10(value), xref: "x",
+          y: 1 - 0.1 * index, yref: "paper", xanchor: "left", showarrow: false,
+          font: { size: 11, color: color(name) } })) }, CONFIG);
+      this.legend(figure, series);
+      const data = figure.querySelector("details.data");
+      if (!data.dataset.ready) {
+        data.dataset.ready = "yes";
+        data.addEventListener("toggle", () => this.table(figure));
+      }
+    }
+  }
+
+  /* ---- the page of a breaking point ---- */
+
+  const VERDICTS = {
+    PASSED: { tint: "good", symbol: "circle" }, FAILED: { tint: "bad", symbol: "x" },
+    INCONCLUSIVE: { tint: "odd", symbol: "diamond" }, INVALID: { tint: "broken", symbol: "square" },
+    UNTESTED: { tint: "dim", symbol: "circle-open" },
+  };
+
+  class Search {
+    constructor(record) {
+      this.record = record;
+    }
+
+    start() {
+      this.draw();
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    }
+
+    draw() {
+      const rated = this.record.probes.every((probe) => probe.rate !== null);
+      const load = (probe) => (rated ? probe.rate : probe.size);
+      const title = rated ? "per second" : "requests";
+      const numbers = this.record.probes.map((_, index) => index + 1);
+      this.chart("probes", "probe", title, (probe, index) => [numbers[index], load(probe)],
+        rated ? this.bracket() : [],
+        { dtick: numbers.length > 20 ? undefined : 1, rangemode: "normal" });
+      this.chart("slowest", "requests", "seconds",
+        (probe) => (probe.slowest === null ? null : [probe.size, probe.slowest]), [], {});
+    }
+
+    bracket() {
+      const { low, high } = this.record;
+      const across = (value, tint) => ({ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1,
+        y0: value, y1: value, line: { color: color(tint), width: 1.5, dash: "dash" } });
+      const made = [];
+      if (low !== null && high !== null) {
+        made.push({ type: "rect", xref: "paper", yref: "y", x0: 0, x1: 1, y0: low, y1: high,
+          line: { width: 0 }, fillcolor: color("warm"), layer: "below" });
+      }
+      if (low !== null) made.push(across(low, "good"));
+      if (high !== null) made.push(across(high, "bad"));
+      return made;
+    }
+
+    chart(name, x, y, place, drawn, more) {
+      const figure = document.querySelector(`figure[data-chart=${name}]`);
+      if (!figure) return;
+      const kinds = [...new Set(this.record.probes.map((probe) => probe.verdict))];
+      const series = kinds.map((verdict) => {
+        const { tint, symbol } = VERDICTS[verdict] || VERDICTS.UNTESTED;
+        const some = this.record.probes
+          .map((probe, index) => [probe, place(probe, index)])
+          .filter(([probe, where]) => probe.verdict === verdict && where !== null);
+        return { ...line(verdict, verdict, { x: some.map(([, [one]]) => one),
+          y: some.map(([, [, other]]) => other) }, tint, count), symbol, stacked: true,
+          said: some.map(([probe]) => plain(cut(`${probe.size} requests: ${probe.why}`, 120))) };
+      });
+      const plot = figure.querySelector(".plot");
+      plot.series = series;
+      const base = layout("status", { phases: [], events: [], limits: [] }, { end: 1 }, []);
+      const traces = series.map((one) => ({ type: "scatter", mode: "markers", x: one.x, y: one.y,
+        name: one.name, text: one.said, hovertemplate: "%{y}: %{text}<extra></extra>",
+        marker: { size: 10, color: color(one.color), symbol: one.symbol }, showlegend: false }));
+      const path = { type: "scatter", mode: "lines", hoverinfo: "skip", showlegend: false,
+        line: { color: color("dim"), width: 1 }, ...(drawn.length ? this.path(place) : { x: [], y: [] }) };
+      Plotly.react(plot, [path, ...traces], { ...base, hovermode: "closest", shapes: drawn,
+        xaxis: { title: { text: x, font: { size: 12 } }, gridcolor: color("grid"),
+          linecolor: color("line"), rangemode: "tozero", ...more },
+        margin: { ...MARGIN, b: 44 },
+        yaxis: { ...base.yaxis, title: { text: y, font: { size: 12 } } } }, CONFIG);
+      figure.querySelector(".legend").replaceChildren(...series.map((one, index) => {
+        const button = element("button", { type: "button", "aria-pressed": "true",
+          "data-series": one.id }, swatch(one), element("span", {}, one.name));
+        button.addEventListener("click", () => {
+          const on = button.getAttribute("aria-pressed") !== "true";
+          button.setAttribute("aria-pressed", String(on));
+          Plotly.restyle(plot, { visible: on ? true : "legendonly" }, [index + 1]);
+        });
+        return button;
+      }));
+      figure.querySelector("details.data").hidden = true;
+    }
+
+    path(place) {
+      const points = this.record.probes.map(place).filter((one) => one !== null);
+      return { x: points.map(([one]) => one), y: points.map(([, other]) => other) };
+    }
+  }
+
+  /* The swatch shows dash and pattern as well as colour, for those who can't tell colours apart. */
+  function swatch(one) {
+    const space = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(space, "svg");
+    svg.setAttribute("width", "22");
+    svg.setAttribute("height", "10");
+    svg.setAttribute("aria-hidden", "true");
+    const dashes = { dash: "6 3", dot: "2 2", dashdot: "6 2 2 2", longdash: "10 3" };
+    const mark = document.createElementNS(space, one.stacked ? "rect" : "line");
+    const set = one.stacked
+      ? { width: 22, height: 10, rx: 2, style: `fill: var(--${one.color})` }
+      : { x1: 0, x2: 22, y1: 5, y2: 5, style: `stroke: var(--${one.color})`, "stroke-width": 3,
+        "stroke-dasharray": dashes[one.dash] || "" };
+    for (const [key, value] of Object.entries(set)) mark.setAttribute(key, value);
+    svg.append(mark);
+    return svg;
+  }
+
+  /* ---- tables that sort by a click on a heading ---- */
+
+  function sortable(table) {
+    const headings = [...table.tHead.rows[0].cells];
+    headings.forEach((heading, column) => {
+      const button = element("button", { type: "button" }, heading.textContent);
+      heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = heading.getAttribute("aria-sort") === "ascending";
+        headings.forEach((one) => one.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+        sort(table, column, down ? -1 : 1);
+      });
+    });
+  }
+
+  function sort(table, column, sign) {
+    const body = table.tBodies[0];
+    const key = (row) => {
+      const cell = row.cells[column];
+      // A run without a result has one wide cell: it comes last, whatever is sorted by.
+      if (!cell || cell.classList.contains("nothing")) return null;
+      return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+    };
+    const rows = [...body.rows].map((row) => [key(row), row]);
+    rows.sort(([a], [b]) => {
+      if (a === null || b === null) return (a === null) - (b === null);
+      const order = typeof a === "number" && typeof b === "number"
+        ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+      return sign * order;
+    });
+    body.append(...rows.map(([, row]) => row));
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("table.sortable").forEach(sortable);
+    const slug = document.body.dataset.run;
+    if (slug && perfqa.records.has(slug)) {
+      const started = performance.now();
+      const record = perfqa.records.get(slug);
+      if (document.body.dataset.page === "search") new Search(record).start();
+      else new Page(slug, record).start();
+      document.body.dataset.drawn = String(Math.round(performance.now() - started));
+    }
+  });
+})();

@@ -1,0 +1,231 @@
+"""Records as HTML: an index of all runs, and a page for each."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import PrerequisiteMissing
+from ..units import Unit, show
+from ..verdicts import Verdict
+from .record import Record, SearchRecord, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jinja2 import Environment
+
+    from .record import Measured, Totals
+
+_SOURCES = Path(__file__).parent / "page"
+_NOTHING = "\N{EN DASH}"
+_NEEDED = ("jinja2", "plotly")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A record, and the name of its folder in the report."""
+
+    slug: str
+    record: Record
+
+    @property
+    def gravity(self) -> int:
+        """What verdicts are sorted by."""
+        return int(Verdict[self.record.verdict])
+
+
+@dataclass(frozen=True)
+class Search:
+    """The record of a breaking point, and the name of its folder in the report."""
+
+    slug: str
+    record: SearchRecord
+
+    @property
+    def gravity(self) -> int:
+        """What verdicts are sorted by."""
+        return int(Verdict[self.record.verdict])
+
+
+@dataclass(frozen=True)
+class ScenarioRuns:
+    """The runs of one scenario, on one configuration each."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def measured(self) -> tuple[Run, ...]:
+        """Those that came to a result."""
+        return tuple(run for run in self.runs if run.record.measured)
+
+
+def check_installed() -> None:
+    """Make sure that pages can be written.
+
+    Raises:
+        PrerequisiteMissing: a package of the extra ``report`` is not installed.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise PrerequisiteMissing(
+            f"--perfqa-report needs {' and '.join(missing)}; "
+            "install it: pip install 'pytest-perfqa[report]'"
+        )
+
+
+def assets() -> dict[str, Path]:
+    """Give the files that all pages share, by their names."""
+    found = {name: _SOURCES / name for name in ("report.css", "report.js")}
+    spec = importlib.util.find_spec("plotly")
+    if spec is None or spec.submodule_search_locations is None:
+        raise PrerequisiteMissing("--perfqa-report needs plotly")
+    package = Path(next(iter(spec.submodule_search_locations)))
+    found[plotly_name()] = package / "package_data" / "plotly.min.js"
+    return found
+
+
+def plotly_name() -> str:
+    """Give the name of Plotly's script: a new version is a new file to a browser."""
+    return f"plotly-{importlib.metadata.version('plotly')}.min.js"
+
+
+def index_page(
+    runs: Sequence[Run], searches: Sequence[Search] = (), *, interrupted: bool = False
+) -> str:
+    """Give the page of all runs and breaking points."""
+    everything: list[Run | Search] = [*runs, *searches]
+    first = everything[0].record if everything else None
+    names = dict.fromkeys(run.record.scenario for run in runs)
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            root="",
+            runs=runs,
+            searches=searches,
+            verdicts=Counter(one.record.verdict for one in sorted(everything, key=_gravity)),
+            scenarios=[
+                ScenarioRuns(name, tuple(run for run in runs if run.record.scenario == name))
+                for name in names
+            ],
+            interrupted=interrupted,
+            machine=first.machine if first else {},
+            versions=first.versions if first else {},
+            **_footer(),
+        )
+    )
+
+
+def run_page(run: Run, runs: Sequence[Run]) -> str:
+    """Give the page of one run; ``runs`` are all of the report."""
+    scenario = run.record.scenario
+    others = [other for other in runs if other.record.measured and other is not run]
+    return (
+        _environment()
+        .get_template("run.html.j2")
+        .render(
+            root="../",
+            slug=run.slug,
+            record=run.record,
+            others=sorted(others, key=lambda other: other.record.scenario != scenario),
+            plotly=plotly_name(),
+            **_footer(),
+        )
+    )
+
+
+def search_page(search: Search) -> str:
+    """Give the page of a breaking point."""
+    return (
+        _environment()
+        .get_template("search.html.j2")
+        .render(
+            root="../",
+            slug=search.slug,
+            record=search.record,
+            plotly=plotly_name(),
+            **_footer(),
+        )
+    )
+
+
+def _gravity(one: Run | Search) -> int:
+    return one.gravity
+
+
+def data_script(run: Run | Search) -> str:
+    """Give the record as a script: pages opened from a disk may load nothing else.
+
+    The JSON document stands in it as one ASCII text, so no name can end or become code, nor a key
+    such as ``__proto__`` change an object.
+    """
+    document = to_json(run.record).decode()
+    return f"perfqa.receive({json.dumps(run.slug)}, {json.dumps(document)});\n"
+
+
+def _footer() -> dict[str, str]:
+    return {
+        "version": importlib.metadata.version("pytest-perfqa"),
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+@cache
+def _environment() -> Environment:
+    import jinja2  # noqa: PLC0415 - only where a report is written
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_SOURCES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "whole": lambda value: _NOTHING if value is None else f"{int(value):,}",
+        "seconds": lambda value: _shown(value, Unit.SECOND),
+        "rate": lambda value: _NOTHING if value is None else f"{value:.4g}/s",
+        "share": lambda value: _shown(value, Unit.RATIO),
+        "bytes": lambda value: _shown(value, Unit.BYTE),
+        "plain": lambda value: f"{value:g}",
+        "moment": _moment,
+        "server_errors": _server_errors,
+        "cpu": _cpu,
+        "memory": _memory,
+        "first_line": lambda text: text.partition("\n")[0],
+    }
+    return environment
+
+
+def _shown(value: float | None, unit: Unit) -> str:
+    return _NOTHING if value is None else show(value, unit)
+
+
+def _moment(text: str) -> str:
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _server_errors(totals: Totals) -> int | None:
+    """Give how many answers were a 5xx; None of nothing."""
+    if not totals.status:
+        return None
+    return sum(count for code, count in totals.status.items() if code.startswith("5"))
+
+
+def _cpu(measured: Measured) -> float | None:
+    known = [part.cpu_mean for part in measured.parts if part.cpu_mean is not None]
+    return sum(known) if known else None
+
+
+def _memory(measured: Measured) -> float | None:
+    known = [part.memory_max for part in measured.parts if part.memory_max is not None]
+    return sum(known) if known else None

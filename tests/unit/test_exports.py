@@ -1,0 +1,204 @@
+"""Exports and what a CI shows: well-formed whatever the names."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from demo_report import cell, records
+from synthetic import run, samples
+from test_report_folder import HOSTILE, hostile
+
+from pytest_perfqa.errors import ConfigurationError
+from pytest_perfqa.load.generator import Progress
+from pytest_perfqa.report import openmetrics
+from pytest_perfqa.report.export import targets
+from pytest_perfqa.report.github import annotation
+from pytest_perfqa.report.graphite import Address, GraphiteExport, recorded, segment
+from pytest_perfqa.report.markdown import summary
+from pytest_perfqa.report.properties import properties
+from pytest_perfqa.verdicts import Verdict
+
+NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
+SAMPLE = re.compile(
+    r'(?P<name>perfqa_[a-z_]+)\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\} '
+    rf"{NUMBER} (?P<at>{NUMBER})"
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_openmetrics_stays_well_formed(name: str) -> None:
+    """Every line is a comment or a sample; what a service calls itself is in quotes."""
+    text = openmetrics.text([hostile(records()[2], name)])
+    text.encode()
+    *lines, end, nothing = text.split("\n")
+    assert (end, nothing) == ("# EOF", "")
+    for line in lines:
+        assert line.startswith("# ") or SAMPLE.fullmatch(line), line
+
+
+def test_openmetrics_families_stand_together_and_time_goes_on() -> None:
+    """Counters rise, series aren't interleaved, the sums are those of the run."""
+    record = records()[0]
+    assert record.measured is not None
+    lines = openmetrics.text([record]).splitlines()
+    declared = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+    assert declared == [family.name for family in openmetrics.FAMILIES]
+    series: dict[str, list[tuple[float, float]]] = {}
+    order = []
+    for line in lines:
+        if not line.startswith("#"):
+            name, value, at = line.rsplit(" ", 2)
+            if not order or order[-1] != name:
+                order.append(name)
+            series.setdefault(name, []).append((float(at), float(value)))
+    assert len(order) == len(set(order))
+    for name, points in series.items():
+        moments = [moment for moment, _ in points]
+        assert moments == sorted(set(moments)), name
+        if "_total{" in name:
+            values = [value for _, value in points]
+            assert values == sorted(values), name
+    launched = series['perfqa_launched_total{scenario="spike_heavy",service="node"}']
+    assert launched[-1][1] == sum(record.measured.windows.launched)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_markdown_shows_names_as_they_are(name: str) -> None:
+    """No row has more cells for it, and no tag or link comes of it."""
+    text = summary([hostile(records()[0], name)], interrupted=True)
+    row = text.splitlines()[4]
+    assert len(re.split(r"(?<!\\)\|", row)) == 11
+    assert "<script" not in text
+    assert "<img" not in text
+
+
+def test_markdown_of_many_runs_has_an_end() -> None:
+    """A page of a CI takes so much, and says what it leaves out."""
+    text = summary([replace(records()[0], service=f"s{number}") for number in range(300)])
+    assert "100 more are not shown." in text
+    assert len(text) < 200_000
+
+
+def test_annotations_stay_on_one_line() -> None:
+    """Percent signs, newlines and what ends a property are escaped."""
+    line = annotation("tests/a,b.py", 3, "FAILED: x::y", "50 % of\r\n::error::no")
+    assert line == (
+        "::error file=tests/a%2Cb.py,line=3,title=FAILED%3A x%3A%3Ay::50 %25 of%0D%0A::error::no"
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_junit_takes_hostile_names(name: str, pytester: pytest.Pytester) -> None:
+    """What XML has no place for is escaped by pytest; properties are texts."""
+    told = properties(Verdict.FAILED, cell(name, name))
+    pytester.makepyfile(f"""
+        def test_it(record_property):
+            for name, value in {told!a}:
+                record_property(name, value)
+    """)
+    pytester.runpytest_inprocess("--junitxml=junit.xml", "-p", "no:perfqa")
+    values = [one.get("value") for one in ET.parse("junit.xml").iter("property")]  # noqa: S314
+    assert len(values) == 3
+    assert values[0] == "FAILED"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_step_of_a_graphite_path_is_one_step(name: str) -> None:
+    """No dot, space or newline gets through, and long names stay apart."""
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,100}", segment(name))
+    assert segment(name + "a" * 300) != segment(name + "b" * 300)
+    assert segment("größe") != segment("grüße")
+    assert [segment(one) for one in ("app#1", "no ports", "node")] == ["app_1", "no_ports", "node"]
+
+
+def test_what_graphite_is_told_adds_up() -> None:
+    """Second by second from the start of the run; counts are those of the run."""
+    result = run(samples(np.arange(100) / 10, 0.2, status=np.where(np.arange(100) % 2, 200, 503)))
+    told: dict[str, dict[int, float]] = {}
+    for name, value, at in recorded(result):
+        told.setdefault(name, {})[at] = value
+    start = int(result.started_at.timestamp())
+    assert min(told["arrivals.launched"]) == start
+    assert sum(told["arrivals.launched"].values()) == 100
+    assert sum(told["status.503"].values()) == 50
+    assert told["latency.p95"][start + 3] == pytest.approx(0.2)
+
+
+def test_a_receiver_that_is_gone_costs_nothing_but_a_note() -> None:
+    """Nobody listens; then somebody who never reads."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        export = GraphiteExport(Address("127.0.0.1", listener.getsockname()[1]))
+        result = run(samples(np.arange(20) / 10))
+        export.begin("toy", result.definition)
+        export.progress(Progress(1.0, 10, 1, 9, 0, 0.1))
+        export.end(result)
+        export.close()
+    (note,) = export.notes
+    assert re.match(r"graphite 127\.0\.0\.1:\d+: \d+ values were not sent: .*refused", note)
+
+
+def test_a_receiver_that_comes_back_is_found_again() -> None:
+    """Each connection takes what is sent while it lasts."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        export = GraphiteExport(Address("127.0.0.1", listener.getsockname()[1], "p"))
+        export.begin("toy", run(samples([0.0])).definition)
+        export.progress(Progress(1.0, 10, 1, 9, 0, 0.1))
+        connection, _ = listener.accept()
+        received.append(connection.recv(65536))
+        connection.close()
+        done = threading.Event()
+
+        def again() -> None:
+            other, _ = listener.accept()
+            with other:
+                received.append(other.makefile("rb").read())
+            done.set()
+
+        thread = threading.Thread(target=again, daemon=True)
+        thread.start()
+        while not done.wait(0.05) and len(received) < 2:
+            export.progress(Progress(2.0, 25, 1, 9, 0, None))
+            export.close()
+            break
+        thread.join(10)
+    assert b"p.toy.steady.arrivals.launched 10 " in received[0]
+    assert b"p.toy.steady.arrivals.launched 15 " in received[1]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("graphite:127.0.0.1:2003", Address("127.0.0.1", 2003)),
+        ("graphite:carbon:2003/a.b", Address("carbon", 2003, "a.b")),
+        ("graphite:[::1]:2003/x", Address("::1", 2003, "x")),
+    ],
+)
+def test_addresses_of_graphite(written: str, read: Address) -> None:
+    """Host, port and prefix."""
+    assert targets(written, Path()).graphite == (read,)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "graphite:host",
+        "graphite:host:99999",
+        "graphite::1",
+        "graphite:h:1/a b",
+        "openmetrics:",
+        "x",
+    ],
+)
+def test_targets_that_can_not_be(written: str) -> None:
+    """One line says what is accepted."""
+    with pytest.raises(ConfigurationError, match="accepted: graphite:HOST:PORT"):
+        targets(written, Path())

@@ -1,0 +1,217 @@
+"""The report in a real browser: opened from the disk, without network, without complaint."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from demo_report import records, searches
+
+from pytest_perfqa.report import folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+RUN = "spike_heavy-on-node_replicated"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of three configurations, an INVALID run and one without a result."""
+    directory = tmp_path_factory.mktemp("report")
+    folder.write(directory, records(), searches())
+    return directory
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium; without a sandbox where there is no user for one."""
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Visit:
+    """A page, and what it complained of or asked the network for."""
+
+    page: Page
+    report: Path
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, name: str) -> Page:
+        """Open a page of the report."""
+        self.page.goto("about:blank")
+        self.page.goto((self.report / name).as_uri().replace("%23", "#"))
+        return self.page
+
+    def drawn(self, name: str) -> Page:
+        """Open the page of a run and wait for its charts."""
+        self.open(name)
+        self.page.wait_for_selector("body[data-drawn]")
+        return self.page
+
+
+@pytest.fixture
+def visit(browser: Browser, report: Path) -> Iterator[Visit]:
+    """A browser window that fails the test for any complaint or request."""
+    context = browser.new_context(color_scheme="light")
+    page = context.new_page()
+    one = Visit(page, report)
+    page.on("console", lambda message: one.complaints.append(message.text))
+    page.on("pageerror", lambda error: one.complaints.append(str(error)))
+    page.on("requestfailed", lambda asked: one.complaints.append(f"failed {asked.url}"))
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith(("file:", "about:", "data:", "blob:"))
+            else one.complaints.append(asked.url)
+        ),
+    )
+    yield one
+    context.close()
+    assert one.complaints == []
+
+
+def ranges(page: Page) -> set[str]:
+    """Give the stretches of time that the charts over time show."""
+    shown = "all => all.slice(0, 5).map(one => one.layout.xaxis.range.join())"
+    return set(page.locator(".plot").evaluate_all(shown))
+
+
+def test_the_index_sorts(visit: Visit) -> None:
+    """By numbers as numbers, both ways; a run without a result comes last either way."""
+    page = visit.open("index.html")
+    table = page.locator("table.sortable").first
+    button = table.get_by_role("button", name="p95")
+    orders = []
+    for direction in ("ascending", "descending"):
+        button.click()
+        assert table.locator("th[aria-sort]").get_attribute("aria-sort") == direction
+        orders.append(table.locator("tbody tr th").all_inner_texts())
+    assert orders[0][0] == "node_replicated"
+    assert orders[0][-1] == orders[1][-1] == "node"
+    assert orders[0][:-1] == orders[1][:-1][::-1]
+
+
+def test_every_page_opens(visit: Visit) -> None:
+    """From the index by its links; one without a result has no charts."""
+    page = visit.open("index.html")
+    targets = page.locator("tbody a").evaluate_all("links => links.map(link => link.href)")
+    assert len(set(targets)) == 7
+    for target in set(targets):
+        page.goto(target)
+        assert page.locator("h1").inner_text()
+        charts = page.locator("figure.chart .main-svg").count()
+        assert (charts == 0) == ("endurance-on-node" in target or "gunicorn-" in target)
+
+
+def test_the_charts_of_a_run(visit: Visit) -> None:
+    """All are drawn over one time axis; a series goes and comes back by its button."""
+    page = visit.drawn(f"{RUN}/index.html")
+    names = page.locator("figure.chart").evaluate_all("all => all.map(one => one.dataset.chart)")
+    assert names == ["load", "latency", "status", "cpu", "memory", "histogram"]
+    assert len(ranges(page)) == 1
+    figure = page.locator("figure[data-chart=latency]")
+    button = figure.locator("button[data-series='latency.p95']")
+    lines = figure.locator(".scatterlayer .trace")
+    before = lines.count()
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "false"
+    assert lines.count() == before - 1
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert lines.count() == before
+
+
+def test_zoom_and_cursor_are_common(visit: Visit) -> None:
+    """By numbers, by keys and by the mouse; the table says the same as the chart."""
+    page = visit.drawn(f"{RUN}/index.html")
+    whole = ranges(page)
+    page.get_by_label("From, in seconds").fill("100")
+    page.get_by_label("To, in seconds").fill("200")
+    page.locator("[data-do=zoom]").click()
+    shown = (
+        "[...document.querySelectorAll('.plot')].slice(0, 5).map(p => p.layout.xaxis.range.join())"
+    )
+    assert set(page.evaluate(shown)) == {"100,200"}
+    plot = page.locator("figure[data-chart=load] .plot")
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".readout").inner_text().startswith("At 110 s, plateau: launched ")
+    page.wait_for_selector("figure[data-chart=memory] .hoverlayer > *")
+    page.get_by_role("button", name="Whole run").click()
+    assert ranges(page) == whole
+    plot.hover(position={"x": 400, "y": 100})
+    page.wait_for_selector("figure[data-chart=cpu] .hoverlayer > *")
+    page.locator("figure[data-chart=status] details.data summary").click()
+    cells = page.locator("figure[data-chart=status] table tbody tr").first.locator("td")
+    assert cells.first.inner_text().endswith("/s")
+
+
+def test_runs_are_laid_over_one_another(visit: Visit) -> None:
+    """Their data are loaded from beside the page when they are asked for."""
+    page = visit.drawn(f"{RUN}/index.html")
+    figure = page.locator("figure[data-chart=latency]")
+    before = figure.locator("button").count()
+    page.get_by_text("Lay other runs over this one").click()
+    page.get_by_label("gunicorn", exact=True).check()
+    figure.get_by_role("button", name="gunicorn: p95").wait_for()
+    page.get_by_label("gunicorn", exact=True).uncheck()
+    assert figure.locator("button").count() == before
+
+
+def test_configurations_on_one_axis_from_the_index(visit: Visit) -> None:
+    """The link of the comparison opens them together."""
+    page = visit.open("index.html")
+    page.get_by_role("link", name="All configurations on one time axis").first.click()
+    page.wait_for_selector("body[data-drawn]")
+    assert page.locator("[name=overlay]:checked").count() == 2
+    legend = page.locator("figure[data-chart=load] .legend")
+    legend.get_by_role("button", name="node_replicated: pending").wait_for()
+    legend.get_by_role("button", name="gunicorn: pending").wait_for()
+
+
+def test_drawn_quickly(visit: Visit) -> None:
+    """Three configurations of ten minutes; the limit leaves room for a busy machine."""
+    page = visit.drawn("spike_heavy-on-node/index.html#overlay=spike_heavy-on-gunicorn," + RUN)
+    assert int(page.locator("body").get_attribute("data-drawn") or "") < 3000
+
+
+def test_colours_follow_the_system(visit: Visit) -> None:
+    """Charts, too, when it changes while the page is open."""
+    page = visit.drawn(f"{RUN}/index.html")
+    paper = "one => one.layout.paper_bgcolor"
+    plot = page.locator(".plot").first
+    assert plot.evaluate(paper) == "#ffffff"
+    page.emulate_media(color_scheme="dark")
+    sync_api.expect(page.locator(".plot .main-svg").first).not_to_have_css(
+        "background-color", "rgb(255, 255, 255)"
+    )
+    assert plot.evaluate(paper) == "#15191f"
+
+
+def test_the_probes_of_a_breaking_point(visit: Visit) -> None:
+    """One mark per load, by verdict; those of a verdict go and come back by its button."""
+    page = visit.open("index.html")
+    page.get_by_role("link", name="node", exact=True).last.click()
+    page.wait_for_selector("body[data-drawn]")
+    figure = page.locator("figure[data-chart=probes]")
+    assert figure.locator(".points path").count() == 5
+    figure.get_by_role("button", name="FAILED").click()
+    assert figure.locator(".points path").count() == 2
