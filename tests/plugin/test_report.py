@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -18,7 +19,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conftest import Project
 
@@ -30,6 +30,24 @@ TESTS = """
     @pytest.mark.perfqa(scenario="steady.yaml")
     def test_bad(perf_run):
         assert perf_run.launched == 21, "</script> | `x`"
+"""
+
+
+# Runs made of numbers: what is written of them is looked at, not how they came about.
+WITHOUT_LOAD = """
+import sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+import pytest_perfqa.session
+import synthetic
+from pytest_perfqa.load.generator import Progress
+
+def run(bench, service, scenario, *arguments, **more):
+    bench.on_progress(Progress(1.0, 20, 0, 20, 0, 0.1))
+    due = np.arange(20) / 20
+    return synthetic.run(synthetic.samples(due), service=service.name, scenario=scenario.name)
+
+pytest_perfqa.session.run = run
 """
 
 
@@ -70,6 +88,8 @@ def test_everything_is_left_behind_when_tests_fail(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(toy.path / "summary.md"))
     (toy.path / "summary.md").write_text("before\n")
     toy.test(TESTS)
+    tests = str(Path(__file__).parents[1])
+    (toy.path / "conftest.py").write_text(WITHOUT_LOAD.format(tests=tests))
     port = receiver.server_address[1]
     result = toy.run(
         "--perfqa-report=out",
@@ -94,7 +114,6 @@ def test_everything_is_left_behind_when_tests_fail(
         "test_it.py::test_good[toy]": "PASSED",
         "test_it.py::test_bad[toy]": "FAILED",
     }
-    assert [part["name"] for part in record["measured"]["parts"]] == ["app"]
     page = (toy.path / "out" / "steady-on-toy" / "index.html").read_text()
     assert "&lt;/script&gt;" in page
     for case in ET.parse(toy.path / "junit.xml").iter("testcase"):  # noqa: S314
@@ -186,5 +205,6 @@ def test_written_when_interrupted_though_the_receiver_is_gone(toy: Project, tmp_
     first = json.loads((toy.path / "out" / "steady-on-toy" / "result.json").read_text())
     second = json.loads((toy.path / "out" / "long-on-toy" / "result.json").read_text())
     assert (first["verdict"], first["measured"]["totals"]["launched"]) == ("PASSED", 20)
+    assert [part["name"] for part in first["measured"]["parts"]] == ["app"]
     assert second["verdict"] != "PASSED"
     assert not list(toy.path.rglob("*.part"))

@@ -154,11 +154,11 @@ def test_zoom_and_cursor_are_common(visit: Visit) -> None:
     plot.focus()
     page.keyboard.press("ArrowRight")
     assert page.locator(".readout").inner_text().startswith("At 110 s, plateau: launched ")
-    page.wait_for_selector("figure[data-chart=memory] .hoverlayer > *")
+    page.wait_for_selector("figure[data-chart=memory] .hoverlayer > *", state="attached")
     page.get_by_role("button", name="Whole run").click()
     assert ranges(page) == whole
     plot.hover(position={"x": 400, "y": 100})
-    page.wait_for_selector("figure[data-chart=cpu] .hoverlayer > *")
+    page.wait_for_selector("figure[data-chart=cpu] .hoverlayer > *", state="attached")
     page.locator("figure[data-chart=status] details.data summary").click()
     cells = page.locator("figure[data-chart=status] table tbody tr").first.locator("td")
     assert cells.first.inner_text().endswith("/s")
