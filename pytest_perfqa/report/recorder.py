@@ -11,8 +11,10 @@ from ..errors import Inconclusive, NoData, PerfqaError
 from ..requirements import judge
 from .record import (
     EndpointRecord,
+    Event,
     GeneratorRecord,
     Histogram,
+    Limit,
     Line,
     Measured,
     OutcomeRecord,
@@ -161,6 +163,8 @@ def measured(result: RunResult) -> Measured:
         parts=parts,
         resources_unknown=unknown,
         lines=tuple(_lines(result)),
+        events=tuple(_events(result)),
+        limits=tuple(_limits(result)),
     )
 
 
@@ -277,6 +281,23 @@ def _series(figure: Rate | Gauge, digits: int) -> Series | None:
     except NoData:
         return None
     return Series(tuple(np.round(times, 3).tolist()), tuple(np.round(values, digits).tolist()))
+
+
+def _events(result: RunResult) -> Iterator[Event]:
+    """Give what was done to the service, and the end of a run that was ended early."""
+    for fault in result.faults:
+        yield Event(fault.text, round(fault.at, 3), finite(fault.ended, 3))
+    if result.aborted is not None:
+        yield Event(result.aborted.reason, round(result.aborted.at, 3), kind="abort")
+
+
+def _limits(result: RunResult) -> Iterator[Limit]:
+    """Give the limits from the scenario file that a line in a chart can stand for."""
+    findings = {one.text: one.met for one in judge(result)}
+    for threshold in result.definition.thresholds:
+        name, _, _ = threshold.metric.partition(".")
+        if name in {"latency", "response"}:
+            yield Limit(threshold.text, "latency", threshold.limit, findings.get(threshold.text))
 
 
 def _lines(result: RunResult) -> Iterator[Line]:

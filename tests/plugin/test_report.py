@@ -84,6 +84,9 @@ def test_everything_is_left_behind_when_tests_fail(
     toy: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     """Report, records, exports, JUnit properties, summary and annotations, also under xdist."""
+    # Puts no load on the machine, so it need not wait for those who do.
+    (toy.path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(toy.path / "scratch"))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(toy.path / "summary.md"))
     (toy.path / "summary.md").write_text("before\n")

@@ -11,9 +11,13 @@ import pytest
 from demo_report import cell, records, searches
 from synthetic import run, samples
 
+from pytest_perfqa.faults import FaultRecord
 from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.report.record import from_json, schema, to_json
 from pytest_perfqa.report.recorder import measured, record_of
+from pytest_perfqa.scenario import Threshold
+from pytest_perfqa.units import Quantity, Unit
 from pytest_perfqa.verdicts import Verdict
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "result.schema.json"
@@ -97,6 +101,27 @@ def test_long_runs_have_wider_windows() -> None:
     assert found.windows.width == 7.0
     assert len(found.windows.launched) < 7200
     assert sum(found.windows.launched) == 5000
+
+
+def test_what_is_marked_in_the_charts() -> None:
+    """Faults with their actual times, the end of a run that was stopped, limits of latency."""
+    threshold = Threshold("p95 > 0.1s", 3, "latency.p95", ">", 0.1, Unit.SECOND)
+    result = run(samples(np.arange(100) / 10, 0.2), thresholds=(threshold,))
+    seconds = [Quantity(moment, Unit.SECOND) for moment in (2.0, 2.1, 4.0)]
+    result.faults = (FaultRecord("kill app#1 at 2s", "kill", "app#1", *seconds),)
+    result.aborted = Aborted(Quantity(9.0, Unit.SECOND), "too slow", "p95 > 0.1s")
+    found = measured(result)
+    assert [(one.name, one.at, one.until, one.kind) for one in found.events] == [
+        ("kill app#1 at 2s", 2.1, 4.0, "fault"),
+        ("too slow", 9.0, None, "abort"),
+    ]
+    (limit,) = found.limits
+    assert (limit.name, limit.chart, limit.value, limit.met) == (
+        "p95 > 0.1s",
+        "latency",
+        0.1,
+        False,
+    )
 
 
 if __name__ == "__main__":
