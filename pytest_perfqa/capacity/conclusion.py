@@ -83,7 +83,7 @@ def _concurrency(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]
     largest = max(burst.size for burst in seen.bursts)
     sure = f"{found.probability:.2%} from {len(seen.bursts)} bursts of up to {largest}"
     seen.evidence += doubts or [f"{workers} at one time: probability {sure}"]
-    return None if doubts else workers, interval
+    return (None, _widened(seen, interval)) if doubts else (workers, interval)
 
 
 def _scattered(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]:
@@ -111,20 +111,36 @@ def _doubts(seen: Seen, workers: int) -> list[str]:
     if probability < _SURE_ENOUGH:
         return [f"{workers} at one time has a probability of {probability:.0%} only"]
     doubts = []
-    ratio = _inflation(seen)
-    deviation = 4 * seen.spread / math.sqrt(len(seen.singles))
-    if abs(ratio - 1) > max(_INFLATED, 1 / workers, deviation):
+    if _is_inflated(seen, workers):
         doubts.append(
-            f"{workers} workers would mean that requests take {ratio:.2f} times as long together "
-            "as alone: they share something, such as CPUs, so their number can't be told"
+            f"{workers} workers would mean that requests take {_inflation(seen):.2f} times as long "
+            "together as alone: they share something, such as CPUs, so their number can't be told"
         )
-    largest = sorted(seen.bursts, key=lambda burst: burst.in_flight)[-2:]
-    for burst in largest:
+    for burst in _largest(seen):
         alone = likelihood.posterior(seen.singles, [burst])
         share = alone.probabilities.get(min(workers, alone.most), 0.0)
         if share < _AGREES * max(alone.probability, 1e-9):
             doubts.append(f"the burst of {burst.size} alone says {alone.workers}, not {workers}")
     return doubts
+
+
+def _widened(seen: Seen, interval: tuple[int, int]) -> tuple[int, int | None]:
+    """Give an interval that holds what any of the largest bursts says alone, too."""
+    each = [likelihood.posterior(seen.singles, [burst]).interval() for burst in _largest(seen)]
+    lows, highs = zip(interval, *filter(None, each), strict=True)
+    is_open = _is_inflated(seen, seen.posterior.workers or 1)
+    return min(lows), None if is_open else max(highs)
+
+
+def _largest(seen: Seen) -> list[likelihood.Burst]:
+    """Give the two bursts with the most under way at one time."""
+    return sorted(seen.bursts, key=lambda burst: burst.in_flight)[-2:]
+
+
+def _is_inflated(seen: Seen, workers: int) -> bool:
+    """Whether requests take longer together than alone, by more than chance has it."""
+    deviation = 4 * seen.spread / math.sqrt(len(seen.singles))
+    return abs(_inflation(seen) - 1) > max(_INFLATED, 1 / workers, deviation)
 
 
 def _inflation(seen: Seen) -> float:
