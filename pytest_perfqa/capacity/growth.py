@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 _GROWTH = 4
 _LEAST_BURST = 12
+# For what follows: of the budget, and requests for each worker and in any case.
 _RESERVED_SHARE = 0.25
+_RESERVED_FOR_EACH = 5
+_RESERVED_REQUESTS = 20
 
 
 def grow(seen: Seen, size: int = FIRST_BURST) -> None:
@@ -65,9 +68,10 @@ def _following_scattered(seen: Seen, size: int) -> int | None:
 
 
 def _affordable(seen: Seen, size: int) -> int:
-    """Give the largest burst up to ``size`` that leaves time for what follows; 0 if none."""
+    """Give the largest burst up to ``size`` that leaves enough for what follows; 0 if none."""
     left = seen.prober.seconds_left - _RESERVED_SHARE * seen.question.budget
     workers = max(1, seen.posterior.workers or max(seen.waves, default=1))
     waves = int(left / seen.service) - 1
-    size = min(size, seen.ceiling, seen.prober.requests_left, waves * workers)
+    requests = seen.prober.requests_left - _RESERVED_FOR_EACH * workers - _RESERVED_REQUESTS
+    size = min(size, seen.ceiling, requests, waves * workers)
     return size if size >= FIRST_BURST else 0

@@ -154,7 +154,7 @@ def posterior(singles: Sequence[float], bursts: Iterable[Burst]) -> Posterior:
     hypotheses, rows, scores = [], [], []
     for hypothesis in _hypotheses(alone, bursts, most, tolerance):
         implied = np.concatenate([implied_services(burst, hypothesis) for burst in bursts])
-        if _is_possible(implied, tolerance):
+        if _is_possible(implied, tolerance, typical):
             hypotheses.append(hypothesis)
             rows.append(np.concatenate([alone, np.maximum(implied, tolerance)]))
             prior = _REPLICAS_PRIOR if hypothesis.replicas > 1 else 0.0
@@ -183,10 +183,11 @@ def _hypotheses(
             yield from (Hypothesis(replicas, each) for each in range(1, most // replicas + 1))
 
 
-def _is_possible(implied: Array, tolerance: float) -> bool:
+def _is_possible(implied: Array, tolerance: float, typical: float) -> bool:
     impossible = int((implied < -2 * tolerance).sum())
     too_short = int((implied < tolerance).sum())
-    allowed = max(_FEW, _TOO_SHORT * len(implied))
+    # Of exponential times, such a share is shorter than the tolerance.
+    allowed = max(_FEW, (_TOO_SHORT + tolerance / typical) * len(implied))
     return impossible <= _IMPOSSIBLE * len(implied) and too_short <= allowed
 
 
