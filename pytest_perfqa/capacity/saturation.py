@@ -129,7 +129,7 @@ def _read(bursts: Sequence[Burst], singles: Sequence[float]) -> Saturation:
         rate, variation = workers.workers / float(services.mean()), _variation(services)
     else:
         workers, services = None, alone
-        rate = float(np.mean([_slope(burst) for burst in bursts]))
+        rate = float(np.mean([_rate(burst, float(np.median(alone))) for burst in bursts]))
         # Some singles may happen to be alike, and the queue is another.
         implied = _UNKNOWN_VARIATION if found.best is None else _variation(found.services)
         variation = max(_variation(alone), implied)
@@ -161,6 +161,18 @@ def _slope(burst: Burst) -> float:
     middle = finishes[first:last]
     slope = np.polyfit(middle, np.arange(len(middle)), 1)[0]
     return float(slope)
+
+
+def _rate(burst: Burst, service_time: float) -> float:
+    """Give the answers per second where their number of workers isn't known.
+
+    As many as are at work at one time (Little, from the slope of the completions) follow on those
+    that were done so many before: waves are no bias then, as they are of the slope itself.
+    """
+    finishes = np.sort(burst.finished) - burst.sent.min()
+    at_work = int(np.clip(round(_slope(burst) * service_time), 1, burst.size // 2))
+    lagged = np.concatenate([np.zeros(at_work), finishes[:-at_work]])
+    return at_work / float((finishes - lagged).mean())
 
 
 def _fits(implied: NDArray[np.float64], alone: NDArray[np.float64]) -> bool:

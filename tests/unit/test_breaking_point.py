@@ -196,6 +196,14 @@ def test_sustained_capacity(
     assert found.wall < 60
 
 
+def test_sustained_capacity_where_no_number_of_workers_fits() -> None:
+    """Two CPUs shared by all requests: the rate shows, how many work on it doesn't."""
+    found = find(Sharing(2, constant(0.1)), budget=120)
+    assert found.rate == pytest.approx(20, rel=0.03)
+    assert found.low < 20 < found.high
+    assert found.confirmed
+
+
 def test_a_slow_service_is_confirmed_within_a_wider_margin() -> None:
     """What the budget doesn't allow at 5 % is confirmed at 10 or 20 %, and the bracket says so."""
     found = find(Fifo(1, constant(0.5)), budget=60)
