@@ -108,6 +108,18 @@ def eventually(ask: Callable[[], Any]) -> Any:
         time.sleep(0.1)
 
 
+def eventually_holds(check: Callable[[], None]) -> None:
+    """Check until nothing is wrong; what is still wrong at the limit is raised."""
+    deadline = time.monotonic() + LIMIT
+    while True:
+        try:
+            return check()
+        except (AssertionError, LookupError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
+
+
 def fetched(url: str, **query: object) -> Any:
     """Give the JSON document at an address."""
     address = f"{url}?{urllib.parse.urlencode(query, doseq=True)}"
@@ -207,36 +219,45 @@ def test_graphite_answers_every_query(graphite: tuple[int, str]) -> None:
     export.end(exported)
     export.close()
     assert export.notes == ()
+    # Carbon takes its time to write what it has received.
+    eventually_holds(lambda: check_curves(curves(web, start)))
+    services = fetched(f"{web}/metrics/find", query="perfqa.*", format="json")
+    assert [one["path"] for one in services] == ["perfqa.node"]
+
+
+def curves(web: str, start: datetime) -> dict[str, dict[str, list[float]]]:
+    """Ask graphite-web for all panels of the dashboard: values by curve."""
     chosen = {"$prefix": "perfqa", "$service": "*", "$scenario": "steady"}
-    curves: dict[str, dict[str, list[float]]] = {}
+    begin = int(start.timestamp())
+    found: dict[str, dict[str, list[float]]] = {}
     for panel in dashboard("graphite")["panels"]:
-        drawn = curves.setdefault(panel["title"], {})
+        drawn = found.setdefault(panel["title"], {})
         for target in panel["targets"]:
             asked = target["target"]
             for name, value in chosen.items():
                 asked = asked.replace(name, value)
-            window = {"from": int(start.timestamp()) - 5, "until": int(start.timestamp()) + 100}
-            url = f"{web}/render"
-            query = {"target": asked, "format": "json", **window}
-            answer = eventually(lambda url=url, query=query: fetched(url, **query))  # type: ignore[misc]
-            for curve in answer:
+            span = {"from": begin - 5, "until": begin + 100}
+            for curve in fetched(f"{web}/render", target=asked, format="json", **span):
                 drawn[curve["target"]] = [y for y, _ in curve["datapoints"] if y is not None]
-    assert sum(curves["Load"]["node.launched"]) == 600
-    assert set(curves["Load"]) == {
-        f"node.{n}" for n in ("launched", "completed", "failed", "pending")
-    }
-    assert curves["Latency"]["node.latency.p95"][3] == pytest.approx(0.2)
-    assert "node.response.p95" in curves["Latency"]
-    statuses = curves["Status codes and errors"]
+    return found
+
+
+def check_curves(found: dict[str, dict[str, list[float]]]) -> None:
+    """Hold what Graphite draws to the run that was exported."""
+    load, statuses = found["Load"], found["Status codes and errors"]
+    counts = ("launched", "completed", "failed", "pending")
+    assert set(load) == {f"node.{name}" for name in counts}
+    assert sum(load["node.launched"]) == 600
     assert {name: sum(values) for name, values in statuses.items()} == {
         "node.200": 495,
         "node.503": 99,
         "node.reset": 6,
     }
-    assert set(curves["CPU"]) == set(curves["Memory"]) == {"node.app_1", "node.proxy"}
-    assert curves["CPU"]["node.proxy"][5] == pytest.approx(0.5)
-    services = fetched(f"{web}/metrics/find", query="perfqa.*", format="json")
-    assert [one["path"] for one in services] == ["perfqa.node"]
+    assert found["Latency"]["node.latency.p95"][3] == pytest.approx(0.2)
+    assert found["Latency"]["node.response.p95"][3] == pytest.approx(0.2)
+    assert set(found["CPU"]) == set(found["Memory"]) == {"node.app_1", "node.proxy"}
+    assert found["CPU"]["node.proxy"][5] == pytest.approx(0.5)
+    assert found["Memory"]["node.app_1"][5] == pytest.approx(5e7)
 
 
 @pytest.fixture
