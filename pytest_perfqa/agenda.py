@@ -143,7 +143,8 @@ class Agenda:
         for name in self.tests:
             self._read_service(name)
         for service, key in self.runs:
-            self._problems.update(self._fault_problems(service, key))
+            if service in self.choices and self.choices[service].backend != selection.DOCKER:
+                self._problems.update(self._fault_problems(service, key))
         self._raise_mistakes()
 
     def check_programs(self) -> None:
@@ -157,6 +158,9 @@ class Agenda:
                 selection.check_prerequisites(config, self.choices[name])
             except ConfigurationError as error:
                 self._note(error)
+        self._raise_mistakes()
+        for service, key in self.runs:
+            self._problems.update(self._fault_problems(service, key))
         self._raise_mistakes()
 
     @property
@@ -252,9 +256,12 @@ class Agenda:
     def _fault_problems(self, service: str, key: tuple[Path, str | None]) -> Iterator[Problem]:
         if service not in self.configs or key not in self.scenarios:
             return
+        faults = self.scenarios[key].faults
+        if not faults:
+            return
         parts = selection.part_names(self.configs[service], self.choices[service])
-        for fault in self.scenarios[key].faults if parts is not None else ():
-            if problem := part_problem(fault.part, service, parts or ()):
+        for fault in faults:
+            if problem := part_problem(fault.part, service, parts):
                 message = f"config.perfqa.faults: {fault.text}: {problem}"
                 yield Problem(key[0], fault.line, message)
 

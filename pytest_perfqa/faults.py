@@ -35,8 +35,8 @@ class FaultRecord:
         action: ``kill``, ``pause`` or ``restart``.
         part: whom it befell.
         planned, at: when it was to be done, and when it was.
-        ended: when the part was there again, restarted and ready or going on; None if that came
-            only after the run.
+        ended: when the part was there again, restarted and ready or going on; None if it wasn't
+            before the end of the run.
     """
 
     text: str
@@ -123,17 +123,37 @@ class Faults:
 
     def _do(self, number: int, fault: Fault) -> None:
         at = self._now()
-        getattr(self._service, fault.action)(fault.part)
+        if fault.action != "restart":
+            getattr(self._service, fault.action)(fault.part)
         self._records[number] = FaultRecord(
             fault.text, fault.action, fault.part, self._seconds(fault.at), at
         )
         if fault.action != "restart":
             left = None if fault.lasting is None else max(0.0, at + fault.lasting - self._now())
             self._over.wait(left)
-            repair = self._service.restart if fault.action == "kill" else self._service.resume
-            repair(fault.part)
-        if not self._over.is_set():
+        if self._is_back(fault) and not self._over.is_set():
             self._records[number] = replace(self._records[number], ended=self._now())
+
+    def _is_back(self, fault: Fault) -> bool:
+        """Have a part work again; tell whether it was ready then.
+
+        Raises:
+            ServiceError: it doesn't even run.
+        """
+        repair = self._service.resume if fault.action == "pause" else self._service.restart
+        try:
+            repair(fault.part)
+        except ServiceError:
+            # Under a load that is too much for it, a part that runs may never come to rest.
+            if self._over.is_set() or not self._is_alive(fault.part):
+                raise
+            return False
+        return True
+
+    def _is_alive(self, part: str) -> bool:
+        parts = self._service.parts.items()
+        named = [one for name, one in parts if part in (name, name.partition("#")[0])]
+        return all(one.alive for one in named)
 
     def _now(self) -> Quantity:
         return self._seconds(time.monotonic() - self._start)

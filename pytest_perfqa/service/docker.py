@@ -127,6 +127,14 @@ class Wanted:
             raise ConfigurationError(f"{config.path}: endpoint {service!r}: {reason}")
         return found
 
+    def part_names(self) -> tuple[str, ...]:
+        """Give the names that its containers will have as parts."""
+        return tuple(
+            name if count == 1 else f"{name}#{number}"
+            for name, count in compose.scale(self.model).items()
+            for number in range(1, count + 1)
+        )
+
     def _why_no_endpoint(self) -> str | None:
         services = compose.services(self.model)
         if self.service not in services:

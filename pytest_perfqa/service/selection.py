@@ -68,10 +68,14 @@ def _docker() -> tuple[bool, str]:
     return True, f"engine {found.version} answers"
 
 
-def part_names(config: ServiceConfig, choice: Choice) -> tuple[str, ...] | None:
-    """Give the names that the parts will have; None where only Docker Compose can tell."""
+def part_names(config: ServiceConfig, choice: Choice) -> tuple[str, ...]:
+    """Give the names that the parts will have; of docker's, Docker Compose is asked.
+
+    Raises:
+        ConfigurationError: there is no Docker Compose, or the compose file has mistakes.
+    """
     if choice.backend == DOCKER:
-        return None
+        return docker.Wanted.read(config).part_names()
     if choice.backend == _EXTERNAL:
         return ()
     replicas = (name for command in config.commands for name in command.replica_names)

@@ -231,3 +231,22 @@ def test_no_engine_means_processes_or_a_usage_error(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*no Docker*"])
     assert toy.starts() == 1
+
+
+def test_a_fault_of_a_part_that_is_not_there(project: Project) -> None:
+    """The compose file is asked, before anything starts."""
+    add(project, "one")
+    file = project.scenario("trouble.yaml")
+    faults = "config:\n  perfqa: {faults: [{at: 500ms, kill: wbe}]}"
+    file.write_text(file.read_text().replace("config:", faults))
+    project.test("""
+        @pytest.mark.perfqa(scenario="trouble.yaml")
+        def test_it(perf_run): pass
+    """)
+    before = everything()
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*trouble.yaml:3: *kill wbe at 500ms: service one has no part 'wbe'; accepted: web*"]
+    )
+    assert everything() == before

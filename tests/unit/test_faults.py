@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,7 +105,7 @@ class Toy:
     """A service that notes what is done to it."""
 
     name = "toy"
-    parts = dict.fromkeys(("app#1", "app#2", "proxy"))
+    parts: dict[str, Any] = dict.fromkeys(("app#1", "app#2", "proxy"))
 
     def __init__(self, broken: str = "") -> None:
         self.done: list[tuple[str, str]] = []
@@ -176,6 +177,20 @@ def test_a_fault_that_fails_fails_the_run(broken: str) -> None:
     ):
         running.start(time.monotonic())
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("action", ["kill", "restart"])
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_part_that_runs_but_does_not_come_to_rest_under_load(action: str, alive: bool) -> None:
+    """That is what the load does to it; one that is dead is an error."""
+    toy = Toy("restart")
+    toy.parts = dict.fromkeys(toy.parts, SimpleNamespace(alive=alive))
+    running = faults(toy, fault(action, 0, 0.01 if action == "kill" else None))
+    with running if alive else pytest.raises(ServiceError, match="won't restart"), running:
+        running.start(time.monotonic())
+        for thread in running._threads:
+            thread.join(20)
+    assert running.records[0].ended is None
 
 
 def test_the_runs_own_error_counts_more() -> None:
