@@ -35,7 +35,6 @@ __tracebackhide__ = True
 
 _SERVICE_FIXTURE = "perf_service"
 _RUN_FIXTURE = "perf_run"
-_CHARACTER_FIXTURE = "perf_characterize"
 _DOOR = "perfqa-door"
 _LOADER = pytest.StashKey["Loader"]()
 _OPTIONS = (
@@ -324,45 +323,9 @@ class Door:
             report.sections.extend(truths(call.excinfo.value, _encoding(self._config)))
         if self._session is None or not _is_perf_test(item):
             return report
-        from .agenda import service_of
-        from .report.properties import properties
-        from .report.terminal import evidence
-        from .verdicts import Verdict, verdict_of
+        from .judging import judge
 
-        verdict = verdict_of(report, call.excinfo.value if call.excinfo else None)
-        cells = self._cells(item)
-        if verdict is not None:
-            report.perfqa_verdict = verdict.name  # type: ignore[attr-defined]
-            for cell in cells:
-                # Of several runs only some may be unfit to be believed.
-                is_fit = len(cells) > 1 and cell.result is not None and not cell.result.invalid
-                if verdict is not Verdict.INVALID or not is_fit:
-                    cell.judge(item.nodeid, verdict, _said(call))
-            # On the item, so that the report of the teardown, which JUnit reads, has them.
-            told = properties(verdict, cells[-1] if cells else None)
-            names = {name for name, _ in told}
-            kept = [one for one in item.user_properties if one[0] not in names]
-            item.user_properties[:] = [*kept, *told]
-        for search in self._session.searches_of(item.nodeid):
-            if verdict is not None:
-                search.judge(verdict)
-            if report.failed and search.found is not None:
-                report.sections.append(("perfqa breaking point", str(search.found)))
-        if report.failed:
-            service = self._session.running(service_of(item) or "")
-            report.sections.extend(evidence(cells, service))
-            if _CHARACTER_FIXTURE in getattr(item, "fixturenames", ()):
-                from .report.character import described
-
-                report.sections += [
-                    ("perfqa characterisation", described(found))
-                    for found in self._session.characterised(service_of(item))
-                ]
-        if verdict is Verdict.INCONCLUSIVE and self.options().inconclusive == "pass":
-            report.outcome = "skipped"
-            path, line, _ = item.location
-            said = "" if call.excinfo is None else call.excinfo.value
-            report.longrepr = (path, (line or 0) + 1, f"Skipped: {said}")
+        judge(item, report, call, self._session, self._cells(item), self.options().inconclusive)
         return report
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
@@ -467,10 +430,6 @@ def _is_one_of_many_workers(config: pytest.Config) -> bool:
 
 def _is_perf_test(item: pytest.Item) -> bool:
     return _SERVICE_FIXTURE in getattr(item, "fixturenames", ())
-
-
-def _said(call: pytest.CallInfo[None]) -> str:
-    return "" if call.excinfo is None else call.excinfo.exconly(tryshort=True)
 
 
 def _turn_sigterm_into_interrupt() -> None:

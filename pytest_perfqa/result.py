@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
+# Of the usual load, a service that keeps up answers at least this share well.
+_KEPT_UP = 0.5
+
 _MOST_LOOKS = 1200
 
 
@@ -398,6 +401,9 @@ class Slice(KnowsItsNames):
     def recovery_after(self, phase: str, *, baseline: str | None = None) -> Recovery:
         """Give the time from the end of a phase until pending is down to what it was before it.
 
+        A service that did not answer even half of the usual load well does not recover: what was
+        pending then is no rest to come back to.
+
         Args:
             phase: the peak.
             baseline: the phase that shows what is usual; by default all before the first peak,
@@ -418,8 +424,17 @@ class Slice(KnowsItsNames):
                 arrivals=self.pending.arrived,
                 completions=self.pending.ended,
                 time_scale=self._context.time_scale,
+                kept_up=self._good_share(*where.baseline) >= _KEPT_UP,
             )
         )
+
+    def _good_share(self, start: float, end: float) -> float:
+        """Give the share of good answers to what was due between two moments; 1 if nothing was."""
+        requests = self._samples.requests
+        due = requests.rows["intended"]
+        within = requests.where((due >= start) & (due < end))
+        good = within.answered.where(within.answered.rows["status"] < 400)
+        return good.count / within.count if within.count else 1.0
 
     def drift(self, of: str | Series = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
         """Tell whether a figure rises while the load lasts; true if it does.

@@ -102,6 +102,7 @@ class Course:
         arrivals, completions: give how many came, and how many left, up to some moments, in seconds
             from the start of the run.
         time_scale: the factor on times that the run had.
+        kept_up: whether the service answered most of what came in the baseline.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Course:
     arrivals: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     completions: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     time_scale: float = 1.0
+    kept_up: bool = True
 
     def pending(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give how many are pending at some moments."""
@@ -118,7 +120,8 @@ class Course:
 class Recovery(Quantity):
     """The time from the end of a peak until pending is down to what it was before it.
 
-    Compares as a time. If pending did not come down, that time is infinite: ``< "30s"`` is false,
+    Compares as a time. If pending did not come down, or the service had not kept up before the peak
+    either and has nothing to come back to, that time is infinite: ``< "30s"`` is false,
     and whether it is longer than some limit is known only up to ``bound``.
 
     Attributes:
@@ -184,6 +187,7 @@ class Recovery(Quantity):
             points=tuple(Point(start, end, value) for start, end, value in points),
             statements=(
                 f"recovered: at most {float(self.limit):g} pending for {_hold(course):g} s",
+                *(() if course.kept_up else ("before the peak, most requests had no good answer",)),
                 f"a fluid queue would take: {fluid}",
             ),
         )
@@ -213,7 +217,8 @@ def recovery(course: Course) -> Recovery:
     needed = round(HOLD / LOOK)
     stays = np.convolve(low, np.ones(needed), "valid") == needed if len(low) >= needed else low[:0]
     first = np.flatnonzero(stays)
-    seconds = looks[first[0]] - where.peak[1] if len(first) else math.inf
+    recovered = len(first) and course.kept_up
+    seconds = looks[first[0]] - where.peak[1] if recovered else math.inf
     return Recovery(float(seconds), course, limit=limit, fluid=_fluid(course, limit))
 
 

@@ -56,6 +56,11 @@ def test_gunicorn_does_not_recover_from_a_peak(perf_run, peak):
 
 @pytest.mark.perfqa(services=["gunicorn"])
 def test_gunicorn_answers_the_spike_with_errors(perf_run):
-    """One worker does 1 in 5 s: of the 5,490, at most one in each 5 s of the run is good."""
-    assert 0 < perf_run.status[200] <= 1 + float(perf_run.duration) / (5 * perf_run.time_scale)
+    """One worker does 1 in 5 s of the 5 to 35 that come each second.
+
+    It serves in order, so the dozen that it has done within the proxy's 60 s came in the warm-up,
+    and from then on it works for clients that have given up.
+    """
+    assert perf_run.availability.ratio < "1%"
+    assert perf_run.status[504] + perf_run.errors.total >= 0.99 * perf_run.launched
     assert perf_run.pending.grows

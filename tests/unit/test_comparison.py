@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from synthetic import run, samples
 
 from pytest_perfqa.comparison import compare
 from pytest_perfqa.report.side_by_side import summary
-from tests.synthetic import run, samples
 
 EVEN = np.arange(100) / 10
 

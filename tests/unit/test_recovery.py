@@ -166,3 +166,12 @@ def test_two_phases_of_a_name_are_not_one_peak() -> None:
     """Which of them is meant can't be told."""
     with pytest.raises(NoData, match="not one but 2 phase 'a'"):
         stretches([Phase("a", 60, 1, 1), Phase("a", 10, 9, 9)], set(), "a")
+
+
+def test_a_service_that_did_not_keep_up_before_has_nothing_to_come_back_to() -> None:
+    """What is pending while everything fails is no rest, though it be the same before and after."""
+    due = arrivals(np.random.default_rng(1), 0.5, even=True)
+    served = run(samples(due, 1.0, status=200), phases=PHASES, warmup=["warm"])
+    failing = run(samples(due, 1.0, status=504), phases=PHASES, warmup=["warm"])
+    assert served.recovery_after("peak").recovered
+    assert not failing.recovery_after("peak").recovered

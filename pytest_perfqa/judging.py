@@ -1,0 +1,85 @@
+"""What becomes of a perf test: its verdict is noted, and what it rests on is put beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .agenda import service_of
+from .report.character import described
+from .report.properties import properties
+from .report.terminal import evidence
+from .verdicts import Verdict, verdict_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from .session import Cell, PerfSession
+
+_CHARACTER_FIXTURE = "perf_characterize"
+
+
+def judge(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    call: pytest.CallInfo[None],
+    session: PerfSession,
+    cells: list[Cell],
+    inconclusive: str,
+) -> None:
+    """Note the verdict of one phase of a test on all that it is about, and on its report.
+
+    Args:
+        cells: the runs that the test is about.
+        inconclusive: what becomes of INCONCLUSIVE: ``pass`` doesn't fail the session.
+    """
+    verdict = verdict_of(report, call.excinfo.value if call.excinfo else None)
+    if verdict is not None:
+        report.perfqa_verdict = verdict.name  # type: ignore[attr-defined]
+        _note(item, verdict, _said(call), session, cells)
+    if report.failed:
+        report.sections.extend(_evidence(item, session, cells))
+    if verdict is Verdict.INCONCLUSIVE and inconclusive == "pass":
+        _let_pass(item, report, call)
+
+
+def _note(
+    item: pytest.Item, verdict: Verdict, said: str, session: PerfSession, cells: list[Cell]
+) -> None:
+    for cell in cells:
+        # Of several runs only some may be unfit to be believed.
+        is_fit = len(cells) > 1 and cell.result is not None and not cell.result.invalid
+        if verdict is not Verdict.INVALID or not is_fit:
+            cell.judge(item.nodeid, verdict, said)
+    for search in session.searches_of(item.nodeid):
+        search.judge(verdict)
+    # On the item, so that the report of the teardown, which JUnit reads, has them.
+    told = properties(verdict, cells[-1] if cells else None)
+    names = {name for name, _ in told}
+    kept = [one for one in item.user_properties if one[0] not in names]
+    item.user_properties[:] = [*kept, *told]
+
+
+def _evidence(
+    item: pytest.Item, session: PerfSession, cells: list[Cell]
+) -> Iterator[tuple[str, str]]:
+    for search in session.searches_of(item.nodeid):
+        if search.found is not None:
+            yield "perfqa breaking point", str(search.found)
+    service = service_of(item)
+    yield from evidence(cells, session.running(service or ""))
+    if _CHARACTER_FIXTURE in getattr(item, "fixturenames", ()):
+        for found in session.characterised(service):
+            yield "perfqa characterisation", described(found)
+
+
+def _let_pass(item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:
+    report.outcome = "skipped"
+    path, line, _ = item.location
+    said = "" if call.excinfo is None else call.excinfo.value
+    report.longrepr = (path, (line or 0) + 1, f"Skipped: {said}")
+
+
+def _said(call: pytest.CallInfo[None]) -> str:
+    return "" if call.excinfo is None else call.excinfo.exconly(tryshort=True)
