@@ -77,7 +77,7 @@ def test_node_replicated_is_a_queue_of_three_that_nobody_waits_in(perf_run):
     assert perf_run.model.pending_error < "10%"
     assert perf_run.model.capacity > "0.55/s"
     assert perf_run.pending.drains
-    assert perf_run.pending.wait.p95 < "0.5s"
+    assert perf_run.pending.wait.share_below("0.5s") >= "95%"
 
 
 @pytest.mark.perfqa(services=["node_replicated"])
@@ -90,9 +90,13 @@ def test_node_replicated_endurance_yields_zero_5xx(perf_run):
 
 @pytest.mark.perfqa(services=["node_replicated"])
 def test_node_replicated_answers_in_the_service_time(perf_run):
-    """The study: p95 5,009 ms, the time of the busy loop: three of them share the CPU."""
+    """The study: p95 5,009 ms, the time of the busy loop: three of them share the CPU.
+
+    Its p95 is that of the 60 requests at hand, and so is this; what a p95 of 60 says of others is
+    decided by the slowest of them, and here the machine's hiccups don't follow the scale.
+    """
     assert perf_run.latency.min > "4.95s"
-    assert perf_run.latency.p95 < "5.5s"
+    assert perf_run.latency.share_below("5.5s") >= "95%"
 
 
 @pytest.mark.perfqa(services=["node_replicated"])

@@ -90,7 +90,9 @@ class Project:
     def run(self, *arguments: str, timeout: float = 60) -> pytest.RunResult:
         """Run pytest on the project in a process of its own."""
         return self.pytester.runpytest_subprocess(
-            "-p", "no:cacheprovider", *arguments, timeout=timeout
+            # It takes a second to import, and no project has a use for it.
+            *("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments),
+            timeout=timeout,
         )
 
 
