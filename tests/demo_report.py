@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from synthetic import queue, run, samples
 
+from pytest_perfqa.capacity.character import Character, Scalability, Staircase, Step
+from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.report import folder
+from pytest_perfqa.report.characterisation import record_of_character, record_of_failure
 from pytest_perfqa.report.environment import machine, versions
 from pytest_perfqa.report.record import (
     Event,
@@ -26,10 +29,11 @@ from pytest_perfqa.report.record import (
 from pytest_perfqa.report.recorder import record_of
 from pytest_perfqa.scenario import Scenario
 from pytest_perfqa.session import Cell, Key
+from pytest_perfqa.units import Quantity, Unit
 from pytest_perfqa.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from pytest_perfqa.report.record import Record
+    from pytest_perfqa.report.record import CharacterRecord, Record
     from pytest_perfqa.result import RunResult
 
 PHASES = [
@@ -205,5 +209,56 @@ def searches() -> list[SearchRecord]:
     return [found, missed]
 
 
+def seconds(value: float) -> Quantity:
+    """Give a time."""
+    return Quantity(value, Unit.SECOND)
+
+
+def per_second(value: float) -> Quantity:
+    """Give a rate."""
+    return Quantity(value, Unit.PER_SECOND)
+
+
+@cache
+def characters() -> list[CharacterRecord]:
+    """Give the records of a characterisation, and of one without a result."""
+    random = np.random.default_rng(4)
+    bursts = []
+    for size in (1, 2, 4, 8, 16):
+        sent = np.arange(size) * np.float64(0.002)
+        ends = sent + queue(sent, 0.25 * random.lognormal(0, 0.04, size), 3)
+        steps = (Step(*both, is_good=True) for both in zip(sent, ends, strict=True))
+        bursts.append(Staircase(size, tuple(steps)))
+    points = tuple((min(one.size, 3.0), one.size / one.steps[-1].finished) for one in bursts)
+    found = Character(
+        service="node",
+        path="/heavy",
+        kind="synchronous",
+        workers=3,
+        workers_interval=(3, 3),
+        concurrency_limit=3,
+        service_time=seconds(0.25),
+        service_time_interval=(seconds(0.247), seconds(0.254)),
+        spread=0.04,
+        saturation_rate=per_second(12.0),
+        saturation_rate_interval=(per_second(11.8), per_second(12.1)),
+        cold_start=seconds(0.09),
+        cpu_slice=None,
+        queue_limit=None,
+        beyond_queue=None,
+        replicas=1,
+        scalability=Scalability(points, 4.0, 0.02, 0.001),
+        staircases=tuple(bursts),
+        evidence=("completions of bursts come in groups of 3", "no request was turned away"),
+        notes=("1 CPU (affinity to CPU 1)",),
+        requests=31,
+        wall=9.4,
+        time_scale=1.0,
+    )
+    here = (machine(), versions())
+    missed = record_of_failure("gunicorn", "/heavy", ServiceError("it did not start"), 1.0, *here)
+    return [record_of_character(found, *here), missed]
+
+
 if __name__ == "__main__":
-    print(folder.write(Path(sys.argv[1]), records(), searches()))  # noqa: T201
+    print(folder.write(Path(sys.argv[1]), records(), searches(), characters()))  # noqa: T201

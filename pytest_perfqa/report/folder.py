@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from .record import Record, SearchRecord
+    from .record import CharacterRecord, Record, SearchRecord
 
 _LIST = ".perfqa-report.json"
 _SLUG = 60
@@ -43,10 +43,11 @@ def write(
     directory: Path,
     records: Sequence[Record],
     searches: Sequence[SearchRecord] = (),
+    characters: Sequence[CharacterRecord] = (),
     *,
     interrupted: bool = False,
 ) -> Path:
-    """Write the report of some runs and breaking points; its first page is given back.
+    """Write the report of what a session found; its first page is given back.
 
     Raises:
         OSError: the files can't be written.
@@ -57,10 +58,14 @@ def write(
         pages.Search(slugs.take(f"breaking-point-{one.target}-on-{one.service}"), one)
         for one in searches
     ]
+    characterised = [
+        pages.Characterisation(slugs.take(f"characterisation-{one.path}-of-{one.service}"), one)
+        for one in characters
+    ]
     before = _listed(directory)
     content: dict[str, bytes | str | Path] = {}
-    for name, source in pages.assets().items():
-        content[f"assets/{name}"] = source
+    for name, path in pages.assets().items():
+        content[f"assets/{name}"] = path
     for run in runs:
         if run.record.measured:
             content[f"{run.slug}/result.js"] = pages.data_script(run)
@@ -70,11 +75,15 @@ def write(
         content[f"{search.slug}/result.js"] = pages.data_script(search)
         content[f"{search.slug}/result.json"] = to_json(search.record)
         content[f"{search.slug}/index.html"] = pages.search_page(search)
-    content["index.html"] = pages.index_page(runs, found, interrupted=interrupted)
+    for one in characterised:
+        content[f"{one.slug}/result.js"] = pages.data_script(one)
+        content[f"{one.slug}/result.json"] = to_json(one.record)
+        content[f"{one.slug}/index.html"] = pages.character_page(one)
+    content["index.html"] = pages.index_page(runs, found, characterised, interrupted=interrupted)
     # Both lists until all is done: after a crash the next report finds every file of this one.
     files.write(directory / _LIST, _list(before | content.keys()))
-    for name, one in content.items():
-        _put(directory / name, one)
+    for name, source in content.items():
+        _put(directory / name, source)
     _remove(directory, before - content.keys())
     files.write(directory / _LIST, _list(content.keys()))
     return directory / "index.html"

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import PerfqaError
 from . import files, folder, markdown, openmetrics
+from .characterisation import record_of_character, record_of_failure
 from .environment import machine, versions
 from .graphite import GraphiteExport
 from .recorder import record_of, record_of_search
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..session import PerfSession
     from .export import Targets
-    from .record import Record
+    from .record import CharacterRecord, Record
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -53,8 +55,10 @@ class Outputs:
         if self._report is not None:
             report = self._report
             searches = [record_of_search(one, *here) for one in session.searches.values()]
+            characters = list(_characters(session))
             yield _told(
-                "report", lambda: folder.write(report, found, searches, interrupted=interrupted)
+                "report",
+                lambda: folder.write(report, found, searches, characters, interrupted=interrupted),
             )
         for path in self._targets.openmetrics:
             yield _told("OpenMetrics", lambda path=path: _write_openmetrics(path, found))  # type: ignore[misc]
@@ -62,6 +66,16 @@ class Outputs:
             yield _told(
                 "summary", lambda: _append(page, markdown.summary(found, interrupted=interrupted))
             )
+
+
+def _characters(session: PerfSession) -> Iterator[CharacterRecord]:
+    here = (machine(), versions())
+    for asked, found in session.characters.items():
+        if isinstance(found, PerfqaError):
+            scale = session.options.time_scale
+            yield record_of_failure(asked.service, asked.path, found, scale, *here)
+        else:
+            yield record_of_character(found, *here)
 
 
 def _step_summary() -> Path | None:

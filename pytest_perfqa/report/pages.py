@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import PrerequisiteMissing
 from ..units import Unit, show
 from ..verdicts import Verdict
-from .record import Record, SearchRecord, to_json
+from .record import CharacterRecord, Record, SearchRecord, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,14 @@ class Search:
     def gravity(self) -> int:
         """What verdicts are sorted by."""
         return int(Verdict[self.record.verdict])
+
+
+@dataclass(frozen=True)
+class Characterisation:
+    """The record of a characterisation, and the name of its folder in the report."""
+
+    slug: str
+    record: CharacterRecord
 
 
 @dataclass(frozen=True)
@@ -99,11 +107,15 @@ def plotly_name() -> str:
 
 
 def index_page(
-    runs: Sequence[Run], searches: Sequence[Search] = (), *, interrupted: bool = False
+    runs: Sequence[Run],
+    searches: Sequence[Search] = (),
+    characters: Sequence[Characterisation] = (),
+    *,
+    interrupted: bool = False,
 ) -> str:
-    """Give the page of all runs and breaking points."""
+    """Give the page of all runs, breaking points and characterisations."""
     everything: list[Run | Search] = [*runs, *searches]
-    first = everything[0].record if everything else None
+    first = next((one.record for one in (*everything, *characters)), None)
     names = dict.fromkeys(run.record.scenario for run in runs)
     return (
         _environment()
@@ -112,6 +124,7 @@ def index_page(
             root="",
             runs=runs,
             searches=searches,
+            characters=characters,
             verdicts=Counter(one.record.verdict for one in sorted(everything, key=_gravity)),
             scenarios=[
                 ScenarioRuns(name, tuple(run for run in runs if run.record.scenario == name))
@@ -158,11 +171,26 @@ def search_page(search: Search) -> str:
     )
 
 
+def character_page(found: Characterisation) -> str:
+    """Give the page of a characterisation."""
+    return (
+        _environment()
+        .get_template("character.html.j2")
+        .render(
+            root="../",
+            slug=found.slug,
+            record=found.record,
+            plotly=plotly_name(),
+            **_footer(),
+        )
+    )
+
+
 def _gravity(one: Run | Search) -> int:
     return one.gravity
 
 
-def data_script(run: Run | Search) -> str:
+def data_script(run: Run | Search | Characterisation) -> str:
     """Give the record as a script: pages opened from a disk may load nothing else.
 
     The JSON document stands in it as one ASCII text, so no name can end or become code, nor a key
@@ -201,6 +229,7 @@ def _environment() -> Environment:
         "server_errors": _server_errors,
         "cpu": _cpu,
         "memory": _memory,
+        "at_one_time": _at_one_time,
         "first_line": lambda text: text.partition("\n")[0],
     }
     return environment
@@ -219,6 +248,18 @@ def _server_errors(totals: Totals) -> int | None:
     if not totals.status:
         return None
     return sum(count for code, count in totals.status.items() if code.startswith("5"))
+
+
+def _at_one_time(found: CharacterRecord) -> str:
+    """Give how many requests are served at one time, as far as it was told."""
+    if found.concurrency_limit is not None:
+        return str(found.concurrency_limit)
+    if found.workers is not None:
+        return str(found.workers)
+    if found.workers_interval is None:
+        return _NOTHING
+    low, high = found.workers_interval
+    return f"{low} or more" if high is None else f"{low} to {high}"
 
 
 def _cpu(measured: Measured) -> float | None:

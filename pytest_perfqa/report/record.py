@@ -320,7 +320,86 @@ class SearchRecord:
     version: Literal[1] = VERSION
 
 
-def to_json(record: Record | SearchRecord) -> bytes:
+@dataclass(frozen=True)
+class StaircaseRecord:
+    """One burst of a characterisation; seconds from its begin, in the order of sending.
+
+    Attributes:
+        good: whether the request was answered with neither 4xx nor 5xx.
+        predicted: when good answers end where so many are served at one time, each in the mean
+            service time, in the order of sending; null where either was not told.
+    """
+
+    size: int
+    sent: tuple[float, ...]
+    finished: tuple[float, ...]
+    good: tuple[bool, ...]
+    predicted: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ScalabilityRecord:
+    """Throughput (per second) against mean concurrency, and the law fitted to it.
+
+    Attributes:
+        points: mean concurrency and throughput of each burst.
+        law: the same of the Universal Scalability Law, for a curve.
+        rate: throughput of one at a time, per second.
+        contention, coherency: the law's coefficients.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    law: tuple[tuple[float, float], ...]
+    rate: float
+    contention: float
+    coherency: float
+
+
+@dataclass(frozen=True)
+class CharacterRecord:
+    """What kind of service it is; as it ran (scaled). What could not be told is null.
+
+    Attributes:
+        path: what was asked for.
+        error: why there is no result.
+        workers_interval: the lowest and highest number (95 %); the highest is null where no bound
+            was found.
+        spread: the coefficient of variation of the service time.
+        evidence: one sentence for each finding and each thing that could not be told.
+        wall: how long it took, in seconds.
+    """
+
+    service: str
+    path: str
+    time_scale: float
+    error: str | None = None
+    kind: Literal["synchronous", "asynchronous"] | None = None
+    workers: int | None = None
+    workers_interval: tuple[int, int | None] | None = None
+    concurrency_limit: int | None = None
+    service_time: float | None = None
+    service_time_interval: tuple[float | None, float | None] | None = None
+    spread: float | None = None
+    saturation_rate: float | None = None
+    saturation_rate_interval: tuple[float | None, float | None] | None = None
+    cold_start: float | None = None
+    cpu_slice: float | None = None
+    queue_limit: int | None = None
+    beyond_queue: str | None = None
+    replicas: int | None = None
+    requests: int | None = None
+    wall: float | None = None
+    scalability: ScalabilityRecord | None = None
+    staircases: tuple[StaircaseRecord, ...] = ()
+    evidence: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    machine: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    format: Literal["pytest-perfqa characterisation"] = "pytest-perfqa characterisation"
+    version: Literal[1] = VERSION
+
+
+def to_json(record: Record | SearchRecord | CharacterRecord) -> bytes:
     """Give the record as a JSON document in ASCII, so that any text can be in it."""
     kind: Any = type(record)
     plain = _adapter(kind).dump_python(record, mode="json")
@@ -342,7 +421,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"pytest-perfqa, version {VERSION}",
-        **_adapter(Record | SearchRecord).json_schema(mode="serialization"),
+        **_adapter(Record | SearchRecord | CharacterRecord).json_schema(mode="serialization"),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from demo_report import records, searches
+from demo_report import characters, records, searches
 
 from pytest_perfqa.report import folder
 
@@ -30,7 +30,7 @@ RUN = "spike_heavy-on-node_replicated"
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of three configurations, an INVALID run and one without a result."""
     directory = tmp_path_factory.mktemp("report")
-    folder.write(directory, records(), searches())
+    folder.write(directory, records(), searches(), characters())
     return directory
 
 
@@ -112,12 +112,36 @@ def test_every_page_opens(visit: Visit) -> None:
     """From the index by its links; one without a result has no charts."""
     page = visit.open("index.html")
     targets = page.locator("tbody a").evaluate_all("links => links.map(link => link.href)")
-    assert len(set(targets)) == 7
+    assert len(set(targets)) == 9
     for target in set(targets):
         page.goto(target)
         assert page.locator("h1").inner_text()
         charts = page.locator("figure.chart .main-svg").count()
         assert (charts == 0) == ("endurance-on-node" in target or "gunicorn-" in target)
+
+
+def test_the_charts_of_a_characterisation(visit: Visit) -> None:
+    """Each burst beside its prediction, the law, and both as tables."""
+    page = visit.open("index.html")
+    page.locator("section[aria-labelledby=characterisations] a").first.click()
+    page.wait_for_selector("body[data-drawn]")
+    assert page.locator("h1").inner_text() == "Characterisation of node, /heavy"
+    stairs = page.locator("figure[data-chart=staircase]")
+    before = stairs.locator(".scatterlayer .trace").count()
+    stairs.get_by_role("button", name="burst 5: 16", exact=True).click()
+    assert stairs.locator(".scatterlayer .trace").count() == before - 1
+    law = page.locator("figure[data-chart=scalability]")
+    assert law.locator(".scatterlayer .trace").count() == 2
+    law.locator("details.data summary").click()
+    assert law.locator("tbody tr").count() == 5 + 60
+
+
+def test_the_index_fits_a_window_of_1180_pixels(visit: Visit) -> None:
+    """No table is cut off at its right edge."""
+    page = visit.open("index.html")
+    page.set_viewport_size({"width": 1180, "height": 900})
+    over = page.locator(".scroll").evaluate_all("a => a.map(e => e.scrollWidth - e.clientWidth)")
+    assert max(over) <= 0
 
 
 def test_the_charts_of_a_run(visit: Visit) -> None:
@@ -209,7 +233,7 @@ def test_colours_follow_the_system(visit: Visit) -> None:
 def test_the_probes_of_a_breaking_point(visit: Visit) -> None:
     """One mark per load, by verdict; those of a verdict go and come back by its button."""
     page = visit.open("index.html")
-    page.get_by_role("link", name="node", exact=True).last.click()
+    page.locator("section[aria-labelledby=breaking-points] a").first.click()
     page.wait_for_selector("body[data-drawn]")
     figure = page.locator("figure[data-chart=probes]")
     assert figure.locator(".points path").count() == 5

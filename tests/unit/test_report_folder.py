@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from demo_report import records
+from demo_report import characters, records
 
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing
 from pytest_perfqa.report import files, folder, pages
@@ -92,9 +92,12 @@ class Tags(html.parser.HTMLParser):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_stay_text(name: str, made: list[Record], tmp_path: Path) -> None:
     """In HTML nothing runs but our scripts; in the data script all is one ASCII text."""
-    folder.write(tmp_path, [hostile(made[0], name), made[1]])
+    found, _ = characters()
+    said = {"service": name, "path": name, "beyond_queue": name, "machine": {name: name}}
+    found = replace(found, **said, evidence=(name,), notes=(name,))
+    folder.write(tmp_path, [hostile(made[0], name), made[1]], (), [found])
     written = list(tmp_path.rglob("*.html"))
-    assert len(written) == 3
+    assert len(written) == 4
     for page in written:
         tags = Tags()
         tags.feed(page.read_text())

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from demo_report import cell, records, searches
+from demo_report import cell, characters, records, searches
 from synthetic import run, samples
 
 from pytest_perfqa.faults import FaultRecord
@@ -43,6 +43,8 @@ def test_every_kind_of_record_fulfils_it(validator: jsonschema.Draft202012Valida
         assert from_json(document) == record
     for search in searches():
         validator.validate(json.loads(to_json(search)))
+    for character in characters():
+        validator.validate(json.loads(to_json(character)))
 
 
 def test_runs_with_nothing_in_them(validator: jsonschema.Draft202012Validator) -> None:

@@ -697,6 +697,94 @@ const perfqa = (() => {
     }
   }
 
+  /* ---- the page of a characterisation ---- */
+
+  class Character {
+    constructor(record) {
+      this.record = record;
+    }
+
+    start() {
+      this.draw();
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    }
+
+    draw() {
+      const { staircases, scalability } = this.record;
+      if (staircases.length) {
+        this.chart("staircase", ["seconds", "answers"], ["Time", seconds], this.steps(staircases));
+      }
+      if (scalability) {
+        this.chart("scalability", ["requests at one time (mean)", "per second"],
+          ["Concurrency", count], this.law(scalability));
+      }
+    }
+
+    steps(staircases) {
+      return staircases.flatMap(({ size, finished, good, predicted }, index) => {
+        const tint = `s${(index % 8) + 1}`;
+        const rising = (times) => {
+          const x = [0, ...[...times].sort((a, b) => a - b)];
+          return { x, y: x.map((_, so) => so) };
+        };
+        const name = `burst ${index + 1}: ${size}`;
+        const hidden = staircases.length > 4 && index < staircases.length - 4;
+        const made = [line(`burst.${index}`, name, rising(finished.filter((_, one) => good[one])),
+          tint, count, { hidden })];
+        if (predicted) {
+          made.push(line(`predicted.${index}`, `${name}, predicted`, rising(predicted), tint, count,
+            { dash: "dash", width: 1, hidden }));
+        }
+        return made;
+      });
+    }
+
+    law({ points, law }) {
+      const split = (pairs) => ({ x: pairs.map(([x]) => x), y: pairs.map(([, y]) => y) });
+      const sorted = [...points].sort(([a], [b]) => a - b);
+      return [line("bursts", "bursts", split(sorted), "s1", perSecond, { marks: true, stacked: true }),
+        line("law", "fitted law", split(law), "s2", perSecond, { dash: "longdash" })];
+    }
+
+    chart(name, [x, y], heading, series) {
+      const figure = document.querySelector(`figure[data-chart=${name}]`);
+      const plot = figure.querySelector(".plot");
+      const shape = name === "staircase" ? "hv" : "linear";
+      const traces = series.map((one) => ({ type: "scatter", mode: one.marks ? "markers" : "lines",
+        x: one.x, y: one.y, name: one.name, showlegend: false, visible: one.hidden ? "legendonly" : true,
+        line: { color: color(one.color), width: one.width || 2, dash: one.dash, shape },
+        marker: { size: 9, color: color(one.color) } }));
+      const base = layout("status", { phases: [], events: [], limits: [] }, { end: 1 }, []);
+      const axis = (text) => ({ title: { text, font: { size: 12 } }, gridcolor: color("grid"),
+        linecolor: color("line"), zerolinecolor: color("line"), rangemode: "tozero" });
+      Plotly.react(plot, traces, { ...base, hovermode: "closest", margin: { ...MARGIN, b: 44 },
+        xaxis: axis(x), yaxis: axis(y) }, CONFIG);
+      figure.querySelector(".legend").replaceChildren(...series.map((one, index) => {
+        const button = element("button", { type: "button", "aria-pressed": String(!one.hidden),
+          "data-series": one.id }, swatch(one), element("span", {}, one.name));
+        button.addEventListener("click", () => {
+          const on = button.getAttribute("aria-pressed") !== "true";
+          button.setAttribute("aria-pressed", String(on));
+          Plotly.restyle(plot, { visible: on ? true : "legendonly" }, [index]);
+        });
+        return button;
+      }));
+      this.table(figure, heading, series);
+    }
+
+    table(figure, [title, show], series) {
+      const head = element("tr", {}, ...["Series", title, "Value"].map((text) =>
+        element("th", { scope: "col" }, text)));
+      const rows = series.flatMap((one) => one.x.map((x, index) => element("tr", {},
+        element("th", { scope: "row" }, one.name), element("td", { class: "number" }, show(x)),
+        element("td", { class: "number" }, one.show(one.y[index])))));
+      const cutOff = rows.length > MOST_ROWS
+        ? [element("p", {}, `${rows.length - MOST_ROWS} more rows are in result.json.`)] : [];
+      figure.querySelector(".data .scroll").replaceChildren(element("table", {},
+        element("thead", {}, head), element("tbody", {}, ...rows.slice(0, MOST_ROWS))), ...cutOff);
+    }
+  }
+
   /* The swatch shows dash and pattern as well as colour, for those who can't tell colours apart. */
   function swatch(one) {
     const space = "http://www.w3.org/2000/svg";
@@ -756,6 +844,7 @@ const perfqa = (() => {
       const started = performance.now();
       const record = perfqa.records.get(slug);
       if (document.body.dataset.page === "search") new Search(record).start();
+      else if (document.body.dataset.page === "character") new Character(record).start();
       else new Page(slug, record).start();
       document.body.dataset.drawn = String(Math.round(performance.now() - started));
     }
