@@ -32,7 +32,13 @@ def problems(folder: Path, text: str) -> list[str]:
 
 def test_discovers_only_folders_with_a_service_file_in_order() -> None:
     """Folders such as apps/ and nginx/ are no configurations."""
-    assert list(discover(SERVICES)) == ["gunicorn", "node", "node_replicated"]
+    assert list(discover(SERVICES)) == [
+        "gunicorn",
+        "node",
+        "node_replicated",
+        "server1",
+        "server2",
+    ]
 
 
 @pytest.mark.parametrize("name", ["node", "gunicorn", "node_replicated"])
