@@ -15,24 +15,12 @@ from typing import Any
 
 import h11
 
-from ..load.record import Outcome
+from ..load.record import OUTCOME_OF_ERRNO, Outcome
 
 _RECEIVE = 65536
 _HEADERS_LIMIT = 256 * 1024
 _IN_PROGRESS = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK, errno.EINTR}
 _CONNECTED = {0, errno.EISCONN}
-_OUTCOMES = {
-    errno.ECONNREFUSED: Outcome.REFUSED,
-    errno.ECONNRESET: Outcome.RESET,
-    errno.EPIPE: Outcome.RESET,
-    errno.ECONNABORTED: Outcome.RESET,
-    errno.ETIMEDOUT: Outcome.TIMEOUT,
-    errno.EHOSTUNREACH: Outcome.UNREACHABLE,
-    errno.ENETUNREACH: Outcome.UNREACHABLE,
-    errno.EADDRNOTAVAIL: Outcome.NO_PORTS,
-    errno.EMFILE: Outcome.NO_DESCRIPTORS,
-    errno.ENFILE: Outcome.NO_DESCRIPTORS,
-}
 
 
 @dataclass(slots=True)
@@ -288,7 +276,7 @@ class Connection:
         if isinstance(error, ssl.SSLError):
             outcome = Outcome.TLS
         else:
-            outcome = _OUTCOMES.get(error.errno or 0, Outcome.OTHER)
+            outcome = OUTCOME_OF_ERRNO.get(error.errno or 0, Outcome.OTHER)
         self.finish(outcome, time.monotonic() if moment is None else moment)
 
     def finish(self, outcome: Outcome, moment: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import struct
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,21 @@ class Outcome(enum.IntEnum):
     def is_generators(self) -> bool:
         """Whether it was the generator, not the service, that ran out of something."""
         return self in {Outcome.NO_DESCRIPTORS, Outcome.NO_PORTS}
+
+
+#: What an error of a socket means; all others are ``Outcome.OTHER``.
+OUTCOME_OF_ERRNO = {
+    errno.ECONNREFUSED: Outcome.REFUSED,
+    errno.ECONNRESET: Outcome.RESET,
+    errno.EPIPE: Outcome.RESET,
+    errno.ECONNABORTED: Outcome.RESET,
+    errno.ETIMEDOUT: Outcome.TIMEOUT,
+    errno.EHOSTUNREACH: Outcome.UNREACHABLE,
+    errno.ENETUNREACH: Outcome.UNREACHABLE,
+    errno.EMFILE: Outcome.NO_DESCRIPTORS,
+    errno.ENFILE: Outcome.NO_DESCRIPTORS,
+    errno.EADDRNOTAVAIL: Outcome.NO_PORTS,
+}
 
 
 class Kind(enum.IntEnum):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from gevent.hub import get_hub
 
 from .answer import Answer, ProtocolError
-from .record import Outcome
+from .record import OUTCOME_OF_ERRNO, Outcome
 from .tls import TlsSocket
 
 if TYPE_CHECKING:
@@ -36,19 +36,6 @@ _RECEIVE = 65536
 _CONNECTING = 64
 _YOUNG = 0.02
 _SWEEP = 0.01
-
-_OUTCOMES = {
-    errno.ECONNREFUSED: Outcome.REFUSED,
-    errno.ECONNRESET: Outcome.RESET,
-    errno.EPIPE: Outcome.RESET,
-    errno.ECONNABORTED: Outcome.RESET,
-    errno.ETIMEDOUT: Outcome.TIMEOUT,
-    errno.EHOSTUNREACH: Outcome.UNREACHABLE,
-    errno.ENETUNREACH: Outcome.UNREACHABLE,
-    errno.EMFILE: Outcome.NO_DESCRIPTORS,
-    errno.ENFILE: Outcome.NO_DESCRIPTORS,
-    errno.EADDRNOTAVAIL: Outcome.NO_PORTS,
-}
 
 
 class Exchange(Answer):
@@ -237,7 +224,9 @@ class _Connection:
             return
         code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self.fail(_OUTCOMES.get(code, Outcome.OTHER), errno.errorcode.get(code, str(code)))
+            self.fail(
+                OUTCOME_OF_ERRNO.get(code, Outcome.OTHER), errno.errorcode.get(code, str(code))
+            )
             return
         if self.transport.tls is not None and isinstance(self.sock, _socket.socket):
             self.sock = TlsSocket(self.sock, *self.transport.tls)
@@ -395,4 +384,4 @@ def outcome_of(error: OSError) -> Outcome:
     """Classify an error of a socket."""
     if isinstance(error, ssl.SSLError):
         return Outcome.TLS
-    return _OUTCOMES.get(error.errno or 0, Outcome.OTHER)
+    return OUTCOME_OF_ERRNO.get(error.errno or 0, Outcome.OTHER)
