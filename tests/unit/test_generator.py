@@ -364,8 +364,9 @@ def behaved(
     checks = (Expectation("statusCode", [200, 204, 304, 503]),) if "greenlet" in way else ()
     one = scenario(
         *(flow(get(path, expectations=checks)) for path in paths),
-        rate=200,
-        seconds=1.5,
+        # Endless answers cost CPU until they are cut off: more of them than this fill two CPUs.
+        rate=75,
+        seconds=4,
         timeout=1.0,
         keep_connections="kept" in way,
     )
@@ -392,14 +393,10 @@ def test_what_the_server_did_is_what_is_recorded(behaved: tuple[Load, Server], p
 def test_misbehaviour_costs_no_punctuality_and_no_descriptor(
     behaved: tuple[Load, Server],
 ) -> None:
-    """No arrival waits for another's end; every connection that isn't kept is closed by the end.
-
-    Endless answers keep both CPUs busy until they are cut off, so arrivals are late here, but by
-    far less than the second that the slowest behaviour takes.
-    """
+    """Generator on schedule; every connection that isn't kept is closed by the end."""
     load, server = behaved
     lag = load.samples.arrivals.rows["lag"]
-    assert quantile(lag.astype(float), np.ones(len(lag)), 0.9) < 0.5
+    assert quantile(lag.astype(float), np.ones(len(lag)), 0.9) < 0.05
     assert not [cause for cause in load.causes if "late" not in cause]
     assert load.samples.requests.rows["response"].max() < 2.0
     if not load.scenario.keep_connections:
