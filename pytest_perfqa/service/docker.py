@@ -286,13 +286,13 @@ class DockerService:
             self._build(built)
 
     def _build(self, names: list[str]) -> None:
-        before = images.ids(names)
-        will = images.removal_command(self._project.log)
+        before, unnamed = images.ids(names), images.unnamed()
+        will = images.removal_command(self._project.log, unnamed)
         self._reaper.run_at_end(will)
         try:
             self._project.build()
         except BaseException as error:
-            images.remove_unfinished(self._project.log)
+            images.remove_unfinished(self._project.log, unnamed)
             if isinstance(error, ServiceError):
                 raise ServiceError(f"service {self.name}: {error}") from None
             raise

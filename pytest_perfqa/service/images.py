@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,14 @@ from ..errors import ServiceError
 from . import engine, logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 # What the classic builder says; BuildKit leaves nothing in the lists of containers and images.
 _STEP_CONTAINER = re.compile(r"^ ---> Running in ([0-9a-f]{12,64})$", re.MULTILINE)
 _STEP_IMAGE = re.compile(r"^ ---> ([0-9a-f]{12,64})$", re.MULTILINE)
+# How long the engine may take to end the layer that it is at, and to show it.
+_LAST_LAYER_SECONDS = 1.5
+_POLL_SECONDS = 0.25
 
 
 def is_here(image: str) -> bool:
@@ -45,19 +49,47 @@ def remove_unnamed(images: Iterable[str]) -> None:
                 engine.call("image", "rm", image)
 
 
-def remove_unfinished(build_log: Path) -> None:
-    """Remove what a failed build of the classic builder left: its last container and layers."""
+def unnamed() -> set[str]:
+    """Give the ids of images that have no name and that none is built on."""
+    with contextlib.suppress(ServiceError):
+        command = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true"]
+        return set(engine.call(*command).split())
+    return set()
+
+
+def remove_unfinished(build_log: Path, before: Collection[str] = ()) -> None:
+    """Remove what a failed build of the classic builder left: its last container and layers.
+
+    Args:
+        build_log: what the builder printed.
+        before: what ``unnamed`` gave before the build.
+    """
     said = logs.read(build_log)
     for container in _STEP_CONTAINER.findall(said):
         with contextlib.suppress(ServiceError):
             engine.call("container", "rm", "--force", container)
-    remove_unnamed(reversed(_STEP_IMAGE.findall(said)))
+    steps = _STEP_IMAGE.findall(said)
+    if not steps:
+        return
+    # A builder that has lost its client still ends the layer at hand, and tells nobody.
+    parents = ids(steps)
+    deadline = time.monotonic() + _LAST_LAYER_SECONDS
+    while time.monotonic() < deadline:
+        remove_unnamed(each for each in unnamed() - set(before) if _parent(each) in parents)
+        time.sleep(_POLL_SECONDS)
+    remove_unnamed(reversed(steps))
 
 
-def removal_command(build_log: Path) -> list[str]:
+def _parent(image: str) -> str | None:
+    with contextlib.suppress(ServiceError):
+        return engine.call("image", "inspect", "--format", "{{.Parent}}", image).strip()
+    return None
+
+
+def removal_command(build_log: Path, before: Collection[str]) -> list[str]:
     """Give the command that does ``remove_unfinished`` when we no longer can."""
-    return [sys.executable, "-m", __name__, str(build_log)]
+    return [sys.executable, "-m", __name__, str(build_log), *sorted(before)]
 
 
 if __name__ == "__main__":
-    remove_unfinished(Path(sys.argv[1]))
+    remove_unfinished(Path(sys.argv[1]), sys.argv[2:])

@@ -37,10 +37,14 @@ def test_node_timeout_answers_everything_in_the_service_time(perf_run):
 
 @pytest.mark.perfqa(services=ASYNCHRONOUS)
 def test_node_timeout_does_not_queue(perf_run):
-    """What is pending is rate x service time, as Little's law has it: 50 rps x 5 s = 250."""
+    """What is pending is rate x service time, as Little's law has it: 50 rps x 5 s = 250.
+
+    On average over the plateau, once the first of its requests are answered: a machine that stands
+    still for 100 ms at scale 0.1 has 50 more in flight for that moment.
+    """
     assert not perf_run.pending.grows
     little = 50 * 5
-    assert little <= perf_run.pending.max <= 1.15 * little
+    assert 0.98 * little <= perf_run.between("96s", "120s").pending.mean <= 1.1 * little
 
 
 @pytest.mark.perfqa(services=ASYNCHRONOUS)
