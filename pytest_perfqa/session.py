@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize
 from .capacity.question import question
-from .capacity.target import Target
+from .capacity.target import Declared, Target
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
@@ -334,6 +335,10 @@ class PerfSession:
             # Without the header, no answer tells which replica gave it.
             replicas=tuple(started.replicas) if config.replica_header else (),
             time_scale=self.options.time_scale,
+            declared=Declared(
+                config.workers_of(request.path),
+                math.inf if config.patience is None else config.patience,
+            ),
         )
         search = self.searches.get((target, asked))
         if search is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import ConfigurationError, UnitError
@@ -166,7 +166,7 @@ def search(sender: Sender, target: Target, asked: Inquiry, at_once: int) -> Brea
         at_once: requests that may be open at one time.
     """
     series = Series(sender, Rest(target.canary, target.replicas), time_scale=target.time_scale)
-    bracket = _bracket(series, asked, target.time_scale, at_once)
+    bracket = _bracket(series, asked, target, at_once)
     probes = tuple(series.probes)
     scale = target.time_scale
     return BreakingPoint(
@@ -188,11 +188,14 @@ def search(sender: Sender, target: Target, asked: Inquiry, at_once: int) -> Brea
     )
 
 
-def _bracket(series: Series, asked: Inquiry, scale: float, at_once: int) -> Bracket:
+def _bracket(series: Series, asked: Inquiry, target: Target, at_once: int) -> Bracket:
+    scale = target.time_scale
     slo = asked.slo.scaled(scale)
     if asked.window is not None:
         most = at_once if asked.ceiling is None else math.floor(asked.ceiling * asked.window + 1e-9)
-        return find_burst(series, slo, asked.window * scale, max(1, min(at_once, most)))
+        declared = replace(target.declared, patience=target.declared.patience * scale)
+        most = max(1, min(at_once, most))
+        return find_burst(series, slo, asked.window * scale, most, declared)
     ceiling = _DEFAULT_RATE if asked.ceiling is None else asked.ceiling / scale
     largest = min(_SATURATING_BURST, at_once)
     if asked.capacity is Capacity.SUSTAINED:

@@ -1,4 +1,9 @@
-"""Burst capacity: the largest burst within a window that is served without breaking the SLO."""
+"""Burst capacity: the largest burst within a window that is served without breaking the SLO.
+
+A burst that breaks shows two things: that so many are too many, and how many of its first requests
+were served although others came behind them, and sooner than in a burst of their own. Where the
+next larger burst breaks, that is the load just below it as well: one time-out to wait for, not two.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from ..errors import InvalidRun
 from .burst_search import BurstSearch
 from .confirm import beyond_generator
 from .found import Bracket
-from .read_off import largest_burst, may_still_come, offsets
+from .read_off import foreseen, largest_burst, may_still_come, offsets, witnessed
 from .series import Ruling
 from .slo import Judgement, Sample
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from .probe import Until, Volley
     from .series import Series
     from .slo import Slo
+    from .target import Declared
 
 __tracebackhide__ = True
 
@@ -27,19 +33,26 @@ _SINGLES = 2
 _LOOK_SECONDS = 0.02
 
 
-def find_burst(series: Series, slo: Slo, window: float, ceiling: int) -> Bracket:
+def find_burst(
+    series: Series, slo: Slo, window: float, ceiling: int, declared: Declared | None = None
+) -> Bracket:
     """Look for the largest burst.
 
     Args:
         slo: with its times as they are on this machine.
         window: seconds over which a burst is spread evenly.
         ceiling: no larger burst is sent.
+        declared: what the service is said to be: the search begins there, and believes none of it.
 
     Raises:
         InvalidRun, ServiceError: see ``Series``.
     """
     series.unloaded(_SINGLES)
-    search = BurstSearch(ceiling)
+    guess = None
+    if declared is not None:
+        guess = foreseen(declared, series.service_time, window, slo, ceiling)
+    search = BurstSearch(ceiling, guess)
+    witness: Volley | None = None
     while not search.is_done and series.has_time:
         size = search.next_size
         until = _until(slo, series.service_time)
@@ -48,15 +61,26 @@ def find_burst(series: Series, slo: Slo, window: float, ceiling: int) -> Bracket
                 offsets(size, window), size / window, _rule(slo), until=until
             )
         except InvalidRun as error:
+            if guess is not None and search.passed == 0 and search.failed is None:
+                search, guess = BurstSearch(ceiling), None  # grow as far as the generator can
+                continue
             if search.passed == 0 or search.failed is not None:
                 raise
             return beyond_generator(search.passed / window, error)
         if ruling.met is None:
             break  # the budget has run out
-        estimate = None
-        if not ruling.met:
-            estimate = largest_burst(volley, window, slo, series.service_time)
-        search.tell(size, passed=ruling.met, estimate=estimate)
+        if ruling.met:
+            search.tell(size, passed=True)
+            continue
+        first = witnessed(volley, slo)
+        if first >= max(1, search.passed):
+            witness = volley
+        estimate = largest_burst(volley, window, slo, series.service_time)
+        search.tell(size, passed=False, witnessed=first, estimate=estimate)
+    if witness is not None and not any(
+        probe.passed and probe.size == search.passed for probe in series.probes
+    ):
+        series.keep_first(search.passed, witness, search.passed / window, slo.text)
     return Bracket(
         rate=search.passed / window,
         low=search.passed / window,

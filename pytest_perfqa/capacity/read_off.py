@@ -12,12 +12,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..fifo import departures
 from .slo import Sample, Slo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .probe import Volley
+    from .target import Declared
 
 # A failure after so much of the longest good wait is one of patience: a time-out somewhere.
 _PATIENT = 0.8
@@ -49,14 +53,9 @@ def largest_burst(volley: Volley, window: float, slo: Slo, service_time: float) 
     rate = _rate(good)
     waves = min(len(good), max(1, round(rate * service_time)))
     model = _Model(good, waves, waves / rate, patience, _failed_status(volley))
-    low, high = 0, max(1, volley.planned)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if slo.judge(model.sample(middle, window)).met:
-            low = middle
-        else:
-            high = middle
-    return low or None
+    return _largest(
+        lambda size: bool(slo.judge(model.sample(size, window)).met), volley.planned - 1
+    )
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,52 @@ class _Model:
         beyond = index - len(self.finished) + 1
         waves = max(0, -(-beyond // self.workers))
         return self.finished[index - waves * self.workers] + waves * self.wave
+
+
+def foreseen(
+    declared: Declared, service_time: float, window: float, slo: Slo, ceiling: int
+) -> int | None:
+    """Give the largest burst that a queue as declared would serve.
+
+    None where too little is said, or none below the ceiling is too large.
+    """
+    workers, patience = declared.workers, declared.patience
+    if workers is None or math.isinf(workers) or math.isinf(min(patience, slo.latency_limit)):
+        return None
+
+    def meets(size: int) -> bool:
+        moments = np.array(offsets(size, window))
+        waits = departures(moments, service_time, workers) - moments
+        in_time = tuple(waits[waits <= patience].tolist())
+        return bool(slo.judge(Sample.done(in_time, size - len(in_time))).met)
+
+    size = _largest(meets, ceiling)
+    return None if size == ceiling else size
+
+
+def witnessed(volley: Volley, slo: Slo) -> int:
+    """Give how many of the first requests of a burst met the objective by themselves; 0 if none.
+
+    Those that came behind them, and their coming at shorter intervals than in a burst of so many,
+    can have made it only worse for them.
+    """
+    now = volley.begin + volley.seconds
+
+    def meets(size: int) -> bool:
+        return slo.judge(Sample.of(volley.exchanges[:size], size, now)).met is True
+
+    return _largest(meets, volley.planned - 1) or 0
+
+
+def _largest(meets: Callable[[int], bool], most: int) -> int | None:
+    low, high = 0, most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if meets(middle):
+            low = middle
+        else:
+            high = middle
+    return low or None
 
 
 def may_still_come(volley: Volley, service_time: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import Inconclusive, InvalidRun, ServiceError
@@ -198,6 +198,20 @@ class Series:
         ruling = rule(volley, self._end)
         self._keep(volley, rate, ruling, ruling.verdict)
         return volley, ruling
+
+    def keep_first(self, count: int, volley: Volley, rate: float, why: str) -> None:
+        """Keep what the first requests of a volley show as a probe of its own, one that passed."""
+        first = volley.exchanges[:count]
+        end = max(one.finished for one in first)
+        part = replace(
+            volley,
+            offsets=volley.offsets[:count],
+            exchanges=first,
+            finished=sorted(first, key=lambda one: one.finished),
+            seconds=end - volley.begin,
+        )
+        ruling = Ruling(True, f"the first {count} of the burst of {volley.planned}: {why}")
+        self._keep(part, rate, ruling, ruling.verdict)
 
     def _keep(self, volley: Volley, rate: float, ruling: Ruling, verdict: Verdict) -> None:
         latencies = tuple(one.latency for one in volley.exchanges if one.is_good)

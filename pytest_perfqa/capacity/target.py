@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,19 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a service is said to be; a search may begin there, but nothing rests on it.
+
+    Attributes:
+        workers: requests done at once; None where nothing is said.
+        patience: seconds after which a proxy answers for the service, at full scale.
+    """
+
+    workers: float | None = None
+    patience: float = math.inf
+
+
+@dataclass(frozen=True)
 class Target:
     """A request to a service.
 
@@ -38,6 +52,7 @@ class Target:
         canary: a path that is quick and goes to the same workers; None to ask the path itself.
         replicas: values of the replica header that are known.
         time_scale: the factor on the service's times.
+        declared: what the service is said to be.
     """
 
     url: str
@@ -47,6 +62,7 @@ class Target:
     replica_header: str | None = None
     replicas: tuple[str, ...] = ()
     time_scale: float = 1.0
+    declared: Declared = Declared()
 
     @property
     def name(self) -> str:

@@ -105,6 +105,8 @@ class ServiceConfig:
         replica_header: the header of an answer that tells which replica gave it.
         workers: how many requests it does at once, all replicas together, by the path of the URL
             or ``ANY_PATH``; infinite where there is no limit.
+        patience: seconds after which its proxy answers for it, at full scale; None if that isn't
+            said.
         process: the parts of the process backend by name; empty if there is no such backend.
     """
 
@@ -118,9 +120,14 @@ class ServiceConfig:
     env: Mapping[str, str] = field(default_factory=dict)
     replica_header: str | None = None
     workers: Mapping[str, float] = field(default_factory=dict)
+    patience: float | None = None
     process: Mapping[str, Command | Nginx] = field(default_factory=dict)
     docker: Docker | None = None
     external: External | None = None
+
+    def workers_of(self, path: str) -> float | None:
+        """Give how many requests for a path, with a query or without, are done at once."""
+        return self.workers.get(path.partition("?")[0], self.workers.get(ANY_PATH))
 
     @property
     def commands(self) -> tuple[Command, ...]:

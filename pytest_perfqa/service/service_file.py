@@ -150,6 +150,7 @@ class _Service(yaml_file.Strict):
     env: _Env = Field(default_factory=dict)
     replica_header: _Text | None = None
     workers: Annotated[dict[str, float], BeforeValidator(_workers)] = Field(default_factory=dict)
+    patience: yaml_file.DurationField | None = None
     process: dict[str, _Part] | None = None
     docker: _Docker | None = None
     external: _External | None = None
@@ -170,6 +171,7 @@ def _config(folder: Path, document: Document, content: _Service) -> ServiceConfi
         env=content.env,
         replica_header=content.replica_header,
         workers=content.workers,
+        patience=content.patience,
         process=parts,
         docker=Docker(folder / docker.compose, docker.endpoint) if docker else None,
         external=External(**external.model_dump()) if external else None,

@@ -60,10 +60,9 @@ def test_it_breaks_by_the_proxys_patience(heavy, perf_service):
 @SINGLE
 def test_response_time_grows_linearly_with_the_place_in_the_queue(heavy):
     """Each waits for one service time more than the one before, less what it came later."""
-    largest = max((probe for probe in heavy.probes if probe.passed), key=lambda one: one.size)
-    scale = heavy.time_scale
-    step = (5 - 10 / largest.size) * scale
-    steps = [later - sooner for sooner, later in itertools.pairwise(largest.latencies)]
+    broke = min((probe for probe in heavy.probes if probe.failed), key=lambda one: one.size)
+    step = (5 - 10 / broke.size) * heavy.time_scale
+    steps = [later - sooner for sooner, later in itertools.pairwise(broke.latencies)]
     assert len(steps) == heavy.size - 1
     assert sum(steps) / len(steps) == pytest.approx(step, rel=0.05)
     assert max(steps) < 1.5 * step
@@ -72,5 +71,5 @@ def test_response_time_grows_linearly_with_the_place_in_the_queue(heavy):
 
 @SINGLE
 def test_it_takes_a_fraction_of_the_studys_time(heavy):
-    """20 minutes by hand; here a quarter of that, most of it the proxy's patience, three times."""
-    assert heavy.wall < "5 min"
+    """20 minutes by hand; here a tenth of that, most of it the proxy's patience, once."""
+    assert heavy.wall < "2 min"

@@ -92,7 +92,7 @@ def test_burst_capacity(room: Project) -> None:
             assert (found.size, found.cause, found.confirmed) == (5, "5xx", True)
             assert found.rate == "500/s" and found.high == "600/s"
             assert [probe.verdict.name for probe in found.probes] == [
-                "FAILED", "PASSED", "FAILED"
+                "FAILED", "FAILED", "PASSED"
             ]
     """)
     result = room.run()

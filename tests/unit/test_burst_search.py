@@ -10,47 +10,69 @@ from pytest_perfqa.capacity.burst_search import BurstSearch
 from pytest_perfqa.capacity.rate_search import RateSearch
 
 
-def asked(truth: int, estimate: int | None, ceiling: int = 1024) -> list[int]:
-    """The sizes that a search asks for where bursts up to ``truth`` pass."""
-    search, sizes = BurstSearch(ceiling), []
+def asked(truth: int, estimate: int | None, guess: int | None = None) -> list[int]:
+    """The sizes that a search asks for where bursts up to ``truth`` pass, and no more are served.
+
+    Without an estimate, a burst that fails shows nothing of smaller ones.
+    """
+    search, sizes = BurstSearch(1024, guess), []
     while not search.is_done:
         sizes.append(search.next_size)
-        passed = sizes[-1] <= truth
-        search.tell(sizes[-1], passed=passed, estimate=None if passed else estimate)
+        if sizes[-1] <= truth:
+            search.tell(sizes[-1], passed=True)
+        else:
+            served = 0 if estimate is None else truth
+            search.tell(sizes[-1], passed=False, witnessed=served, estimate=estimate)
     return sizes
 
 
 @pytest.mark.parametrize(
-    ("truth", "estimate", "sizes"),
+    ("truth", "estimate", "guess", "sizes"),
     [
-        (13, 13, [16, 13, 14]),
-        (13, 12, [16, 12, 13, 14]),
-        (13, 14, [16, 14, 13]),
-        (39, 39, [16, 64, 39, 40]),
-        (39, 42, [16, 64, 42, 41, 40, 38, 39]),
-        (13, None, [16, 4, 10, 13, 14]),
-        (1, None, [16, 4, 2, 1]),
-        (0, None, [16, 4, 2, 1]),
-        (2000, None, [16, 64, 256, 1024]),
+        (13, 13, None, [16, 14]),
+        (13, 12, None, [16, 14]),
+        (13, 14, None, [16, 15, 14]),
+        (39, 39, None, [16, 64, 40]),
+        (39, 42, None, [16, 64, 43, 42, 41, 40]),
+        (13, None, None, [16, 4, 10, 13, 14]),
+        (1, None, None, [16, 4, 2, 1]),
+        (0, None, None, [16, 4, 2, 1]),
+        (2000, None, None, [16, 64, 256, 1024]),
+        (13, 13, 13, [14]),
+        (13, 13, 12, [13, 14]),
+        (41, 41, 39, [40, 41, 42]),
+        (13, 13, 30, [31, 14]),
+        (100, 100, 13, [14, 15, 16, 18, 22, 30, 46, 78, 142, 102]),
+        (13, None, 13, [14, 13]),
+        (2000, None, 900, [918, 936, 954, 992, 1024]),
     ],
 )
-def test_what_it_asks_for(truth: int, estimate: int | None, sizes: list[int]) -> None:
-    """Grow, confirm what was read off, go on from it; else halve."""
-    assert asked(truth, estimate) == sizes
-
-
-@given(st.integers(0, 1100), st.none() | st.integers(1, 1100), st.integers(1, 1024))
-def test_it_ends_with_a_true_and_narrow_bracket(
-    truth: int, estimate: int | None, ceiling: int
+def test_what_it_asks_for(
+    truth: int, estimate: int | None, guess: int | None, sizes: list[int]
 ) -> None:
-    """Whatever was read off, right or wrong: every probe narrows the bracket."""
-    search, probes = BurstSearch(ceiling), 0
+    """Grow, or begin at a guess; then just above what was read off, and on from it; else halve."""
+    assert asked(truth, estimate, guess) == sizes
+
+
+@given(
+    st.integers(0, 1100),
+    st.none() | st.integers(1, 1100),
+    st.none() | st.integers(1, 1100),
+    st.floats(0, 1),
+    st.integers(1, 1024),
+)
+def test_it_ends_with_a_true_and_narrow_bracket(
+    truth: int, estimate: int | None, guess: int | None, served: float, ceiling: int
+) -> None:
+    """Whatever was read off or guessed, right or wrong: every probe narrows the bracket."""
+    search, probes = BurstSearch(ceiling, guess), 0
     while not search.is_done:
         size = search.next_size
         assert search.passed < size <= ceiling
         assert search.failed is None or size < search.failed
         passed = size <= truth
-        search.tell(size, passed=passed, estimate=None if passed else estimate)
+        first = 0 if passed else int(served * truth)
+        search.tell(size, passed=passed, witnessed=first, estimate=None if passed else estimate)
         probes += 1
     assert search.passed <= truth
     if search.failed is None:

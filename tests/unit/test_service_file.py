@@ -76,6 +76,21 @@ def test_no_number_of_workers(tmp_path: Path, text: str) -> None:
     assert "accepted: " in said
 
 
+def test_patience(tmp_path: Path) -> None:
+    """A time at full scale; nothing is supposed where none is given."""
+    assert read_service(write(tmp_path, f"{MINIMAL}patience: 1 min\n")).patience == 60
+    assert read_service(write(tmp_path, MINIMAL)).patience is None
+    (said,) = problems(tmp_path, f"{MINIMAL}patience: 0\n")
+    assert said.startswith("2: patience: ")
+
+
+def test_workers_of_a_path(tmp_path: Path) -> None:
+    """A query makes no other path; what isn't named may fall under all others."""
+    service = read_service(write(tmp_path, f"{MINIMAL}workers: {{/heavy: 3, '*': 2}}\n"))
+    assert (service.workers_of("/heavy?n=1"), service.workers_of("/")) == (3, 2)
+    assert read_service(write(tmp_path, MINIMAL)).workers_of("/") is None
+
+
 def test_replicas_have_numbered_names() -> None:
     """One replica bears the part's own name, several are counted from 1."""
     assert Command("app", "x", replicas=3).replica_names == ("app#1", "app#2", "app#3")
