@@ -2,7 +2,8 @@
 
     python bench/breaking_points.py [--only sustained]
 
-The truth leaves out what HTTP and the machine add to a service time, about a millisecond each.
+The truth leaves out what HTTP and the machine add to a service time, a millisecond or three. So the
+rate at which each server then worked off a long backlog stands beside it, counted, without a model.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from characterize_servers import Server, started
 
 from pytest_perfqa.capacity import twin
 from pytest_perfqa.capacity.breaking_point import find_breaking_point, inquiry
+from pytest_perfqa.capacity.probe import Bounds, Prober
 from pytest_perfqa.capacity.target import Request, Target
 from pytest_perfqa.errors import PerfqaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BACKLOG_SECONDS = 12.0
 GUNICORN = Server("gunicorn sync", "synchronous", 1, 0.2, "0")
 ASYNCIO = Server("asyncio semaphore", "asynchronous", 10, 0.2, "0")
 NGINX = Server("nginx over single workers", "synchronous", 3, 0.2, "0", processes=3)
@@ -102,16 +105,32 @@ def cases() -> list[Case]:
     return found
 
 
+def backlog(url: str, server: Server) -> float:
+    """Give the answers per second while a backlog of some seconds is worked off."""
+    workers = server.workers or 1
+    count = math.ceil(BACKLOG_SECONDS * workers_per_second(server)) + 2 * workers
+    with Prober(url, bounds=Bounds(2 * count + 100, count, 4 * BACKLOG_SECONDS)) as prober:
+        prober.drain(fast=1.5 * server.service + 0.03, limit=BACKLOG_SECONDS)
+        volley = prober.send([0.0] * count)
+    # All begin at once, and the last have nobody after them: neither end tells the rate.
+    ends = sorted(one.finished for one in volley.finished)[workers - 1 : -workers]
+    return (len(ends) - 1) / (ends[-1] - ends[0])
+
+
 def main() -> None:
     """Print one line of a Markdown table per question."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=["burst", "sustained", "slo"])
-    only = parser.parse_args().only
-    print("| question | server | truth | found | error | passed, failed | probes | wall |")
-    print("|---|---|---:|---:|---:|---|---:|---:|")
-    for case in cases():
-        if only in (None, case.name):
-            print(measured(case), flush=True)
+    parser.add_argument("--piece", default="1/1", help="2/3: of three pieces, the second")
+    options = parser.parse_args()
+    number, pieces = map(int, options.piece.split("/"))
+    chosen = [case for case in cases() if options.only in (None, case.name)]
+    print(
+        "| question | server | truth | found | error | a backlog | passed, failed | probes | wall |"
+    )
+    print("|---|---|---:|---:|---:|---:|---|---:|---:|")
+    for case in chosen[number - 1 :: pieces]:
+        print(measured(case), flush=True)
 
 
 def measured(case: Case) -> str:
@@ -125,12 +144,14 @@ def measured(case: Case) -> str:
         with started(server) as url:
             target = Target(url, Request("/"), server.program)
             found = find_breaking_point(target, inquiry(**case.asked))
+            worked_off = backlog(url, server) if case.name == "sustained" else math.nan
     except PerfqaError as error:
-        return f"| {what} | {who} | {truth:.4g} | {error} | | | | |"
+        return f"| {what} | {who} | {truth:.4g} | {error} | | | | | |"
     bracket = f"{found.low:.4g}, {found.high:.4g}{'' if found.confirmed else ', not confirmed'}"
     return (
         f"| {what} | {who} | {truth:.4g} | {found.rate:.4g} | {found.rate / truth - 1:+.1%} | "
-        f"{bracket} | {len(found.probes)} | {found.wall:.0f} s |"
+        f"{'' if math.isnan(worked_off) else f'{worked_off:.4g}'} | {bracket} | "
+        f"{len(found.probes)} | {found.wall:.0f} s |"
     )
 
 

@@ -26,6 +26,7 @@ def confirm(
     ceiling: float,
     *,
     may_rise: bool = True,
+    is_measured: bool = False,
 ) -> Bracket:
     """Probe a rate's neighbours, so many times (such as 0.95 and 1.05) the rate.
 
@@ -36,14 +37,24 @@ def confirm(
         takes: makes a probe.
         ceiling: no higher rate is probed.
         may_rise: False where a probe that passes is weaker evidence than what gave the rate.
+        is_measured: where two measurements contradict each other, a third decides: a probe that
+            refutes the rate is made again, and the second one counts.
     """
     below, above = rate * margins[0], min(ceiling, rate * margins[1])
-    taken = takes(below)
+
+    expected = {below: True, above: False} if is_measured and above < ceiling else {}
+
+    def probe(rate: float) -> bool | None:
+        taken = takes(rate)
+        is_refuted = taken is not None and taken != expected.get(rate, taken)
+        return takes(rate) if is_refuted else taken
+
+    taken = probe(below)
     if taken is False:
-        low, high = _walk_down(below, takes)
+        low, high = _walk_down(below, probe)
     elif taken is True:
         steps = _MOST_STEPS if may_rise else 1
-        low, high = _walk_up(below, above, takes, ceiling, steps)
+        low, high = _walk_up(below, above, probe, ceiling, steps)
         low = low if may_rise or low >= ceiling else below
     else:
         low, high = 0.0, math.inf

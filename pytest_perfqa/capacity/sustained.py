@@ -43,8 +43,13 @@ def find_sustained(series: Series, ceiling: float, most: int) -> Bracket:
         needed = show(_seconds(found, _MARGINS[-1]), Unit.SECOND)
         note = f"read off bursts; to confirm it takes {needed} more than the budget leaves"
         return Bracket(found.rate, 0.0, math.inf, broken=True, confirmed=False, notes=(note,))
-    margins = 1 - margin, 1 + margin
-    return confirm(found.rate, margins, lambda rate: keeps_up(series, found, rate, margin), ceiling)
+    return confirm(
+        found.rate,
+        (1 - margin, 1 + margin),
+        lambda rate: keeps_up(series, found, rate, margin),
+        ceiling,
+        is_measured=True,
+    )
 
 
 def _affordable(series: Series, found: Saturation) -> float | None:
