@@ -27,6 +27,8 @@ SURE = 0.99
 #: Of several queues some get more than others: so many requests for each worker fill all.
 FAIR = 4
 _SPACED_SHARE = 0.3
+_GAP_SHARE = 0.25
+_GAP_SECONDS = 0.005
 _ALIKE = 0.1
 _ALIKE_ALONE = 0.07
 
@@ -95,26 +97,31 @@ class Seen:
         return self.take(volley) if is_counted else True
 
     def offsets(self, size: int) -> list[float]:
-        """All at once; where workers have queues of their own, with time for each to take some."""
-        gap = _SPACED_SHARE * self.service / size if self.is_scattered else 0.0
+        """Faster than the service works, but not at once.
+
+        What passes connections on, such as docker-proxy, reorders those that come together: each
+        gets a part of the time in which a worker becomes free. Where workers have queues of their
+        own, there must be time for each to take some.
+        """
+        workers = self.posterior.workers or 1
+        gap = min(_GAP_SECONDS, _GAP_SHARE * self.service / workers)
+        if self.is_scattered:
+            gap = _SPACED_SHARE * self.service / size
         return [gap * index for index in range(size)]
 
     def take(self, volley: Volley) -> bool:
         """Keep what came of a burst; tell whether the next one makes sense."""
         self.refuse_shortages(volley)
-        good = [one for one in volley.exchanges if one.is_good]
-        for one in good:
+        for one in volley.exchanges:
             self.note_replica(one)
         self.staircases.append(_staircase(volley))
-        if len(good) > 1:
-            burst = Burst(
-                np.array([one.sent for one in good]), np.array([one.finished for one in good])
-            )
+        burst = _burst(volley)
+        if burst.size > 1:
             self.bursts.append(burst)
             self.points.append(_point(burst))
         if volley.bad:
-            return self._beyond(volley, len(good))
-        return not volley.pending and len(good) > 1
+            return self._beyond(volley)
+        return not volley.pending and burst.size > 1
 
     def refuse_shortages(self, volley: Volley) -> None:
         """That requests were late doesn't matter here: moments count as they were."""
@@ -123,18 +130,21 @@ class Seen:
 
     def note_replica(self, one: Exchange) -> None:
         """Remember which replica answered, if it was said."""
-        if one.replica is not None:
+        if one.is_good and one.replica is not None:
             self.replica_values.add(one.replica)
 
-    def _beyond(self, volley: Volley, good: int) -> bool:
+    def _beyond(self, volley: Volley) -> bool:
         """Note that a burst was too much, and let the service recover."""
         bad = [one for one in volley.finished if not one.is_good]
         self.beyond_queue = ", ".join(sorted({outcome_label(one) for one in bad}))
-        self.ceiling = min(self.ceiling, max(FIRST_BURST, good))
-        self.queue_limit = good
+        # There was room for so many, and for others as these left.
+        good = _burst(volley)
+        self.queue_limit = good.in_flight
+        self.ceiling = min(self.ceiling, max(FIRST_BURST, self.queue_limit))
         self.evidence.append(
-            f"of {len(volley.exchanges)} requests at once, {good} were answered well, "
-            f"{len(bad)} not: {self.beyond_queue}"
+            f"of {len(volley.exchanges)} requests, {good.size} were answered well, at most "
+            f"{good.in_flight} of them under way at one time, {len(bad)} were not: "
+            f"{self.beyond_queue}"
         )
         drained = self.prober.drain(
             fast=1.2 * max(self.singles), limit=self.prober.seconds_left / 2
@@ -188,6 +198,12 @@ def _staircase(volley: Volley) -> Staircase:
         if not one.pending
     )
     return Staircase(len(volley.exchanges), tuple(steps))
+
+
+def _burst(volley: Volley) -> Burst:
+    """Give the good answers of a volley."""
+    good = [one for one in volley.exchanges if one.is_good]
+    return Burst(np.array([one.sent for one in good]), np.array([one.finished for one in good]))
 
 
 def _point(burst: Burst) -> tuple[float, float]:

@@ -30,6 +30,7 @@ _SHORTEST_SLICE_SECONDS = 0.001
 _APART = 0.3
 _APART_SHARE = 0.03
 _FIRST_WAVE = 1.4
+_EARLY = 0.5
 _PATTERN_PERIODS = range(2, 7)
 
 
@@ -80,8 +81,12 @@ def strays(services: NDArray[np.float64]) -> bool:
 
 
 def first_wave(burst: Burst, service: float) -> int:
-    """Count the completions of the first wave: how many were served at once."""
-    return int((burst.finished - burst.sent < _FIRST_WAVE * service).sum())
+    """Count the completions of the first wave: how many were served at once.
+
+    Of those sent early enough: later ones may take the worker of one that is done.
+    """
+    is_early = burst.sent - burst.sent[0] < _EARLY * service
+    return int((is_early & (burst.finished - burst.sent < _FIRST_WAVE * service)).sum())
 
 
 def turns(is_free: Sequence[bool]) -> int | None:

@@ -39,6 +39,8 @@ class Simulated:
         workers: of each replica; replicas take turns.
         service: mean service time in seconds.
         cv: its coefficient of variation, log-normal.
+        delay: seconds, on average, that a proxy takes to pass a connection on; each takes its own,
+            exponential, time, so that they come in another order.
     """
 
     peer = None
@@ -52,12 +54,15 @@ class Simulated:
         *,
         replicas: int = 1,
         is_synchronous: bool = True,
+        delay: float = 0.0,
     ) -> None:
         self._random = random
         self._service = service
         self._spread = math.sqrt(math.log1p(cv**2))
         self._is_synchronous = is_synchronous
         self._free = [[0.0] * workers for _ in range(replicas)]
+        self._delay = delay
+        self._arriving: list[tuple[float, int, Exchange, Volley, bool]] = []
         self._coming: list[tuple[float, int, Exchange, Volley, int]] = []
         self.now = 0.0
         self.sent = 0
@@ -88,21 +93,29 @@ class Simulated:
             one = Exchange(index, due, begun=self.now, connected=self.now, sent=self.now)
             volley.exchanges.append(one)
             self.sent += 1
-            end, status = self._end(is_quick=path is not None)
-            heapq.heappush(self._coming, (end, self.sent, one, volley, status))
+            arrival = self.now + self._random.exponential(self._delay)
+            heapq.heappush(self._arriving, (arrival, self.sent, one, volley, path is not None))
+        self._go_on(self.now)
         return self.wait(volley, until=until)
 
-    def _end(self, *, is_quick: bool) -> tuple[float, int]:
+    def _arrive(self) -> None:
+        arrival, number, one, volley, is_quick = heapq.heappop(self._arriving)
+        end, status = self._end(arrival, number, is_quick=is_quick)
+        heapq.heappush(self._coming, (end, number, one, volley, status))
+
+    def _end(self, arrival: float, number: int, *, is_quick: bool) -> tuple[float, int]:
         if is_quick and not self._is_synchronous:
-            return self.now + QUICK, 404
-        free = self._free[self.sent % len(self._free)]
-        begin = max(self.now, heapq.heappop(free))
+            return arrival + QUICK, 404
+        free = self._free[number % len(self._free)]
+        begin = max(arrival, heapq.heappop(free))
         centre = math.log(self._service) - self._spread**2 / 2
         end = begin + (QUICK if is_quick else self._random.lognormal(centre, self._spread))
         heapq.heappush(free, end)
         return end + self._random.exponential(NOISE), 404 if is_quick else 200
 
     def _go_on(self, moment: float) -> None:
+        while self._arriving and self._arriving[0][0] <= moment:
+            self._arrive()
         while self._coming and self._coming[0][0] <= moment:
             end, _, one, volley, one.status = heapq.heappop(self._coming)
             one.finished, one.outcome = end, Outcome.ANSWERED
@@ -112,7 +125,8 @@ class Simulated:
     def wait(self, volley: Volley, *, until: Until | None = None) -> Volley:
         """Wait for the ends of a volley."""
         while volley.pending and self.seconds_left > 0 and not (until and until(volley, self.now)):
-            self._go_on(min(self._coming[0][0], self.now + TICK))
+            events = [queue[0][0] for queue in (self._arriving, self._coming) if queue]
+            self._go_on(min(*events, self.now + TICK))
         return volley
 
     def drain(self, **_: object) -> Drained:
@@ -155,6 +169,18 @@ def test_kind_and_number_are_right(
     assert prober.now < 60
     if is_synchronous and replicas > 1 and cv < 0.05:
         assert found.replicas == replicas
+
+
+@pytest.mark.parametrize(
+    ("workers", "service", "cv"),
+    [(12, 0.08, 0.005), (12, 0.8, 0.05), (8, 0.1, 0.0), (4, 0.2, 0.3), (2, 0.05, 0.2)],
+)
+def test_a_proxy_that_reorders_connections(workers: int, service: float, cv: float) -> None:
+    """As docker-proxy does those that come within about half a millisecond."""
+    for seed in range(3):
+        random = np.random.default_rng([workers, seed])
+        found = characterized(Simulated(random, workers, service, cv, delay=0.0005))
+        assert (found.kind, found.workers) == ("synchronous", workers)
 
 
 def test_no_wrong_number_is_claimed_where_services_vary_much() -> None:
