@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _SOURCES = Path(__file__).parent / "page"
 _NOTHING = "\N{EN DASH}"
 _NEEDED = ("jinja2", "plotly")
+# Long names are better broken here than in the middle of a word.
+_WHERE_TO_BREAK = re.compile(r"(?<=[\w\]][-_/.:])(?=\w)")
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,7 @@ def _footer() -> dict[str, str]:
 @cache
 def _environment() -> Environment:
     import jinja2  # noqa: PLC0415 - only where a report is written
+    import markupsafe  # noqa: PLC0415
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_SOURCES),
@@ -231,6 +235,7 @@ def _environment() -> Environment:
         "memory": _memory,
         "at_one_time": _at_one_time,
         "first_line": lambda text: text.partition("\n")[0],
+        "breakable": lambda text: markupsafe.Markup("<wbr>").join(_WHERE_TO_BREAK.split(text)),
     }
     return environment
 

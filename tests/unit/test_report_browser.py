@@ -230,6 +230,46 @@ def test_colours_follow_the_system(visit: Visit) -> None:
     assert plot.evaluate(paper) == "#15191f"
 
 
+def test_no_page_is_wider_than_a_telephone(visit: Visit) -> None:
+    """Tables that are wider scroll by themselves."""
+    page = visit.open("index.html")
+    page.set_viewport_size({"width": 400, "height": 800})
+    for target in page.locator("tbody a").evaluate_all("links => links.map(link => link.href)"):
+        page.goto(target)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400, target
+
+
+PLOTS = """[...document.querySelectorAll(".plot")].map((plot) =>
+    [plot.querySelector(".main-svg").clientWidth, plot.layout.paper_bgcolor])"""
+
+
+def eventually(page: Page, expression: str, expected: object) -> None:
+    """Wait until an expression is what it should be; the page's policy forbids Playwright's way."""
+    for _ in range(100):
+        if page.evaluate(expression) == expected:
+            return
+        page.wait_for_timeout(50)
+    assert page.evaluate(expression) == expected
+
+
+def test_charts_on_paper_are_light_and_fit(visit: Visit) -> None:
+    """Whatever the window is like; afterwards they are as they were, with what was hidden."""
+    page = visit.drawn(f"{RUN}/index.html")
+    page.set_viewport_size({"width": 1600, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    page.locator("button[data-series='latency.p99']").click()
+    eventually(page, f"new Set({PLOTS}.map(one => one[1])).has('#ffffff')", expected=False)
+    before = page.evaluate(PLOTS)
+    assert {width for width, _ in before} != {700}
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.printed = {PLOTS}; }})")
+    assert page.pdf().startswith(b"%PDF")
+    assert {tuple(one) for one in page.evaluate("printed")} == {(700, "#ffffff")}
+    eventually(page, PLOTS, before)
+    assert (
+        page.locator("button[data-series='latency.p99']").get_attribute("aria-pressed") == "false"
+    )
+
+
 def test_the_probes_of_a_breaking_point(visit: Visit) -> None:
     """One mark per load, by verdict; those of a verdict go and come back by its button."""
     page = visit.open("index.html")

@@ -35,6 +35,11 @@ const perfqa = (() => {
   const HOVER_NAME = 40;
   const MOST_ROWS = 2000;
   const MARGIN = { l: 70, r: 70, t: 22, b: 34 };
+  const NARROW = { l: 54, r: 44, t: 22, b: 34 };
+  const NARROW_WINDOW = 600;
+  /* A4 and Letter have room for so much between margins of 12 mm. */
+  const PAPER = { width: 700, height: 180 };
+  const LETTER_WIDTH = 7;
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
   const TIMES = { p50: "p50", p95: "p95", p99: "p99", max: "max" };
 
@@ -52,6 +57,20 @@ const perfqa = (() => {
     made.append(...children);
     return made;
   };
+
+  const prints = () => root.dataset.print !== undefined;
+  const margin = () => (prints() || innerWidth >= NARROW_WINDOW ? MARGIN : NARROW);
+
+  /* Charts have the colours and the width that there were when they were drawn. */
+  function repaint(draw) {
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    addEventListener("beforeprint", () => { root.dataset.print = ""; draw(); });
+    addEventListener("afterprint", () => {
+      delete root.dataset.print;
+      draw();
+      document.querySelectorAll(".plot").forEach((plot) => Plotly.Plots.resize(plot));
+    });
+  }
 
   function seconds(value) {
     if (value === null || value === undefined) return "–";
@@ -269,10 +288,12 @@ const perfqa = (() => {
       text: plain(cut(text, 28)), hovertext: cut(plain(text), 300), showarrow: false,
       font: { size: 11, color: color("dim") }, ...where });
     if (chart === "load") {
+      const { l, r } = margin();
+      const width = (prints() ? PAPER.width : document.querySelector("main").clientWidth) - l - r;
       for (const phase of measured.phases) {
         // Names of phases too short for them are in the table, and in what the cursor says.
-        if ((phase.end - phase.start) / end > 0.04) {
-          const room = Math.max(Math.round(((phase.end - phase.start) / end) * 110), 4);
+        const room = Math.floor(((phase.end - phase.start) / end) * (width / LETTER_WIDTH));
+        if (room >= Math.min(phase.name.length, 4)) {
           put(cut(phase.name, room), { x: (phase.start + phase.end) / 2, xref: "x", y: 1,
             yref: "paper", yanchor: "bottom" });
         }
@@ -300,7 +321,7 @@ const perfqa = (() => {
       tickformat: given.tickformat, fixedrange: false, automargin: false });
     const spec = CHARTS[chart];
     const made = {
-      margin: MARGIN, hovermode: "x unified", hoverdistance: -1, dragmode: "zoom",
+      ...(prints() ? PAPER : {}), margin: margin(), hovermode: "x unified", hoverdistance: -1, dragmode: "zoom",
       paper_bgcolor: color("paper"), plot_bgcolor: color("paper"),
       font: { color: color("ink"), size: 12, family: "system-ui, sans-serif" },
       hoverlabel: { bgcolor: color("paper"), bordercolor: color("line"), font: { color: color("ink") } },
@@ -491,8 +512,7 @@ const perfqa = (() => {
       this.tools.addEventListener("submit", (event) => event.preventDefault());
       this.tools.addEventListener("click", (event) => this.press(event.target.dataset.do));
       this.tools.addEventListener("change", (event) => this.change(event.target));
-      const repaint = () => { this.draw(); this.drawHistogram(); };
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+      repaint(() => { this.draw(); this.drawHistogram(); });
     }
 
     press(what) {
@@ -579,7 +599,7 @@ const perfqa = (() => {
       const width = edges.slice(1).map((edge, index) => edge - edges[index]);
       const series = [["latency", latency, "p50"], ["response", response, "p95"]].map(
         ([name, counts, tint]) => ({ ...line(name, name, { x: middle, y: counts }, tint, count),
-          hidden: name === "response" }));
+          hidden: remembered(this.hidden, "histogram", { id: name, hidden: name === "response" }) }));
       const plot = figure.querySelector(".plot");
       plot.series = series;
       const traces = series.map((one) => ({ type: "bar", x: one.x, y: one.y, width, name: one.name,
@@ -598,7 +618,7 @@ const perfqa = (() => {
           x1: value, y0: 0, y1: 1, line: { color: color(name), width: 1.5, dash: "dash" } })),
         annotations: marks.map(([name, value], index) => ({ text: name, x: Math.log10(value), xref: "x",
           y: 1 - 0.1 * index, yref: "paper", xanchor: "left", showarrow: false,
-          font: { size: 11, color: color(name) } })) }, CONFIG);
+          bgcolor: color("paper"), font: { size: 11, color: color(name) } })) }, CONFIG);
       this.legend(figure, series);
       const data = figure.querySelector("details.data");
       if (!data.dataset.ready) {
@@ -610,6 +630,28 @@ const perfqa = (() => {
 
   /* ---- the page of a breaking point ---- */
 
+  /* Whether a series is hidden is remembered, for when it is drawn anew. */
+  function remembered(hidden, chart, one) {
+    const key = `${chart}/${one.id}`;
+    return hidden.has(key) ? hidden.get(key) : Boolean(one.hidden);
+  }
+
+  /* Buttons that hide and show series, the first of which is so many traces from the first. */
+  function toggles(figure, series, hidden, first) {
+    figure.querySelector(".legend").replaceChildren(...series.map((one, index) => {
+      const button = element("button", { type: "button", "aria-pressed": String(!one.hidden),
+        "data-series": one.id }, swatch(one), element("span", {}, one.name));
+      button.addEventListener("click", () => {
+        one.hidden = !one.hidden;
+        hidden.set(`${figure.dataset.chart}/${one.id}`, one.hidden);
+        button.setAttribute("aria-pressed", String(!one.hidden));
+        Plotly.restyle(figure.querySelector(".plot"),
+          { visible: one.hidden ? "legendonly" : true }, [first + index]);
+      });
+      return button;
+    }));
+  }
+
   const VERDICTS = {
     PASSED: { tint: "good", symbol: "circle" }, FAILED: { tint: "bad", symbol: "x" },
     INCONCLUSIVE: { tint: "odd", symbol: "diamond" }, INVALID: { tint: "broken", symbol: "square" },
@@ -619,11 +661,12 @@ const perfqa = (() => {
   class Search {
     constructor(record) {
       this.record = record;
+      this.hidden = new Map();
     }
 
     start() {
       this.draw();
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+      repaint(() => this.draw());
     }
 
     draw() {
@@ -663,6 +706,7 @@ const perfqa = (() => {
           .filter(([probe, where]) => probe.verdict === verdict && where !== null);
         return { ...line(verdict, verdict, { x: some.map(([, [one]]) => one),
           y: some.map(([, [, other]]) => other) }, tint, count), symbol, stacked: true,
+          hidden: remembered(this.hidden, name, { id: verdict }),
           said: some.map(([probe]) => plain(cut(`${probe.size} requests: ${probe.why}`, 120))) };
       });
       const plot = figure.querySelector(".plot");
@@ -670,24 +714,16 @@ const perfqa = (() => {
       const base = layout("status", { phases: [], events: [], limits: [] }, { end: 1 }, []);
       const traces = series.map((one) => ({ type: "scatter", mode: "markers", x: one.x, y: one.y,
         name: one.name, text: one.said, hovertemplate: "%{y}: %{text}<extra></extra>",
+        visible: one.hidden ? "legendonly" : true,
         marker: { size: 10, color: color(one.color), symbol: one.symbol }, showlegend: false }));
       const path = { type: "scatter", mode: "lines", hoverinfo: "skip", showlegend: false,
         line: { color: color("dim"), width: 1 }, ...(drawn.length ? this.path(place) : { x: [], y: [] }) };
       Plotly.react(plot, [path, ...traces], { ...base, hovermode: "closest", shapes: drawn,
         xaxis: { title: { text: x, font: { size: 12 } }, gridcolor: color("grid"),
           linecolor: color("line"), rangemode: "tozero", ...more },
-        margin: { ...MARGIN, b: 44 },
+        margin: { ...margin(), r: 20, b: 44 },
         yaxis: { ...base.yaxis, title: { text: y, font: { size: 12 } } } }, CONFIG);
-      figure.querySelector(".legend").replaceChildren(...series.map((one, index) => {
-        const button = element("button", { type: "button", "aria-pressed": "true",
-          "data-series": one.id }, swatch(one), element("span", {}, one.name));
-        button.addEventListener("click", () => {
-          const on = button.getAttribute("aria-pressed") !== "true";
-          button.setAttribute("aria-pressed", String(on));
-          Plotly.restyle(plot, { visible: on ? true : "legendonly" }, [index + 1]);
-        });
-        return button;
-      }));
+      toggles(figure, series, this.hidden, 1);
       figure.querySelector("details.data").hidden = true;
     }
 
@@ -702,11 +738,12 @@ const perfqa = (() => {
   class Character {
     constructor(record) {
       this.record = record;
+      this.hidden = new Map();
     }
 
     start() {
       this.draw();
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+      repaint(() => this.draw());
     }
 
     draw() {
@@ -747,6 +784,7 @@ const perfqa = (() => {
     }
 
     chart(name, [x, y], heading, series) {
+      for (const one of series) one.hidden = remembered(this.hidden, name, one);
       const figure = document.querySelector(`figure[data-chart=${name}]`);
       const plot = figure.querySelector(".plot");
       const shape = name === "staircase" ? "hv" : "linear";
@@ -757,18 +795,9 @@ const perfqa = (() => {
       const base = layout("status", { phases: [], events: [], limits: [] }, { end: 1 }, []);
       const axis = (text) => ({ title: { text, font: { size: 12 } }, gridcolor: color("grid"),
         linecolor: color("line"), zerolinecolor: color("line"), rangemode: "tozero" });
-      Plotly.react(plot, traces, { ...base, hovermode: "closest", margin: { ...MARGIN, b: 44 },
+      Plotly.react(plot, traces, { ...base, hovermode: "closest", margin: { ...margin(), r: 20, b: 44 },
         xaxis: axis(x), yaxis: axis(y) }, CONFIG);
-      figure.querySelector(".legend").replaceChildren(...series.map((one, index) => {
-        const button = element("button", { type: "button", "aria-pressed": String(!one.hidden),
-          "data-series": one.id }, swatch(one), element("span", {}, one.name));
-        button.addEventListener("click", () => {
-          const on = button.getAttribute("aria-pressed") !== "true";
-          button.setAttribute("aria-pressed", String(on));
-          Plotly.restyle(plot, { visible: on ? true : "legendonly" }, [index]);
-        });
-        return button;
-      }));
+      toggles(figure, series, this.hidden, 0);
       this.table(figure, heading, series);
     }
 
