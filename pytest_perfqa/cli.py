@@ -8,6 +8,7 @@ what was found could not be confirmed; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,11 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .capacity.character import Character
-    from .capacity.found import BreakingPoint
+    from .report.record import CharacterRecord, SearchRecord
+    from .verdicts import Verdict
 
 OK, FAILED, USAGE, INVALID, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -35,22 +37,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = chosen.command
     try:
+        _check_report(chosen)
         return command(chosen)
-    except (ConfigurationError, UnitError) as error:
-        return _complain(error, USAGE)
-    except (InvalidRun, GeneratorError) as error:
-        return _complain(error, INVALID)
-    except Inconclusive as error:
-        return _complain(error, INCONCLUSIVE)
+    except KeyboardInterrupt as error:
+        _say("perfqa: interrupted")
+        return _code(error)
     except PerfqaError as error:
-        return _complain(error, FAILED)
-    except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
+        _say(f"perfqa: {error}")
+        return _code(error)
 
 
-def _complain(error: object, code: int) -> int:
-    _say(f"perfqa: {error}")
-    return code
+def _code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, ConfigurationError | UnitError):
+        return USAGE
+    if isinstance(error, InvalidRun | GeneratorError):
+        return INVALID
+    return INCONCLUSIVE if isinstance(error, Inconclusive) else FAILED
 
 
 def _say(line: str) -> None:
@@ -99,7 +103,7 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--budget", metavar="TIME", help="how long it may take")
     common.add_argument("--json", action="store_true", help="print JSON instead of a table")
     common.add_argument(
-        "--report", metavar="DIR", type=_folder, help="write a page and result.json to this folder"
+        "--report", metavar="DIR", type=Path, help="write a report in HTML and JSON to this folder"
     )
     common.add_argument(
         "--allow-remote",
@@ -109,16 +113,20 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _folder(written: str) -> Path:
-    path = Path(written)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{written} is a file; accepted: a folder")
-    return path
+def _check_report(chosen: argparse.Namespace) -> None:
+    if chosen.report is not None:
+        from .report import folder
+
+        folder.check(chosen.report, "--report")
 
 
 def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.breaking_point import find_breaking_point, inquiry
     from .capacity.target import Request, Target
+    from .report import breaking_points
+    from .report.environment import machine, versions
+    from .report.recorder import record_of_search
+    from .session import Search
 
     asked = inquiry(
         burst_within=chosen.burst_within,
@@ -129,15 +137,27 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
         budget=chosen.budget,
     )
     target = Target(_url(chosen), Request(_path(chosen)), chosen.url, canary=chosen.canary)
-    with _machine():
-        found = find_breaking_point(target, asked)
-    _tell(chosen, found)
-    return OK if found.confirmed else INCONCLUSIVE
+    search = Search(chosen.url, target.name)
+    with _reported(chosen, lambda: record_of_search(search, 1.0, machine(), versions())):
+        try:
+            with _machine():
+                search.found = find_breaking_point(target, asked)
+        except BaseException as error:
+            search.error = error
+            search.judge(_verdict(_code(error)))
+            raise
+        code = OK if search.found.confirmed else INCONCLUSIVE
+        search.judge(_verdict(code))
+        _tell(chosen, breaking_points.described(search.found))
+    return code
 
 
 def _characterize(chosen: argparse.Namespace) -> int:
     from .capacity.characterize import characterize
     from .capacity.question import question
+    from .report import character
+    from .report.characterisation import record_of_character, record_of_failure
+    from .report.environment import machine, versions
 
     asked = question(
         _url(chosen),
@@ -148,9 +168,22 @@ def _characterize(chosen: argparse.Namespace) -> int:
         replica_header=None,
         budget=chosen.budget,
     )
-    with _machine():
-        found = characterize(asked)
-    _tell(chosen, found)
+    came_to: Character | BaseException
+
+    def record() -> CharacterRecord:
+        here = (machine(), versions())
+        if isinstance(came_to, BaseException):
+            return record_of_failure(asked.service, asked.path, came_to, 1.0, *here)
+        return record_of_character(came_to, *here)
+
+    with _reported(chosen, record):
+        try:
+            with _machine():
+                came_to = characterize(asked)
+        except BaseException as error:
+            came_to = error
+            raise
+        _tell(chosen, character.described(came_to).splitlines())
     return OK
 
 
@@ -180,14 +213,55 @@ def _machine() -> Any:
     return alone(lambda line: _say(f"perfqa: {line}"))
 
 
-def _tell(chosen: argparse.Namespace, found: BreakingPoint | Character) -> None:
-    """Print what was found, and write the report where one is wanted."""
-    from .report import capacity_page
+def _verdict(code: int) -> Verdict:
+    """Give what a test would be told that asks for no more than an answer."""
+    from .verdicts import Verdict
 
-    lines = [capacity_page.record(found)] if chosen.json else capacity_page.described(found)
-    sys.stdout.write("\n".join(lines) + "\n")
-    if chosen.report is not None:
-        _say(f"perfqa: report in {capacity_page.write(chosen.report, found)}")
+    return {
+        OK: Verdict.PASSED,
+        FAILED: Verdict.FAILED,
+        INVALID: Verdict.INVALID,
+        INCONCLUSIVE: Verdict.INCONCLUSIVE,
+    }.get(code, Verdict.UNTESTED)
+
+
+def _tell(chosen: argparse.Namespace, lines: Sequence[str]) -> None:
+    if not chosen.json:
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+@contextlib.contextmanager
+def _reported(
+    chosen: argparse.Namespace, record: Callable[[], SearchRecord | CharacterRecord]
+) -> Iterator[None]:
+    """Write down what was found: a report, where one is wanted, even of what came to nothing."""
+    interrupted = False
+    try:
+        yield
+        if chosen.json:
+            from .report.record import to_json
+
+            sys.stdout.write(to_json(record()).decode() + "\n")
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
+    finally:
+        if chosen.report is not None:
+            _write(chosen.report, record(), interrupted=interrupted)
+
+
+def _write(directory: Path, record: SearchRecord | CharacterRecord, *, interrupted: bool) -> None:
+    from .report import folder
+    from .report.record import SearchRecord
+
+    searches = [record] if isinstance(record, SearchRecord) else []
+    characters = [] if isinstance(record, SearchRecord) else [record]
+    try:
+        page = folder.write(directory, (), searches, characters, interrupted=interrupted)
+    except OSError as error:
+        _say(f"perfqa: report: not written: {error}")
+    else:
+        _say(f"perfqa: report: {page}")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class PerfSession:
     watchers: tuple[Watcher, ...] = ()
     cells: dict[Key, Cell] = field(default_factory=dict)
 
-    characters: dict[Question, Character | PerfqaError] = field(default_factory=dict)
+    characters: dict[Question, Character | BaseException] = field(default_factory=dict)
     searches: dict[tuple[Target, Inquiry], Search] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -297,16 +297,17 @@ class PerfSession:
             try:
                 with self._undisturbed(service) as notes:
                     self.characters[asked] = replace(characterize(asked), notes=notes)
-            except PerfqaError as error:
+            except BaseException as error:
                 self.characters[asked] = error
+                raise
         found = self.characters[asked]
-        if isinstance(found, PerfqaError):
+        if isinstance(found, BaseException):
             raise found
         return found
 
     def characterised(self, service: str | None = None) -> list[Character]:
         """Give what was found out about a service, or about all."""
-        found = [one for one in self.characters.values() if not isinstance(one, PerfqaError)]
+        found = [one for one in self.characters.values() if not isinstance(one, BaseException)]
         return [one for one in found if service is None or one.service == service]
 
     def breaking_point(

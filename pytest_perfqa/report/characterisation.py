@@ -8,12 +8,12 @@ import numpy as np
 
 from ..fifo import departures
 from .record import CharacterRecord, ScalabilityRecord, StaircaseRecord, finite
+from .text import said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..capacity.character import Character, Scalability, Staircase
-    from ..errors import PerfqaError
 
 _LAW_POINTS = 60
 
@@ -56,7 +56,7 @@ def record_of_character(
 def record_of_failure(
     service: str,
     path: str,
-    error: PerfqaError,
+    error: BaseException,
     time_scale: float,
     machine: Mapping[str, str],
     versions: Mapping[str, str],
@@ -66,7 +66,7 @@ def record_of_failure(
         service=service,
         path=path,
         time_scale=time_scale,
-        error=str(error),
+        error=said(error),
         machine=dict(machine),
         versions=dict(versions),
     )

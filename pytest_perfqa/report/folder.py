@@ -27,16 +27,19 @@ _LIST = ".perfqa-report.json"
 _SLUG = 60
 
 
-def check(directory: Path) -> None:
+def check(directory: Path, option: str = "--perfqa-report") -> None:
     """Make sure that a report can be written there.
+
+    Args:
+        option: that asks for it, for messages.
 
     Raises:
         ConfigurationError: it is no folder.
         PrerequisiteMissing: a package is not installed.
     """
-    pages.check_installed()
+    pages.check_installed(option)
     if directory.exists() and not directory.is_dir():
-        raise ConfigurationError(f"--perfqa-report: {directory} is a file; accepted: a folder")
+        raise ConfigurationError(f"{option}: {directory} is a file; accepted: a folder")
 
 
 def write(

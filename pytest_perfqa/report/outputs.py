@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import PerfqaError
 from . import files, folder, markdown, openmetrics
 from .characterisation import record_of_character, record_of_failure
 from .environment import machine, versions
@@ -71,7 +70,7 @@ class Outputs:
 def _characters(session: PerfSession) -> Iterator[CharacterRecord]:
     here = (machine(), versions())
     for asked, found in session.characters.items():
-        if isinstance(found, PerfqaError):
+        if isinstance(found, BaseException):
             scale = session.options.time_scale
             yield record_of_failure(asked.service, asked.path, found, scale, *here)
         else:

@@ -79,7 +79,7 @@ class ScenarioRuns:
         return tuple(run for run in self.runs if run.record.measured)
 
 
-def check_installed() -> None:
+def check_installed(option: str) -> None:
     """Make sure that pages can be written.
 
     Raises:
@@ -88,7 +88,7 @@ def check_installed() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise PrerequisiteMissing(
-            f"--perfqa-report needs {' and '.join(missing)}; "
+            f"{option} needs {' and '.join(missing)}; "
             "install it: pip install 'pytest-perfqa[report]'"
         )
 
@@ -98,7 +98,7 @@ def assets() -> dict[str, Path]:
     found = {name: _SOURCES / name for name in ("report.css", "report.js")}
     spec = importlib.util.find_spec("plotly")
     if spec is None or spec.submodule_search_locations is None:
-        raise PrerequisiteMissing("--perfqa-report needs plotly")
+        raise PrerequisiteMissing("a report needs plotly")
     package = Path(next(iter(spec.submodule_search_locations)))
     found[plotly_name()] = package / "package_data" / "plotly.min.js"
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import Inconclusive, NoData, PerfqaError
+from ..errors import Inconclusive, NoData
 from ..requirements import judge
 from .record import (
     EndpointRecord,
@@ -31,6 +31,7 @@ from .record import (
     Windows,
     finite,
 )
+from .text import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +65,7 @@ def record_of(
         time_scale=time_scale,
         verdict=cell.verdict.name,
         model=result.definition.model if result else None,
-        error=None if cell.error is None else _said(cell.error),
+        error=None if cell.error is None else said(cell.error),
         invalid=result.invalid if result else (),
         notes=result.notes if result else (),
         tests=tuple(
@@ -85,7 +86,7 @@ def record_of_search(
         target=search.target,
         verdict=search.verdict.name,
         time_scale=time_scale,
-        error=None if search.error is None else _said(search.error),
+        error=None if search.error is None else said(search.error),
         notes=search.notes,
         machine=dict(machine),
         versions=dict(versions),
@@ -123,13 +124,6 @@ def _probe(probe: Probe) -> ProbeRecord:
         started=round(probe.started, 6),
         seconds=round(probe.seconds, 6),
     )
-
-
-def _said(error: BaseException) -> str:
-    text = str(error)
-    if isinstance(error, PerfqaError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def measured(result: RunResult) -> Measured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import PerfqaError
 from ..units import Unit, show
 
 
@@ -35,3 +36,13 @@ def clock(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Print a count and a noun that agrees with it: 1 run, 2 runs."""
     return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def said(error: BaseException) -> str:
+    """Print an error that there is no result for; with its kind where it isn't one of ours."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    text = str(error)
+    if isinstance(error, PerfqaError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -200,7 +200,7 @@ def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) ->
     """What to install, before anything starts."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(PrerequisiteMissing, match=r"pip install 'pytest-perfqa\[report\]'"):
-        pages.check_installed()
+        pages.check_installed("--perfqa-report")
 
 
 def test_a_page_stays_small(made: list[Record], tmp_path: Path) -> None:
