@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from .agenda import service_of
 from .report.character import described
 from .report.properties import properties
@@ -13,11 +15,10 @@ from .verdicts import Verdict, verdict_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pytest
-
     from .session import Cell, PerfSession
 
 _CHARACTER_FIXTURE = "perf_characterize"
+_TOLD = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def judge(
@@ -55,10 +56,10 @@ def _note(
     for search in session.searches_of(item.nodeid):
         search.judge(verdict)
     # On the item, so that the report of the teardown, which JUnit reads, has them.
-    told = properties(verdict, cells[-1] if cells else None)
-    names = {name for name, _ in told}
-    kept = [one for one in item.user_properties if one[0] not in names]
-    item.user_properties[:] = [*kept, *told]
+    before = item.stash.get(_TOLD, [])
+    item.stash[_TOLD] = properties(verdict, cells)
+    kept = [one for one in item.user_properties if one not in before]
+    item.user_properties[:] = [*kept, *item.stash[_TOLD]]
 
 
 def _evidence(

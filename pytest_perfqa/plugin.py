@@ -238,8 +238,9 @@ class Door:
     def _cells(self, item: pytest.Item) -> list[Cell]:
         """Give all runs that a test is about."""
         loader = item.stash.get(_LOADER, None)
-        cell = self._cell(item)
-        return ([] if cell is None else [cell]) + ([] if loader is None else loader.cells)
+        own = self._cell(item)
+        others = [] if loader is None else [cell for cell in loader.cells if cell is not own]
+        return others if own is None else [own, *others]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:

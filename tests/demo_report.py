@@ -220,8 +220,8 @@ def per_second(value: float) -> Quantity:
 
 
 @cache
-def characters() -> list[CharacterRecord]:
-    """Give the records of a characterisation, and of one without a result."""
+def character() -> Character:
+    """Give what was found out about a service with three workers."""
     random = np.random.default_rng(4)
     bursts = []
     for size in (1, 2, 4, 8, 16):
@@ -230,7 +230,7 @@ def characters() -> list[CharacterRecord]:
         steps = (Step(*both, is_good=True) for both in zip(sent, ends, strict=True))
         bursts.append(Staircase(size, tuple(steps)))
     points = tuple((min(one.size, 3.0), one.size / one.steps[-1].finished) for one in bursts)
-    found = Character(
+    return Character(
         service="node",
         path="/heavy",
         kind="synchronous",
@@ -255,9 +255,14 @@ def characters() -> list[CharacterRecord]:
         wall=9.4,
         time_scale=1.0,
     )
+
+
+@cache
+def characters() -> list[CharacterRecord]:
+    """Give the records of a characterisation, and of one without a result."""
     here = (machine(), versions())
     missed = record_of_failure("gunicorn", "/heavy", ServiceError("it did not start"), 1.0, *here)
-    return [record_of_character(found, *here), missed]
+    return [record_of_character(character(), *here), missed]
 
 
 if __name__ == "__main__":

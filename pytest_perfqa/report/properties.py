@@ -5,24 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..result import RunResult
     from ..session import Cell
     from ..verdicts import Verdict
 
 
-def properties(verdict: Verdict, cell: Cell | None) -> list[tuple[str, str]]:
-    """Give the properties of a test with this verdict, about this run if it is about one."""
-    return [("perfqa_verdict", verdict.name), *(_of_run(cell) if cell else ())]
+def properties(verdict: Verdict, cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    """Give the properties of a test with this verdict, about these runs; no name comes twice.
+
+    Of several runs each has its number in its names, in the order in which they were asked for:
+    no figure is there that could be of one or another.
+    """
+    told = [("perfqa_verdict", verdict.name)]
+    if cells:
+        told.append(("perfqa_service", cells[0].key.service))
+    if len(cells) == 1:
+        return told + [(f"perfqa_{name}", value) for name, value in _of_run(cells[0])]
+    for number, cell in enumerate(cells, 1):
+        told += [(f"perfqa_run{number}_{name}", value) for name, value in _of_run(cell)]
+    return told
 
 
 def _of_run(cell: Cell) -> Iterator[tuple[str, str]]:
-    yield "perfqa_service", cell.key.service
-    yield "perfqa_scenario", cell.key.scenario
+    yield "scenario", cell.key.scenario
     if cell.result is not None:
         for name, value in _figures(cell.result).items():
-            yield f"perfqa_{name}", f"{value:.6g}"
+            yield name, f"{value:.6g}"
 
 
 def _figures(result: RunResult) -> dict[str, float]:

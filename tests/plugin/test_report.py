@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ import synthetic
 from pytest_perfqa.load.generator import Progress
 
 def run(bench, service, scenario, *arguments, **more):
-    bench.on_progress(Progress(1.0, 20, 0, 20, 0, 0.1))
+    bench.on_progress(Progress(1.0, 20, 0, 20, 0, 0.1, {{"200": 20}}))
     due = np.arange(20) / 20
     return synthetic.run(synthetic.samples(due), service=service.name, scenario=scenario.name)
 
@@ -134,6 +135,43 @@ def test_everything_is_left_behind_when_tests_fail(
     assert sum(launched.values()) >= 20
 
 
+def test_properties_of_a_test_of_several_runs(
+    toy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run has a number, the same run only one; a name is there once, and the user's stays."""
+    (toy.path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(toy.path / "scratch"))
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_several(perf_run, perf_load, record_property):
+            record_property("mine", 1)
+            assert perf_load() is perf_run
+            assert perf_load(rate="40/s") is not perf_run
+            assert perf_load(rate="40/s").launched == 20
+
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_one(perf_load):
+            assert perf_load().launched == 21
+    """)
+    tests = str(Path(__file__).parents[1])
+    (toy.path / "conftest.py").write_text(WITHOUT_LOAD.format(tests=tests))
+    toy.run("--junitxml=junit.xml").assert_outcomes(passed=1, failed=1)
+    several, one = (
+        [(str(found.get("name")), found.get("value")) for found in case.iter("property")]
+        for case in ET.parse(toy.path / "junit.xml").iter("testcase")  # noqa: S314
+    )
+    told = dict(several)
+    assert len(told) == len(several)
+    assert (told["mine"], told["perfqa_verdict"], told["perfqa_service"]) == ("1", "PASSED", "toy")
+    assert told["perfqa_run1_scenario"] == "steady"
+    assert told["perfqa_run2_scenario"] == "steady[rate=40/s]"
+    assert (told["perfqa_run1_launched"], told["perfqa_run2_launched"]) == ("20", "20")
+    assert not [name for name in told if name.startswith(("perfqa_run3", "perfqa_launched"))]
+    told = dict(one)
+    assert len(told) == len(one)
+    assert (told["perfqa_verdict"], told["perfqa_scenario"]) == ("FAILED", "steady")
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -209,5 +247,13 @@ def test_written_when_interrupted_though_the_receiver_is_gone(toy: Project, tmp_
     second = json.loads((toy.path / "out" / "long-on-toy" / "result.json").read_text())
     assert (first["verdict"], first["measured"]["totals"]["launched"]) == ("PASSED", 20)
     assert [part["name"] for part in first["measured"]["parts"]] == ["app"]
-    assert second["verdict"] != "PASSED"
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
+    for record in (first, second):
+        jsonschema.validate(record, schema)
+    assert second["verdict"] == "UNTESTED"
+    assert [one["kind"] for one in second["measured"]["events"]] == ["abort"]
+    assert 0 < second["measured"]["totals"]["launched"] < 6000
+    page = (toy.path / "out" / "long-on-toy" / "index.html").read_text()
+    assert "It was ended after" in page
+    assert "<p>interrupted</p>" in page
     assert not list(toy.path.rglob("*.part"))

@@ -97,7 +97,7 @@ def test_annotations_stay_on_one_line() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_junit_takes_hostile_names(name: str, pytester: pytest.Pytester) -> None:
     """What XML has no place for is escaped by pytest; properties are texts."""
-    told = properties(Verdict.FAILED, cell(name, name))
+    told = properties(Verdict.FAILED, [cell(name, name)])
     pytester.makepyfile(f"""
         def test_it(record_property):
             for name, value in {told!a}:
@@ -107,6 +107,25 @@ def test_junit_takes_hostile_names(name: str, pytester: pytest.Pytester) -> None
     values = [one.get("value") for one in ET.parse("junit.xml").iter("property")]  # noqa: S314
     assert len(values) == 3
     assert values[0] == "FAILED"
+
+
+def test_properties_of_several_runs_are_told_apart() -> None:
+    """Each run's names have its number; nothing is said without saying of which."""
+    loads = [run(samples(np.arange(float(number)))) for number in (80, 2)]
+    cells = [cell("toy", f"load{number}", one) for number, one in enumerate(loads)]
+    told = properties(Verdict.PASSED, [*cells, cell("toy", "refused", error=OSError("no"))])
+    assert len(dict(told)) == len(told)
+    found = dict(told)
+    assert (found["perfqa_verdict"], found["perfqa_service"]) == ("PASSED", "toy")
+    assert [found[f"perfqa_run{one}_scenario"] for one in (1, 2, 3)] == [
+        "load0",
+        "load1",
+        "refused",
+    ]
+    assert [found[f"perfqa_run{one}_launched"] for one in (1, 2)] == ["80", "2"]
+    assert found["perfqa_run1_latency_p95_seconds"] == "0.1"
+    assert "perfqa_run3_launched" not in found
+    assert {name for name in found if "run" not in name} == {"perfqa_verdict", "perfqa_service"}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
