@@ -48,18 +48,26 @@ class Progress:
 
     Attributes:
         elapsed: seconds since the start of the run.
-        errors: requests that failed or were answered with a 5xx.
-        status: answers so far by class, such as ``"5xx"``.
+        launched, pending, completed, failed: arrivals so far.
         p95: of the requests answered in the last second, in seconds; None if there was none.
+        status: answers so far by code, such as ``"503"``.
+        errors: requests so far without an answer, or without an expected one, by kind.
     """
 
     elapsed: float
     launched: int
     pending: int
-    answered: int
-    errors: int
+    completed: int
+    failed: int
     p95: float | None
     status: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def bad(self) -> int:
+        """Requests so far that failed or were answered with a 5xx."""
+        answered = sum(count for code, count in self.status.items() if code.startswith("5"))
+        return answered + sum(self.errors.values())
 
 
 @dataclass(frozen=True)
@@ -342,7 +350,8 @@ class _Crew:
             p95=max(slowest, default=None),
             **{
                 name: sum(report[name] for report in reports)
-                for name in ("launched", "pending", "answered", "errors")
+                for name in ("launched", "pending", "completed", "failed")
             },
             status=dict(sum((Counter(report["status"]) for report in reports), Counter[str]())),
+            errors=dict(sum((Counter(report["errors"]) for report in reports), Counter[str]())),
         )

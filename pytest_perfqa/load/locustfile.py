@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 # Looking at new records holds up arrivals for as long as it takes: little and often is best.
 _WATCH = 0.1
+_STATUSES = 1000  # codes have three digits
+_FAILED = [one for one in Outcome if one not in {Outcome.ANSWERED, Outcome.PENDING}]
 _LINES_EVERY = 10  # a line of progress for about so many looks at the records
 _ROUNDING = 1e-9
 _GARBAGE_THRESHOLD = 100_000
@@ -89,8 +91,9 @@ class Generator:
         self.labels = endpoints(plan.scenario)
         self._say = say
         self._start: AsyncResult[float] = AsyncResult()
-        self._answered = self._errors = 0
-        self._classes = np.zeros(10, dtype=np.int64)
+        self._statuses = np.zeros(_STATUSES, dtype=np.int64)
+        self._errors = np.zeros(len(Outcome), dtype=np.int64)
+        self._arrivals = np.zeros(len(Outcome), dtype=np.int64)
         self._window = plan.scenario.window
         self._every = _looks(self._window)
         self._tallies = self.tallies()
@@ -248,9 +251,11 @@ class Generator:
             locust_stats.feed(self.environment, self.labels, fresh)
         requests = fresh[fresh["kind"] != Kind.ARRIVAL]
         answered = requests["outcome"] == Outcome.ANSWERED
-        self._answered += int(answered.sum())
-        self._errors += int((~answered | (requests["status"] >= 500)).sum())
-        self._classes += np.bincount(requests["status"][answered] // 100, minlength=10)[:10]
+        codes = requests["status"][answered]
+        self._statuses += np.bincount(codes, minlength=_STATUSES)[:_STATUSES]
+        self._errors += np.bincount(requests["outcome"][~answered], minlength=len(Outcome))
+        arrivals = fresh["outcome"][fresh["kind"] != Kind.STEP]
+        self._arrivals += np.bincount(arrivals, minlength=len(Outcome))
         return requests
 
     def _progress(self, elapsed: float, times: NDArray[np.float32]) -> dict[str, Any]:
@@ -258,9 +263,12 @@ class Generator:
             "elapsed": round(elapsed, 3),
             "launched": self.account.launched,
             "pending": self.account.running,
-            "answered": self._answered,
-            "errors": self._errors,
-            "status": {f"{n}xx": count for n, count in enumerate(self._classes.tolist()) if count},
+            "completed": int(self._arrivals[Outcome.ANSWERED]),
+            "failed": int(self._arrivals[_FAILED].sum()),
+            "status": {
+                str(code): int(self._statuses[code]) for code in self._statuses.nonzero()[0]
+            },
+            "errors": {one.label: int(self._errors[one]) for one in _FAILED if self._errors[one]},
             "p95": float(np.quantile(times, 0.95)) if len(times) else None,
         }
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import queue
 import re
+import select
 import socket
 import threading
 import time
@@ -20,11 +21,11 @@ import numpy as np
 
 from ..attributes.timeline import PERCENTS
 from ..errors import NoData
+from ..load.generator import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..load.generator import Progress
     from ..result import RunResult
     from ..scenario import Scenario
 
@@ -92,12 +93,12 @@ class GraphiteExport:
         self._before = progress
 
     def _live(self, progress: Progress, now: int) -> Iterator[Value]:
-        before = self._before
-        seconds = progress.elapsed - (before.elapsed if before else 0.0)
+        before = self._before or Progress(0.0, 0, 0, 0, 0, None)
+        seconds = progress.elapsed - before.elapsed
         if seconds > 0:
-            for name, figure in (("launched", "launched"), ("completed", "answered")):
-                gone = getattr(before, figure) if before else 0
-                yield f"arrivals.{name}", (getattr(progress, figure) - gone) / seconds, now
+            counted, earlier = _counts(progress), _counts(before)
+            for name, count in counted.items():
+                yield name, (count - earlier.get(name, 0)) / seconds, now
         yield "arrivals.pending", progress.pending, now
         if progress.p95 is not None:
             yield "latency.p95", progress.p95, now
@@ -115,6 +116,17 @@ class GraphiteExport:
     def close(self) -> None:
         """Send what is still waiting, for a short time."""
         self._sender.close()
+
+
+def _counts(progress: Progress) -> dict[str, int]:
+    """Give what is told as a rate, with names as in ``recorded``."""
+    return {
+        "arrivals.launched": progress.launched,
+        "arrivals.completed": progress.completed,
+        "arrivals.failed": progress.failed,
+        **{f"status.{segment(code)}": count for code, count in progress.status.items()},
+        **{f"errors.{segment(kind)}": count for kind, count in progress.errors.items()},
+    }
 
 
 def recorded(result: RunResult) -> Iterator[Value]:
@@ -201,10 +213,11 @@ class _Sender:
     def _is_closed(self) -> bool:
         """Whether the receiver has hung up: it never says anything else."""
         assert self._socket is not None  # noqa: S101
+        # Reading with MSG_DONTWAIT would wait all the same: Python waits first, for the time-out.
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
         try:
-            return not self._socket.recv(1, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
+            return bool(poll.poll(0)) and not self._socket.recv(1)
         except OSError:
             return True
 

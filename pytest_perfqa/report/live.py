@@ -88,7 +88,7 @@ class LiveLine:
             f"{progress.launched} launched",
             f"{progress.pending} pending",
             f"p95 {'-' if progress.p95 is None else show(progress.p95, Unit.SECOND)}",
-            plural(progress.errors, "error"),
+            plural(progress.bad, "error"),
         ]
         left = max(self._scenario.duration - progress.elapsed, 0.0)
         of_all = max(self._seconds - self._seconds_done - progress.elapsed, left)

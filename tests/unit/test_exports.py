@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -150,6 +151,36 @@ def test_what_graphite_is_told_adds_up() -> None:
     assert told["latency.p95"][start + 3] == pytest.approx(0.2)
 
 
+def test_what_graphite_is_told_while_a_run_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates since the time before, names in one step; a code that has gone is told to be 0."""
+    sent: list[str] = []
+    export = GraphiteExport(Address("127.0.0.1", 9))
+    monkeypatch.setattr(export._sender, "put", sent.extend)
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    hostile = dict.fromkeys(HOSTILE, 3)
+    export.begin("toy", run(samples([0.0])).definition)
+    export.progress(Progress(1.0, 10, 2, 7, 1, 0.1, {"200": 5, "503": 2}, {"no ports": 1}))
+    export.progress(Progress(3.0, 30, 2, 23, 5, None, {"200": 21, "503": 2}, hostile))
+    assert all(re.fullmatch(r"[\w.-]+ [\d.e-]+ 1000\n", line) for line in sent)
+    told = [line.removeprefix("perfqa.toy.steady.").split()[:2] for line in sent]
+    assert told[:9] == [
+        ["arrivals.launched", "10"],
+        ["arrivals.completed", "7"],
+        ["arrivals.failed", "1"],
+        ["status.200", "5"],
+        ["status.503", "2"],
+        ["errors.no_ports", "1"],
+        ["arrivals.pending", "2"],
+        ["latency.p95", "0.1"],
+        ["arrivals.launched", "10"],
+    ]
+    later = dict(told[8:])
+    assert (later["status.200"], later["status.503"], later["arrivals.failed"]) == ("8", "0", "2")
+    errors = [name for name in later if name.startswith("errors.")]
+    assert len(errors) == len(HOSTILE)
+    assert {later[name] for name in errors} == {"1.5"}
+
+
 def test_a_receiver_that_is_gone_costs_nothing_but_a_note() -> None:
     """Nobody listens; then somebody who never reads."""
     with socket.socket() as listener:
@@ -162,6 +193,30 @@ def test_a_receiver_that_is_gone_costs_nothing_but_a_note() -> None:
         export.close()
     (note,) = export.notes
     assert re.match(r"graphite 127\.0\.0\.1:\d+: \d+ values were not sent: .*refused", note)
+
+
+def test_a_receiver_gets_every_second_at_once() -> None:
+    """It never says anything, and nobody waits for that: one connection takes all."""
+    received: list[bytes] = []
+
+    def receive() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            received.append(connection.makefile("rb").read())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=receive, daemon=True)
+        thread.start()
+        export = GraphiteExport(Address("127.0.0.1", listener.getsockname()[1]))
+        export.begin("toy", run(samples([0.0])).definition)
+        for second in range(1, 61):
+            export.progress(Progress(second, second, 0, second, 0, None))
+        started = time.monotonic()
+        export.close()
+        assert time.monotonic() - started < 3
+        thread.join(10)
+    assert export.notes == ()
+    assert received[0].count(b"arrivals.launched 1 ") == 60
 
 
 def test_a_receiver_that_comes_back_is_found_again() -> None:

@@ -19,6 +19,7 @@ import pytest
 from demo_report import records
 from synthetic import run, samples
 
+from pytest_perfqa.load.generator import Progress
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings
 from pytest_perfqa.monitor.readings import Series as Reading
@@ -223,6 +224,46 @@ def test_graphite_answers_every_query(graphite: tuple[int, str]) -> None:
     eventually_holds(lambda: check_curves(curves(web, start)))
     services = fetched(f"{web}/metrics/find", query="perfqa.*", format="json")
     assert [one["path"] for one in services] == ["perfqa.node"]
+
+
+def test_graphite_draws_a_run_while_it_goes(
+    graphite: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Load, latency, status codes and errors, from what is told every second."""
+    port, web = graphite
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    export = GraphiteExport(Address("127.0.0.1", port))
+    export.begin("node", result(start).definition)
+    for second in range(1, 31):
+        moment = start.timestamp() + second
+        monkeypatch.setattr("pytest_perfqa.report.graphite.time.time", lambda now=moment: now)
+        bad = max(second - 20, 0)
+        status = {"200": 9 * second - 2 * bad} | ({"503": 2 * bad} if bad else {})
+        export.progress(
+            Progress(second, 10 * second, 4, 9 * second, second, 0.2, status, {"no ports": second})
+        )
+    monkeypatch.undo()
+    export.close()
+    assert export.notes == ()
+
+    def check() -> None:
+        found = curves(web, start)
+        load, statuses = found["Load"], found["Status codes and errors"]
+        assert {name: set(values) for name, values in load.items()} == {
+            "node.launched": {10.0},
+            "node.completed": {9.0},
+            "node.failed": {1.0},
+            "node.pending": {4.0},
+        }
+        assert {name: (sum(values), len(values)) for name, values in statuses.items()} == {
+            "node.200": (250, 30),
+            "node.503": (20, 10),
+            "node.no_ports": (30, 30),
+        }
+        assert set(found["Latency"]["node.latency.p95"]) == {0.2}
+
+    # Carbon takes its time to write what it has received.
+    eventually_holds(check)
 
 
 def curves(web: str, start: datetime) -> dict[str, dict[str, list[float]]]:

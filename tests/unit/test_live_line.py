@@ -34,7 +34,9 @@ class Paper:
 
 def progress(elapsed: float, p95: float | None = 0.25) -> Progress:
     """Give where a run stands."""
-    return Progress(elapsed, launched=12, pending=3, answered=9, errors=1, p95=p95)
+    return Progress(
+        elapsed, 12, pending=3, completed=8, failed=0, p95=p95, status={"200": 7, "503": 1}
+    )
 
 
 def watched(paper: Paper, *moments: float, runs: int = 2) -> LiveLine:
