@@ -82,6 +82,11 @@ class Context:
     generator: Generator | None = None
     until: float | None = None
 
+    @property
+    def duration(self) -> float:
+        """Over how many seconds arrivals came: those of all phases, or until the run was ended."""
+        return self.scenario.duration if self.until is None else self.until
+
     def bounds(self) -> list[tuple[float, float]]:
         """Give from when to when each phase lasted; one that was never reached took no time."""
         last = math.inf if self.until is None else self.until
@@ -582,7 +587,7 @@ class RunResult(Slice):
     def timeline(self, width: float) -> Timeline:
         """Give the course of the whole run, warm-up and all, by windows of ``width`` seconds."""
         context = self._context
-        return timeline(context.everything, 0.0, context.scenario.duration, width)
+        return timeline(context.everything, 0.0, context.duration, width)
 
     @property
     def phases(self) -> Mapping[str, Slice]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from pytest_perfqa.load.watch import Aborted
+
 
 def samples(
     intended: ArrayLike,
@@ -68,6 +70,7 @@ def run(
     summary: Summary | None = None,
     readings: Readings | None = None,
     limits: Limits | None = None,
+    aborted: Aborted | None = None,
     **definition: Any,
 ) -> RunResult:
     """Give the result of a run in which all that was recorded.
@@ -80,6 +83,7 @@ def run(
         summary: the generator's account; without it, of one that worked well.
         readings: what the parts of the service used, see ``readings``; unknown without it.
         limits: the budget of the service.
+        aborted: why and when the run was ended before its time.
         definition: further fields of the scenario.
     """
     due = recorded.rows["intended"]
@@ -89,7 +93,8 @@ def run(
     recorded.rows["phase"] = np.clip(np.searchsorted(starts, due, "right") - 1, 0, len(phases) - 1)
     launched = recorded.arrivals.count
     if summary is None:
-        wall = float(recorded.ends.max(initial=starts[-1]))
+        end = starts[-1] if aborted is None else aborted.at
+        wall = float(recorded.ends.max(initial=end))
         summary = Summary(launched, launched, 0, 0, (), cpu=0.1 * wall, wall=wall)
     definition = {"warmup": frozenset(warmup), "flows": (Flow("f", 1.0, ()),)} | definition
     generator = examine((summary,), recorded)
@@ -103,6 +108,7 @@ def run(
         replica_names=replicas,
         readings=readings or Readings(),
         limits=limits or Limits(),
+        until=None if aborted is None else aborted.at,
     )
     return RunResult(
         context,
@@ -110,6 +116,7 @@ def run(
         wall=summary.wall,
         generator=generator,
         invalid=tuple(causes(generator, launched)),
+        aborted=aborted,
     )
 
 

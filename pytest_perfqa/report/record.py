@@ -64,7 +64,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """A phase: when it was, and what arrived in it; no totals of a pause."""
+    """A phase: when it was to be, and what arrived in it; no totals of a pause, or after an end."""
 
     name: str
     start: float
@@ -209,7 +209,7 @@ class Measured:
     """What a run came to.
 
     Attributes:
-        duration: the time over which arrivals came.
+        duration: the time over which arrivals came; shorter than planned if the run was ended.
         wall: until the last answer.
         totals: without the warm-up.
         windows: with it.

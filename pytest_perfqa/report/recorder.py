@@ -132,7 +132,7 @@ def measured(result: RunResult) -> Measured:
     parts, unknown = _parts(result)
     return Measured(
         started_at=result.started_at.isoformat(),
-        duration=round(result.definition.duration, 6),
+        duration=round(_duration(result), 6),
         wall=round(result.wall, 6),
         totals=_totals(result),
         phases=tuple(_phases(result)),
@@ -160,6 +160,11 @@ def measured(result: RunResult) -> Measured:
         events=tuple(_events(result)),
         limits=tuple(_limits(result)),
     )
+
+
+def _duration(result: RunResult) -> float:
+    planned = result.definition.duration
+    return planned if result.aborted is None else min(planned, float(result.aborted.at))
 
 
 def _totals(part: Slice) -> Totals:
@@ -207,9 +212,7 @@ def _endpoints(result: RunResult) -> Iterator[EndpointRecord]:
 
 def _windows(result: RunResult) -> Windows:
     width = _WINDOW * result.time_scale
-    width *= max(
-        1, int(np.ceil(max(result.wall, result.definition.duration) / width / _MOST_WINDOWS))
-    )
+    width *= max(1, int(np.ceil(max(result.wall, _duration(result)) / width / _MOST_WINDOWS)))
     course = result.timeline(width)
     return Windows(
         width=round(width, 9),

@@ -20,7 +20,6 @@ from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.report.export import Targets
 from pytest_perfqa.report.outputs import Outputs
 from pytest_perfqa.session import Search
-from pytest_perfqa.units import Quantity, Unit
 
 if TYPE_CHECKING:
     from pytest_perfqa.session import Cell, PerfSession
@@ -79,19 +78,26 @@ def test_a_run_that_was_interrupted_in_its_middle(tmp_path: Path) -> None:
     """What was recorded until then, said to be that; what was under way is pending."""
     due = np.arange(50) / 10
     outcome = np.where(due > 4, Outcome.PENDING, Outcome.ANSWERED)
-    result = run(samples(due, 0.2, outcome=outcome), phases=[("plateau", 30.0), ("down", 5.0)])
-    result.aborted = Aborted(Quantity(4.9, Unit.SECOND), "interrupted")
+    result = run(
+        samples(due, 0.2, outcome=outcome),
+        phases=[("plateau", 30.0), ("down", 5.0)],
+        aborted=Aborted(5.0, "interrupted"),
+    )
     found = written(tmp_path, session((cell("toy", "long", result),)), interrupted=True)
     measured = found["toy"]["measured"]
     assert found["toy"]["verdict"] == "UNTESTED"
     assert (measured["totals"]["launched"], measured["totals"]["pending_at_end"]) == (50, 9)
     assert measured["events"] == [
-        {"name": "interrupted", "at": 4.9, "until": None, "kind": "abort"}
+        {"name": "interrupted", "at": 5.0, "until": None, "kind": "abort"}
     ]
+    # What was planned for later is no course of the run, and nothing is drawn of it.
+    assert (measured["duration"], len(measured["windows"]["pending"])) == (5.0, 5)
     assert [phase["totals"] is None for phase in measured["phases"]] == [False, True]
     (page,) = tmp_path.glob("*/index.html")
-    assert "It was ended after 4.9 s" in page.read_text()
-    assert "INTERRUPTED" in (tmp_path / "index.html").read_text()
+    assert "It was ended after 5 s" in page.read_text()
+    index = (tmp_path / "index.html").read_text()
+    assert "INTERRUPTED" in index
+    assert "ended after 5 s" in index
 
 
 def test_everything_that_was_interrupted_before_it_came_to_a_result(tmp_path: Path) -> None:

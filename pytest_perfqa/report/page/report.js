@@ -292,9 +292,10 @@ const perfqa = (() => {
       const width = (prints() ? PAPER.width : document.querySelector("main").clientWidth) - l - r;
       for (const phase of measured.phases) {
         // Names of phases too short for them are in the table, and in what the cursor says.
-        const room = Math.floor(((phase.end - phase.start) / end) * (width / LETTER_WIDTH));
+        const until = Math.min(phase.end, end); // a run may have been ended before
+        const room = Math.floor(((until - phase.start) / end) * (width / LETTER_WIDTH));
         if (room >= Math.min(phase.name.length, 4)) {
-          put(cut(phase.name, room), { x: (phase.start + phase.end) / 2, xref: "x", y: 1,
+          put(cut(phase.name, room), { x: (phase.start + until) / 2, xref: "x", y: 1,
             yref: "paper", yanchor: "bottom" });
         }
       }
@@ -302,7 +303,8 @@ const perfqa = (() => {
     measured.events.forEach((event, index) => {
       if (chart === "load" || chart === "status") {
         put(event.name, { x: event.at, xref: "x", y: 0.97 - 0.12 * (index % 4), yref: "paper",
-          xanchor: "left", font: { size: 11, color: color("failed") } });
+          xanchor: event.at > end / 2 ? "right" : "left",
+          bgcolor: color("paper"), font: { size: 11, color: color("failed") } });
       }
     });
     for (const limit of measured.limits.filter((one) => one.chart === chart)) {
