@@ -8,23 +8,23 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .. import yaml_file
-from ..children import Reaper
 from ..errors import ConfigurationError, PrerequisiteMissing, ServiceError
-from . import budget, compose, engine, images, logs, ownership, ports, readiness, settling
+from . import budget, compose, engine, images, ownership, ports, readiness, settling
 from .config import template_variables
 from .container import ContainerPart
 from .readiness import Address, Answer
+from .started import StartedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from .backend import Leader, Part, Service
-    from .config import Limits, ServiceConfig
+    from ..children import Reaper
+    from .backend import Leader, Service
+    from .config import ServiceConfig
 
 __tracebackhide__ = True
 
@@ -147,7 +147,7 @@ class Wanted:
         return None
 
 
-class DockerService:
+class DockerService(StartedService[ContainerPart]):
     """A service of the docker backend; see ``backend.Service``."""
 
     def __init__(
@@ -158,30 +158,20 @@ class DockerService:
         found: engine.Engine,
         reaper: Reaper | None,
     ) -> None:
-        self._config = config
+        super().__init__(config, reaper)
         self._wanted = wanted
         self._endpoint = wanted.service
         self._directory = directory
         self._engine = found
-        self._owns_reaper = reaper is None
-        self._reaper = Reaper() if reaper is None else reaper
         self._suffix = f"{next(_serial)}-{wanted.name}"
         project = f"{ownership.PREFIX}-{os.getpid()}-{self._suffix}"
         self._project = compose.Project(project, wanted.file, directory, wanted.env, self._reaper)
         self._scale = compose.scale(wanted.model)
         self._budget = budget.Budget("no limits")
-        self._limits_note = ""
-        self._parts: dict[str, ContainerPart] = {}
         self._behind: dict[str, str] = {}  # names of parts to the port on which they are asked
         self._at_end: list[list[str]] = []
         self._host = "127.0.0.1"
         self.port = ports.take()
-        self._idle = 0.0
-
-    @property
-    def name(self) -> str:
-        """The configuration's name."""
-        return self._config.name
 
     @property
     def url(self) -> str:
@@ -189,19 +179,9 @@ class DockerService:
         return f"http://{self._host}:{self.port}"
 
     @property
-    def parts(self) -> Mapping[str, Part]:
-        """The parts by name."""
-        return MappingProxyType(self._parts)
-
-    @property
     def leaders(self) -> Mapping[str, Leader]:
         """The parts by name, but for preparations that have ended."""
         return {name: part for name, part in self._parts.items() if not part.is_done}
-
-    @property
-    def limits(self) -> Limits:
-        """The budget of all parts together."""
-        return self._config.limits
 
     @property
     def replicas(self) -> Mapping[str, str]:
@@ -211,11 +191,6 @@ class DockerService:
             for name, port in self._behind.items()
             for address in sorted(self._parts[name].addresses())
         }
-
-    @property
-    def limits_note(self) -> str:
-        """What of the limits is enforced, and how."""
-        return self._limits_note
 
     # Starting ------------------------------------------------------------------------------
 
@@ -380,13 +355,6 @@ class DockerService:
 
     # While it runs -------------------------------------------------------------------------
 
-    def logs(self, part: str | None = None) -> str:
-        """Give what a part has printed, or all parts with headings."""
-        named = list(self._parts.values()) if part is None else self._named(part)
-        if len(named) == 1:
-            return logs.read(named[0].log)
-        return "\n".join(f"--- {each.name}\n{logs.read(each.log)}" for each in named)
-
     def check(self) -> None:
         """Make sure that no part has died, but for those that ``kill`` ended."""
         for part, state in self._states():
@@ -401,21 +369,6 @@ class DockerService:
         parts = list(self._parts.values())
         facts = engine.inspect([part.container for part in parts])
         return [(part, fact["State"]) for part, fact in zip(parts, facts, strict=True)]
-
-    def kill(self, part: str) -> None:
-        """End a part at once."""
-        for each in self._named(part):
-            each.kill()
-
-    def pause(self, part: str) -> None:
-        """Freeze a part."""
-        for each in self._named(part):
-            each.pause()
-
-    def resume(self, part: str) -> None:
-        """Let a paused part go on."""
-        for each in self._named(part):
-            each.resume()
 
     def restart(self, part: str | None = None) -> None:
         """Stop and start a part, or all, on the same ports; return when it is ready."""
@@ -455,21 +408,6 @@ class DockerService:
             limit=limit,
         )
 
-    def _named(self, name: str) -> list[ContainerPart]:
-        if name in self._parts:
-            return [self._parts[name]]
-        replicas = [part for part in self._parts.values() if part.service == name]
-        if not replicas:
-            hint = yaml_file.did_you_mean(name, self._parts)
-            accepted = ", ".join(self._parts)
-            raise ServiceError(
-                f"service {self.name} has no part {name!r}; accepted: {accepted}{hint}"
-            )
-        return replicas
-
-    def _last_words(self) -> str:
-        return "\n".join(part.last_words() for part in self._parts.values())
-
     # The end -------------------------------------------------------------------------------
 
     def stop(self) -> None:
@@ -482,5 +420,4 @@ class DockerService:
             for command in commands:
                 self._reaper.settled(command)
         finally:
-            if self._owns_reaper:
-                self._reaper.close()
+            self._close_reaper()

@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from .. import yaml_file
-from ..children import Reaper
 from ..errors import ConfigurationError, ServiceError
 from . import affinity, logs, nginx, ports, programs, readiness, settling
 from .config import Command, Nginx, filled, template_variables
 from .part import HOST, Launch, ProcessPart, terminate
 from .readiness import Answer
+from .started import StartedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from .backend import Leader, Part, Service
-    from .config import Limits, ServiceConfig
+    from ..children import Reaper
+    from .backend import Service
+    from .config import ServiceConfig
 
 __tracebackhide__ = True
 
@@ -64,26 +63,17 @@ def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = Non
     raise AssertionError("unreachable")
 
 
-class ProcessService:
+class ProcessService(StartedService[ProcessPart]):
     """A service of the process backend; see ``backend.Service``."""
 
     def __init__(self, config: ServiceConfig, directory: Path, reaper: Reaper | None) -> None:
-        self._config = config
-        self._owns_reaper = reaper is None
-        self._reaper = Reaper() if reaper is None else reaper
-        self._limits_note = affinity.limits_note(config.limits)
+        super().__init__(config, reaper, affinity.limits_note(config.limits))
         builder = _Builder(config, directory, self._reaper)
         self._commands = [part for each in config.commands for part in builder.replicas(each)]
         self._proxies = [builder.proxy(each) for each in config.proxies]
         self._parts = {part.name: part for part in self._all}
         self._behind = [self._parts[name] for name in _replica_names(config)]
-        self._idle = 0.0
         self._canary = readiness.canary(self._endpoint.address, config.ready, config.replica_header)
-
-    @property
-    def name(self) -> str:
-        """The configuration's name."""
-        return self._config.name
 
     @property
     def url(self) -> str:
@@ -91,29 +81,9 @@ class ProcessService:
         return f"http://{HOST}:{self._endpoint.port}"
 
     @property
-    def parts(self) -> Mapping[str, Part]:
-        """The parts by name."""
-        return MappingProxyType(self._parts)
-
-    @property
-    def leaders(self) -> Mapping[str, Leader]:
-        """The parts by name."""
-        return MappingProxyType(self._parts)
-
-    @property
-    def limits(self) -> Limits:
-        """The budget of all parts together."""
-        return self._config.limits
-
-    @property
     def replicas(self) -> Mapping[str, str]:
         """Values of the replica header to names of parts."""
         return {f"{HOST}:{part.port}": part.name for part in self._behind}
-
-    @property
-    def limits_note(self) -> str:
-        """What of the limits is enforced, and how."""
-        return self._limits_note
 
     @property
     def _all(self) -> list[ProcessPart]:
@@ -134,31 +104,9 @@ class ProcessService:
         self._wait_for_endpoint()
         self._idle = settling.idle_seconds(self._canary, len(self._behind), _IDLE_LIMIT_SECONDS)
 
-    def logs(self, part: str | None = None) -> str:
-        """Give what a part has printed, or all parts with headings."""
-        named = self._all if part is None else self._named(part)
-        if len(named) == 1:
-            return logs.read(named[0].log)
-        return "\n".join(f"--- {each.name}\n{logs.read(each.log)}" for each in named)
-
     def check(self) -> None:
         """Make sure that no part has died, but for those that ``kill`` ended."""
         self._check(part for part in self._all if not part.was_killed)
-
-    def kill(self, part: str) -> None:
-        """End a part at once."""
-        for each in self._named(part):
-            each.kill()
-
-    def pause(self, part: str) -> None:
-        """Freeze a part."""
-        for each in self._named(part):
-            each.pause()
-
-    def resume(self, part: str) -> None:
-        """Let a paused part go on."""
-        for each in self._named(part):
-            each.resume()
 
     def restart(self, part: str | None = None) -> None:
         """Stop and start a part, or all, on the same ports; return when it is ready."""
@@ -189,20 +137,7 @@ class ProcessService:
         try:
             terminate([*self._proxies, *self._commands], self._reaper)
         finally:
-            if self._owns_reaper:
-                self._reaper.close()
-
-    def _named(self, name: str) -> list[ProcessPart]:
-        if name in self._parts:
-            return [self._parts[name]]
-        replicas = [part for part in self._commands if part.name.startswith(f"{name}#")]
-        if not replicas:
-            hint = yaml_file.did_you_mean(name, self._parts)
-            accepted = ", ".join(self._parts)
-            raise ServiceError(
-                f"service {self.name} has no part {name!r}; accepted: {accepted}{hint}"
-            )
-        return replicas
+            self._close_reaper()
 
     def _has_settled(self, limit: float) -> bool:
         deadline = time.monotonic() + limit
@@ -268,9 +203,6 @@ class ProcessService:
             f"service {self.name}: {part.name} was not ready within "
             f"{self._config.ready.within:g} s; last probe: {last.detail}\n{self._last_words()}"
         )
-
-    def _last_words(self) -> str:
-        return "\n".join(part.last_words() for part in self._all)
 
 
 def _found_port_taken(part: ProcessPart) -> bool:

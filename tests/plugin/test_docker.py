@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from docker_engine import COMPOSE, Mortal, base_images, everything, write_compose
+from waiting import wait_for
 
 from pytest_perfqa.service import engine, ownership
 
@@ -55,18 +56,6 @@ def add(project: Project, name: str, text: str = COMPOSE) -> None:
     folder = project.path / "services" / name
     write_compose(folder, text)
     (folder / "service.yaml").write_text(SERVICE)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds.
-
-    Raises:
-        AssertionError: it doesn't within the limit.
-    """
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.1)
 
 
 def ups_during(run: Callable[[], object]) -> list[str]:
@@ -110,6 +99,58 @@ def test_a_matrix_starts_each_configuration_once(project: Project) -> None:
     )
     assert sorted(name.split("-")[3] for name in started) == ["one", "three", "two"]
     assert everything() == before
+
+
+def test_the_last_failed_start_no_other_service(project: Project) -> None:
+    """With --lf one configuration comes up, for the one test that had failed on it."""
+    for name in ("one", "two"):
+        add(project, name)
+    project.scenario()
+    project.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_sent(perf_run):
+            assert perf_run.launched == 20
+
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_answered(perf_run, perf_service):
+            assert perf_run.status[200] == 20 - (perf_service.name == "two")
+    """)
+    project.run("-p", "cacheprovider").assert_outcomes(passed=3, failed=1)
+    results: list[pytest.RunResult] = []
+    started = ups_during(lambda: results.append(project.run("-p", "cacheprovider", "--lf")))
+    results[0].assert_outcomes(failed=1)
+    assert [name.split("-")[3] for name in started] == ["two"]
+
+
+def test_faults_reach_containers_under_load(project: Project) -> None:
+    """A container that is killed is down until it is restarted; a paused one makes wait."""
+    add(project, "one")
+    (project.path / "trouble.yaml").write_text("""
+config:
+  http: {timeout: 10}
+  phases:
+    - {name: calm, duration: 1, arrivalRate: 30}
+    - {name: trouble, duration: 9, arrivalRate: 30}
+  perfqa:
+    faults:
+      - {at: trouble, kill: web, restart_after: 1s}
+      - {at: trouble + 7s, pause: web, resume_after: 1s}
+scenarios: [{flow: [{get: {url: /}}]}]
+""")
+    project.test("""
+        @pytest.mark.perfqa(scenario="trouble.yaml")
+        def test_it(perf_run):
+            killed, paused = perf_run.faults
+            assert (killed.action, paused.action) == ("kill", "pause")
+            assert perf_run.phase("calm").error_rate == 0
+            # The engine takes a moment for each.
+            down = perf_run.between(float(killed.at) + 0.5, float(killed.at) + 0.9)
+            assert down.errors.total == down.launched > 10
+            assert killed.at + 1 < killed.ended < paused.at
+            assert perf_run.between(float(killed.ended), 10).error_rate == 0
+            assert perf_run.latency.max > 0.9
+    """)
+    project.run().assert_outcomes(passed=1)
 
 
 def test_a_failing_test_shows_the_containers_logs(project: Project) -> None:

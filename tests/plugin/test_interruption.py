@@ -13,26 +13,14 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import Project
 
 LIMIT = 20.0
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds.
-
-    Raises:
-        AssertionError: it doesn't within the limit.
-    """
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def descendants(pid: int) -> list[psutil.Process]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import wait_for
 
 from pytest_perfqa import children, reaper
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing, ServiceError
@@ -145,16 +146,6 @@ def is_open(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
         return False
-    return True
-
-
-def wait_for(condition: Callable[[], bool], limit: float = 5) -> bool:
-    """Wait until a condition holds; False if it doesn't within the limit."""
-    deadline = time.monotonic() + limit
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
     return True
 
 
@@ -393,7 +384,7 @@ def test_an_accidental_death_is_noticed(tmp_path: Path, start: Starter) -> None:
     """``check`` tells the signal and the log."""
     service = start(single(tmp_path))
     os.kill(service.parts["app"].pid, signal.SIGKILL)
-    assert wait_for(lambda: not service.parts["app"].alive)
+    wait_for(lambda: not service.parts["app"].alive)
     with pytest.raises(ServiceError, match=r"app was killed by SIGKILL[\s\S]*listening on"):
         service.check()
 
@@ -552,9 +543,9 @@ def test_nothing_outlives_pytest(tmp_path: Path, number: signal.Signals) -> None
         assert len(members) == 2
         assert is_open(port)
         os.kill(driver.pid, number)
-        assert wait_for(lambda: not [pid for pid in members if _is_alive(pid)])
+        wait_for(lambda: not [pid for pid in members if _is_alive(pid)])
         assert not is_open(port)
-        assert wait_for(lambda: not (tmp_path / "scratch").exists())
+        wait_for(lambda: not (tmp_path / "scratch").exists())
     finally:
         os.killpg(driver.pid, signal.SIGKILL)
         driver.communicate()
