@@ -1,4 +1,4 @@
-"""The runs as a Markdown table, for pages of a CI."""
+"""Runs, breaking points and characterisations as Markdown tables, for pages of a CI."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from .text import plural, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .record import Record
+    from .record import CharacterRecord, Record, SearchRecord
 
 _HEADINGS = ("verdict", "service", "scenario", "launched", "failed", "5xx", "p50", "p95", "p99")
+_SEARCH = ("verdict", "service", "breaking point of", "rate", "passed", "failed", "cause")
+_CHARACTER = ("service", "path", "kind", "workers", "service time", "saturation")
 _NUMBERS = 3
 # What a page of GitHub takes is a mebibyte for all steps together.
 _MOST_ROWS = 200
@@ -22,22 +24,82 @@ _LONGEST = 200
 _NOTHING = "-"
 
 
-def summary(records: Sequence[Record], *, interrupted: bool = False) -> str:
-    """Give a heading, a line per run, and why runs are not PASSED."""
-    passed = sum(record.verdict == "PASSED" for record in records)
-    ended = ", interrupted" if interrupted else ""
-    lines = [
-        f"### perfqa: {plural(len(records), 'run')}, {passed} passed{ended}",
-        "",
-        _row(_HEADINGS),
-        _row([":--" if number < _NUMBERS else "--:" for number in range(len(_HEADINGS))]),
-        *(_row(_cells(record)) for record in records[:_MOST_ROWS]),
+def summary(
+    records: Sequence[Record],
+    searches: Sequence[SearchRecord] = (),
+    characters: Sequence[CharacterRecord] = (),
+    *,
+    interrupted: bool = False,
+) -> str:
+    """Give a heading, a line for each, and why those that are not PASSED are not."""
+    verdicts = [*(one.verdict for one in records), *(one.verdict for one in searches)]
+    counts = [
+        plural(len(found), what)
+        for found, what in (
+            (records, "run"),
+            (searches, "breaking point"),
+            (characters, "characterisation"),
+        )
+        if found
     ]
-    if len(records) > _MOST_ROWS:
-        lines += ["", f"{len(records) - _MOST_ROWS} more are not shown."]
+    passed = f"{verdicts.count('PASSED')} passed"
+    ended = ", interrupted" if interrupted else ""
+    lines = [f"### perfqa: {', '.join(counts or ['no runs'])}, {passed}{ended}"]
+    lines += _table(_HEADINGS, [_cells(record) for record in records])
+    lines += _table(_SEARCH, [_search_cells(search) for search in searches])
+    lines += _table(_CHARACTER, [_character_cells(character) for character in characters])
     reasons = [reason for record in records for reason in _reasons(record)]
+    reasons += [
+        f"**{search.verdict}** {literal(search.target)} on {literal(search.service)}: "
+        f"{literal(search.error)}"
+        for search in searches
+        if search.error
+    ]
+    reasons += [
+        f"{literal(character.path)} on {literal(character.service)}: {literal(character.error)}"
+        for character in characters
+        if character.error
+    ]
     lines += ["", *(f"- {reason}" for reason in reasons[:_MOST_REASONS])]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    aligned = [":--" if number < _NUMBERS else "--:" for number in range(len(headings))]
+    lines = ["", _row(headings), _row(aligned), *map(_row, rows[:_MOST_ROWS])]
+    if len(rows) > _MOST_ROWS:
+        lines += ["", f"{len(rows) - _MOST_ROWS} more are not shown."]
+    return lines
+
+
+def _search_cells(search: SearchRecord) -> list[str]:
+    what = search.target
+    if search.window is not None:
+        what += f" within {show(search.window, Unit.SECOND)}"
+    if search.slo:
+        what += f", {search.slo}"
+    least = "" if search.broken or search.rate is None else "at least "
+    rates = [_rate(search.rate), _rate(search.low), _rate(search.high)]
+    names = [search.verdict, literal(search.service), literal(what)]
+    return [*names, least + rates[0], *rates[1:], literal(search.cause) or _NOTHING]
+
+
+def _character_cells(character: CharacterRecord) -> list[str]:
+    time = character.service_time
+    return [
+        literal(character.service),
+        literal(character.path),
+        character.kind or _NOTHING,
+        _NOTHING if character.workers is None else str(character.workers),
+        _NOTHING if time is None else show(time, Unit.SECOND),
+        _rate(character.saturation_rate),
+    ]
+
+
+def _rate(rate: float | None) -> str:
+    return _NOTHING if rate is None else show(rate, Unit.PER_SECOND)
 
 
 def _cells(record: Record) -> list[str]:

@@ -51,10 +51,10 @@ class Outputs:
             yield from export.notes
         here = (session.options.time_scale, machine(), versions())
         found = [record_of(cell, *here) for cell in session.cells.values()]
+        searches = [record_of_search(one, *here) for one in session.searches.values()]
+        characters = list(_characters(session))
         if self._report is not None:
             report = self._report
-            searches = [record_of_search(one, *here) for one in session.searches.values()]
-            characters = list(_characters(session))
             yield _told(
                 "report",
                 lambda: folder.write(report, found, searches, characters, interrupted=interrupted),
@@ -62,9 +62,8 @@ class Outputs:
         for path in self._targets.openmetrics:
             yield _told("OpenMetrics", lambda path=path: _write_openmetrics(path, found))  # type: ignore[misc]
         if (page := _step_summary()) is not None:
-            yield _told(
-                "summary", lambda: _append(page, markdown.summary(found, interrupted=interrupted))
-            )
+            text = markdown.summary(found, searches, characters, interrupted=interrupted)
+            yield _told("summary", lambda: _append(page, text))
 
 
 def _characters(session: PerfSession) -> Iterator[CharacterRecord]:

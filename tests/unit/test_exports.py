@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from demo_report import cell, records
+from demo_report import cell, characters, records, searches
 from synthetic import run, samples
 from test_report_folder import HOSTILE, hostile
 
@@ -78,6 +78,22 @@ def test_markdown_shows_names_as_they_are(name: str) -> None:
     assert len(re.split(r"(?<!\\)\|", row)) == 11
     assert "<script" not in text
     assert "<img" not in text
+
+
+@pytest.mark.parametrize("name", ["node", *HOSTILE])
+def test_markdown_of_breaking_points_and_characterisations(name: str) -> None:
+    """Tables of their own, and why there is no answer."""
+    found, missed = (replace(one, service=name, target=name) for one in searches())
+    one, failed = (replace(one, service=name, path=name) for one in characters())
+    text = summary([], [found, missed], [one, failed])
+    lines = text.splitlines()
+    assert lines[0] == "### perfqa: 2 breaking points, 2 characterisations, 1 passed"
+    rows = [re.split(r"(?<!\\)\|", line) for line in lines if line.startswith("|")]
+    assert [len(row) for row in rows] == [9] * 4 + [8] * 4
+    assert rows[2][4:8] == [" 1.3/s ", " 1.3/s ", " 1.4/s ", " 5xx "]
+    assert rows[6][3:7] == [" synchronous ", " 3 ", rows[6][5], " 12/s "]
+    assert sum(line.startswith("- ") and "it did not start" in line for line in lines) == 2
+    assert "<script" not in text
 
 
 def test_markdown_of_many_runs_has_an_end() -> None:
