@@ -93,6 +93,13 @@ def inquiry(
         objective = parse_slo(slo if slo is not None else NO_ERRORS)
     except ConfigurationError as error:
         mistakes.append(str(error))
+    if objective is not None and asked is Capacity.SLO:
+        mistakes += (
+            f"slo={slo!r}: '{one}': of a rate that lasts, a share is accepted, such as '1%'; "
+            "a number of requests with burst_within="
+            for one in objective.conditions
+            if one.unit is Unit.COUNT and one.limit
+        )
     if arrivals is not None and arrivals not in ("uniform", "poisson"):
         mistakes.append(f"arrivals={arrivals!r}: accepted: 'uniform', 'poisson'")
     elif arrivals == "poisson" and asked is not Capacity.SLO:

@@ -27,8 +27,8 @@ _CONDITION = re.compile(r"\s*([A-Za-z_0-9.]+)\s*(<=|<|==|=|>=|>|!=)\s*([^\s].*?)
 _PERCENTILE = re.compile(r"(?:median|p(\d{1,2}(?:\.\d+)?))\Z")
 _STATUS = re.compile(r"[1-5](?:xx|\d\d)\Z")
 _ACCEPTED = (
-    "conditions joined by 'and', each a metric (error_rate, p50, p95, p99, max, mean, 5xx, 503), "
-    "'<=', '<' or '==' (with 0), and a limit, such as 'p95 <= 2s and error_rate <= 1%'"
+    "conditions joined by 'and', each a metric (error_rate, errors, p50, p95, p99, max, mean, "
+    "5xx, 503), '<=', '<' or '==' (with 0), and a limit, such as 'p95 <= 2s and error_rate <= 1%'"
 )
 _ROUNDING = 1e-9
 
@@ -211,6 +211,8 @@ def _condition(part: str) -> Condition:
 def _metric(name: str) -> tuple[Kind, float, tuple[Unit, ...]]:
     if name == "error_rate":
         return Kind.ERRORS, 1.0, (Unit.RATIO,)
+    if name == "errors":
+        return Kind.ERRORS, 1.0, (Unit.RATIO, Unit.COUNT)
     if _STATUS.match(name):
         return Kind.STATUS, 1.0, (Unit.RATIO, Unit.COUNT)
     if name == "mean":

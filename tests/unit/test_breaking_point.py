@@ -311,6 +311,7 @@ def test_slo_capacity_without_a_twin() -> None:
         ({"ceiling": "1s"}, "ceiling='1s': accepted: such as '50/s' or 50"),
         ({"slo": "latency ok"}, "is no condition"),
         ({"arrivals": "poisson"}, "sustained capacity is measured with evenly spaced arrivals"),
+        ({"slo": "errors <= 2"}, "of a rate that lasts, a share is accepted"),
         ({"slo": "max <= 1s", "arrivals": "random"}, "accepted: 'uniform', 'poisson'"),
         ({"budget": "soon"}, "budget='soon'"),
         ({"timeout": -1}, "timeout=-1"),

@@ -38,6 +38,10 @@ def sample(
         ("error_rate <= 10%", sample(20, (1,) * 18, {503: 2}), True),
         ("error_rate < 10%", sample(20, (1,) * 18, {503: 2}), False),
         ("error_rate <= 10%", sample(20, (), {503: 3}), False),
+        # As a number of them, too.
+        ("errors <= 10 %", sample(20, (), {503: 3}), False),
+        ("errors <= 2", sample(20, (1,) * 18, {503: 2}), True),
+        ("errors <= 2", sample(20, (), {503: 2}, unanswered=1), False),
         # Of one status, as a number or a share.
         ("5xx == 0", sample(2, (1,), {404: 1}), True),
         ("5xx == 0", sample(2, (), {502: 1}), False),
