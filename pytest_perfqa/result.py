@@ -445,14 +445,17 @@ class Slice(KnowsItsNames):
         """Tell whether a figure rises while the load lasts; true if it does.
 
         Args:
-            of: ``"latency"``, ``"response"`` or ``"pending"``; or a series of measurements with
-                ``times``, in seconds from the start of the run, and ``values``.
+            of: ``"latency"``, ``"response"``, ``"pending"`` or ``"memory"`` (of all parts); or a
+                series of measurements with ``times``, in seconds from the start of the run, and
+                ``values``.
             unit: of the values of a series.
 
         Raises:
             Inconclusive: the slice is too short, or the figure varies too much, to tell.
             NoData: there is no such figure.
         """
+        if isinstance(of, str) and of == "memory":
+            return self.resources.total.memory.drift()
         name, times, values, unit = self._figure(of, unit)
         within = (times >= self._start) & (times <= self._end)
         scale = self._context.time_scale
@@ -468,7 +471,7 @@ class Slice(KnowsItsNames):
             moments = np.linspace(self._start, self._end, min(int(self.launched), _MOST_LOOKS))
             return of, moments, self.pending.at(moments), Unit.COUNT
         if of not in {"latency", "response"}:
-            raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending'")
+            raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending', 'memory'")
         timed = self._samples.requests
         timed = timed.where(np.isin(timed.rows["outcome"], (Outcome.ANSWERED, Outcome.TIMEOUT)))
         values = timed.latency if of == "latency" else timed.rows["response"].astype(float)

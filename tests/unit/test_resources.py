@@ -187,12 +187,14 @@ def test_memory_that_leaks() -> None:
         leaky={Metric.MEMORY: 50 * MIB + times * MIB / 2 + noise},
         steady={Metric.MEMORY: 50 * MIB + noise},
     )
-    resources = run(samples(np.arange(60.0)), time_scale=0.1, readings=found).resources
+    of_run = run(samples(np.arange(60.0)), time_scale=0.1, readings=found)
+    resources = of_run.resources
     leak = resources["leaky"].memory.drift()
     assert leak
     assert leak.per_hour == pytest.approx(0.05 * MIB * 3600, rel=0.05)
     assert leak.interval[0] < leak.per_hour < leak.interval[1]
     assert not resources["steady"].memory.drift()
+    assert of_run.drift("memory").per_hour == resources.total.memory.drift().per_hour
 
 
 def test_too_few_looks_tell_no_drift() -> None:
