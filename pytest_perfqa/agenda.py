@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .artillery import read_scenario
 from .capacity.target import Request, only_request
-from .errors import ConfigurationError, FileProblems, Problem
+from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
 from .faults import part_problem
 from .service import selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     import pytest
 
@@ -61,6 +61,8 @@ def wish(item: Any) -> Wish:
             accepted = ", ".join(f"{key}=" for key in _KEYS)
             raise ConfigurationError(f"{MARKER}({', '.join(strangers)}): accepted: {accepted}")
         said = {**mark.kwargs, **said}
+    if isinstance(said.get("scenario"), Path):
+        said["scenario"] = str(said["scenario"])
     scenario = _text(said, "scenario")
     return Wish(
         services=_services(said.get("services")),
@@ -153,11 +155,16 @@ class Agenda:
         Raises:
             ConfigurationError: with every program that is missing and the command that helps.
         """
+        missing: dict[str, list[str]] = {}
         for name, config in self.configs.items():
             try:
                 selection.check_prerequisites(config, self.choices[name])
+            except PrerequisiteMissing as error:
+                missing.setdefault(str(error), []).append(str(config.path))
             except ConfigurationError as error:
                 self._note(error)
+        for what, files in missing.items():
+            self._mistakes[f"{', '.join(files)}: {what}"] = None
         self._raise_mistakes()
         for service, key in self.runs:
             self._problems.update(self._fault_problems(service, key))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, UnitError
 from ..units import Unit, parse
 
 if TYPE_CHECKING:
@@ -77,13 +79,15 @@ def question(
     Raises:
         ConfigurationError: with all that can't be.
     """
-    seconds = float(parse(budget, Unit.SECOND) if isinstance(budget, str) else budget)
+    seconds = math.nan
+    with contextlib.suppress(UnitError):
+        seconds = float(parse(budget, Unit.SECOND) if isinstance(budget, str) else budget)
     mistakes = [
         f"{name}={value!r}: accepted: {accepted}"
         for name, value, is_accepted, accepted in (
             ("path", path, path.startswith("/"), "a path that begins with /"),
             ("quick", quick, quick is None or quick.startswith("/"), "a path that begins with /"),
-            ("budget", budget, seconds > 0, "a time above 0, such as '60s'"),
+            ("budget", budget, 0 < seconds < math.inf, "a time above 0, such as '60s'"),
             ("requests", requests, requests >= _LEAST_REQUESTS, f"{_LEAST_REQUESTS} or more"),
             (
                 "concurrency",

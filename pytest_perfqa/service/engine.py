@@ -65,10 +65,10 @@ def find() -> Engine:
         said = json.loads(call("info", "--format", form, limit=_HELLO_SECONDS))
     except (ServiceError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise PrerequisiteMissing(f"no Docker engine answers: {reason}") from None
+        raise PrerequisiteMissing(f"no Docker engine answers `docker info`: {reason}") from None
     if not said.get("ServerVersion"):
         errors = "; ".join(said.get("ServerErrors") or ["it says nothing about itself"])
-        raise PrerequisiteMissing(f"no Docker engine answers: {errors}")
+        raise PrerequisiteMissing(f"no Docker engine answers `docker info`: {errors}")
     driver, version = str(said.get("CgroupDriver")), str(said.get("CgroupVersion"))
     is_local = said.get("KernelVersion") == platform.release()
     return Engine(said["ServerVersion"], is_local, (driver, version))

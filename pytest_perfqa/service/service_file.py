@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .. import units, yaml_file
 from ..errors import FileProblems, Problem, UnitError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..yaml_file import Document, Loc
 
 FILE_NAME = "service.yaml"
+_LAST_PORT = 65535
 
 
 def discover(services_dir: Path) -> dict[str, Path]:
@@ -102,13 +103,26 @@ def _worker_count(value: object) -> float:
     return value
 
 
+def _url_path(value: str) -> str:
+    if not re.fullmatch(r"/\S*", value):
+        raise yaml_file.unaccepted("a path such as '/health'")
+    return value
+
+
+def _container_port(value: str) -> str:
+    match = re.fullmatch(r"[A-Za-z0-9._-]+:([1-9][0-9]{0,4})", value)
+    if match is None or int(match[1]) > _LAST_PORT:
+        raise yaml_file.unaccepted("a service of the compose file and a port in it, as 'web:8080'")
+    return value
+
+
 def _ready(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
 _Text = Annotated[str, Field(min_length=1)]
 _Env = dict[str, Annotated[str, BeforeValidator(_env_text)]]
-_UrlPath = Annotated[str, Field(pattern=r"^/\S*$")]
+_UrlPath = Annotated[str, AfterValidator(_url_path)]
 
 
 class _Ready(yaml_file.Strict):
@@ -133,7 +147,7 @@ class _Part(yaml_file.Strict):
 
 class _Docker(yaml_file.Strict):
     compose: _Text
-    endpoint: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+:[1-9][0-9]{0,4}$")]
+    endpoint: Annotated[str, AfterValidator(_container_port)]
 
 
 class _External(yaml_file.Strict):

@@ -14,10 +14,12 @@ def test_nothing_starts(toy: Project) -> None:
     """It says how many runs on which services and for how long; no service is started."""
     toy.scenario("long.yaml", duration=120, rate=5)
     toy.test("""
+        import pathlib
+
         @pytest.mark.perfqa(scenario="steady.yaml")
         def test_one(perf_run): pass
 
-        @pytest.mark.perfqa(scenario="steady.yaml")
+        @pytest.mark.perfqa(scenario=pathlib.Path("steady.yaml"))
         def test_same(perf_run): pass
 
         @pytest.mark.perfqa(scenario="long.yaml")

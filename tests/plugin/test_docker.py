@@ -273,7 +273,7 @@ def test_no_engine_means_processes_or_a_usage_error(
     result.stdout.fnmatch_lines(["perfqa: 1 run on 1 service * on process (no Docker*"])
     result = toy.run("--perfqa-backend=docker")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*no Docker*"])
+    result.stderr.fnmatch_lines([f"*{service}: no Docker*"])
     assert toy.starts() == 1
 
 

@@ -101,4 +101,4 @@ def test_a_missing_program_is_named_before_anything_starts(toy: Project) -> None
     """A command that isn't installed is told with what installs it, if that is known."""
     toy.service("odd", "endpoint: app\nready: /\nprocess:\n  app: {{command: no-such-program}}\n")
     toy.test(TEST.format(marker='services=["toy", "odd"], scenario="steady.yaml"'))
-    assert "no-such-program" in errors(toy)
+    assert "odd/service.yaml: service odd: the program 'no-such-program'" in errors(toy)

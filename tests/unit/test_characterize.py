@@ -208,7 +208,8 @@ def test_a_path_without_good_answers_is_an_error(serve: Callable[..., Server]) -
         characterize(Question(serve(1, status=500).url, budget=BUDGET))
 
 
-def test_a_question_that_cannot_be() -> None:
+@pytest.mark.parametrize("budget", ["0s", "never", "5/s", -1, float("inf")])
+def test_a_question_that_cannot_be(budget: str | float) -> None:
     """All mistakes at once, with what is accepted."""
     with pytest.raises(ConfigurationError) as caught:
         question(
@@ -218,7 +219,7 @@ def test_a_question_that_cannot_be() -> None:
             time_scale=1.0,
             ready=None,
             replica_header=None,
-            budget="0s",
+            budget=budget,
             requests=3,
             concurrency=1,
             quick="x",

@@ -116,6 +116,23 @@ def test_docker_and_external_are_kept(tmp_path: Path) -> None:
     assert (config.external.url, config.external.pid) == ("http://10.1.2.3:8080", 12)
 
 
+@pytest.mark.parametrize("endpoint", ["web", "web:0", "web:65536", "we b:80", ":80"])
+def test_no_endpoint_of_a_compose_file(tmp_path: Path, endpoint: str) -> None:
+    """What is accepted stands there as an example, not as a pattern."""
+    (tmp_path / "compose.yaml").touch()
+    text = f"docker: {{compose: compose.yaml, endpoint: '{endpoint}'}}\n"
+    (said,) = problems(tmp_path, text)
+    accepted = "a service of the compose file and a port in it, as 'web:8080'"
+    assert said == f"1: docker.endpoint: found '{endpoint}'; accepted: {accepted}"
+
+
+@pytest.mark.parametrize("ready", ["ping", "/two words"])
+def test_no_path_that_tells_readiness(tmp_path: Path, ready: str) -> None:
+    """A path begins with a slash."""
+    (said,) = problems(tmp_path, f"{MINIMAL}ready: {ready}\n")
+    assert said == f"2: ready: found '{ready}'; accepted: a path such as '/health'"
+
+
 def test_a_single_part_is_the_endpoint(tmp_path: Path) -> None:
     """Nothing else could be meant."""
     assert read_service(write(tmp_path, MINIMAL)).endpoint == "app"
