@@ -15,6 +15,7 @@ from .verdicts import Verdict, verdict_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .capacity.character import Character
     from .session import Cell, PerfSession
 
 _CHARACTER_FIXTURE = "perf_characterize"
@@ -57,7 +58,13 @@ def _note(
         search.judge(verdict)
     # On the item, so that the report of the teardown, which JUnit reads, has them.
     before = item.stash.get(_TOLD, [])
-    item.stash[_TOLD] = properties(verdict, cells)
+    item.stash[_TOLD] = properties(
+        verdict,
+        service_of(item) or "",
+        cells,
+        session.searches_of(item.nodeid),
+        _characters(item, session),
+    )
     kept = [one for one in item.user_properties if one not in before]
     item.user_properties[:] = [*kept, *item.stash[_TOLD]]
 
@@ -70,9 +77,14 @@ def _evidence(
             yield "perfqa breaking point", str(search.found)
     service = service_of(item)
     yield from evidence(cells, session.running(service or ""))
-    if _CHARACTER_FIXTURE in getattr(item, "fixturenames", ()):
-        for found in session.characterised(service):
-            yield "perfqa characterisation", described(found)
+    for character in _characters(item, session):
+        yield "perfqa characterisation", described(character)
+
+
+def _characters(item: pytest.Item, session: PerfSession) -> list[Character]:
+    if _CHARACTER_FIXTURE not in getattr(item, "fixturenames", ()):
+        return []
+    return session.characterised(service_of(item))
 
 
 def _let_pass(item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:

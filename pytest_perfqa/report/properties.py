@@ -5,27 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from ..capacity.character import Character
     from ..result import RunResult
-    from ..session import Cell
+    from ..session import Cell, Search
     from ..verdicts import Verdict
 
 
-def properties(verdict: Verdict, cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Give the properties of a test with this verdict, about these runs; no name comes twice.
+def properties(
+    verdict: Verdict,
+    service: str,
+    cells: Sequence[Cell],
+    searches: Sequence[Search] = (),
+    characters: Sequence[Character] = (),
+) -> list[tuple[str, str]]:
+    """Give the properties of a test: its verdict, and figures of all that it is about.
 
-    Of several runs each has its number in its names, in the order in which they were asked for:
-    no figure is there that could be of one or another.
+    No name comes twice. Of several runs each has its number in its names, in the order in which
+    they were asked for: no figure is there that could be of one or another.
     """
-    told = [("perfqa_verdict", verdict.name)]
-    if cells:
-        told.append(("perfqa_service", cells[0].key.service))
-    if len(cells) == 1:
-        return told + [(f"perfqa_{name}", value) for name, value in _of_run(cells[0])]
-    for number, cell in enumerate(cells, 1):
-        told += [(f"perfqa_run{number}_{name}", value) for name, value in _of_run(cell)]
+    told = [("perfqa_verdict", verdict.name), ("perfqa_service", service)]
+    told += _numbered("perfqa_", "perfqa_run", [dict(_of_run(cell)) for cell in cells])
+    found = [dict(_of_search(search)) for search in searches]
+    told += _numbered("perfqa_breaking_point_", "perfqa_breaking_point", found)
+    kinds = [dict(_of_character(character)) for character in characters]
+    told += _numbered("perfqa_characterization_", "perfqa_characterization", kinds)
     return told
+
+
+def _numbered(one: str, several: str, told: list[dict[str, str]]) -> Iterable[tuple[str, str]]:
+    for number, named in enumerate(told, 1):
+        prefix = one if len(told) == 1 else f"{several}{number}_"
+        yield from ((f"{prefix}{name}", value) for name, value in named.items())
 
 
 def _of_run(cell: Cell) -> Iterator[tuple[str, str]]:
@@ -33,6 +45,29 @@ def _of_run(cell: Cell) -> Iterator[tuple[str, str]]:
     if cell.result is not None:
         for name, value in _figures(cell.result).items():
             yield name, f"{value:.6g}"
+
+
+def _of_search(search: Search) -> Iterator[tuple[str, str]]:
+    yield "target", search.target
+    found = search.found
+    if found is None:
+        return
+    yield "capacity", found.capacity.value
+    for name in ("rate", "low", "high"):
+        yield f"{name}_per_second", f"{float(getattr(found, name)):.6g}"
+    if found.size is not None:
+        yield "size", str(found.size)
+    yield "cause", found.cause or "not broken"
+
+
+def _of_character(found: Character) -> Iterator[tuple[str, str]]:
+    yield "path", found.path
+    yield "kind", found.kind or "can't tell"
+    if found.workers is not None:
+        yield "workers", str(found.workers)
+    yield "service_time_seconds", f"{float(found.service_time):.6g}"
+    if found.saturation_rate is not None:
+        yield "saturation_per_second", f"{float(found.saturation_rate):.6g}"
 
 
 def _figures(result: RunResult) -> dict[str, float]:

@@ -12,10 +12,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from demo_report import cell, characters, records, searches
+from demo_report import cell, character, characters, per_second, records, searches, seconds
 from synthetic import run, samples
 from test_report_folder import HOSTILE, hostile
 
+from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.generator import Progress
 from pytest_perfqa.report import openmetrics
@@ -24,6 +25,7 @@ from pytest_perfqa.report.github import annotation
 from pytest_perfqa.report.graphite import Address, GraphiteExport, recorded, segment
 from pytest_perfqa.report.markdown import summary
 from pytest_perfqa.report.properties import properties
+from pytest_perfqa.session import Search
 from pytest_perfqa.verdicts import Verdict
 
 NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
@@ -114,7 +116,7 @@ def test_annotations_stay_on_one_line() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_junit_takes_hostile_names(name: str, pytester: pytest.Pytester) -> None:
     """What XML has no place for is escaped by pytest; properties are texts."""
-    told = properties(Verdict.FAILED, [cell(name, name)])
+    told = properties(Verdict.FAILED, name, [cell(name, name)])
     pytester.makepyfile(f"""
         def test_it(record_property):
             for name, value in {told!a}:
@@ -130,7 +132,7 @@ def test_properties_of_several_runs_are_told_apart() -> None:
     """Each run's names have its number; nothing is said without saying of which."""
     loads = [run(samples(np.arange(float(number)))) for number in (80, 2)]
     cells = [cell("toy", f"load{number}", one) for number, one in enumerate(loads)]
-    told = properties(Verdict.PASSED, [*cells, cell("toy", "refused", error=OSError("no"))])
+    told = properties(Verdict.PASSED, "toy", [*cells, cell("toy", "refused", error=OSError("no"))])
     assert len(dict(told)) == len(told)
     found = dict(told)
     assert (found["perfqa_verdict"], found["perfqa_service"]) == ("PASSED", "toy")
@@ -143,6 +145,47 @@ def test_properties_of_several_runs_are_told_apart() -> None:
     assert found["perfqa_run1_latency_p95_seconds"] == "0.1"
     assert "perfqa_run3_launched" not in found
     assert {name for name in found if "run" not in name} == {"perfqa_verdict", "perfqa_service"}
+
+
+def test_properties_of_breaking_points_and_characterisations() -> None:
+    """What was found, in base units; of a search that failed, only what was looked for."""
+    found = BreakingPoint(
+        capacity=Capacity.BURST,
+        rate=per_second(1.3),
+        low=per_second(1.3),
+        high=per_second(1.4),
+        broken=True,
+        cause="5xx",
+        confirmed=True,
+        probes=(),
+        wall=seconds(8.0),
+        service="node",
+        target="GET /heavy",
+        window=10.0,
+    )
+    search = Search("node", "GET /heavy", found=found)
+    told = properties(Verdict.PASSED, "node", [], [search], [character()])
+    assert dict(told) == {
+        "perfqa_verdict": "PASSED",
+        "perfqa_service": "node",
+        "perfqa_breaking_point_target": "GET /heavy",
+        "perfqa_breaking_point_capacity": Capacity.BURST.value,
+        "perfqa_breaking_point_rate_per_second": "1.3",
+        "perfqa_breaking_point_low_per_second": "1.3",
+        "perfqa_breaking_point_high_per_second": "1.4",
+        "perfqa_breaking_point_size": "13",
+        "perfqa_breaking_point_cause": "5xx",
+        "perfqa_characterization_path": "/heavy",
+        "perfqa_characterization_kind": "synchronous",
+        "perfqa_characterization_workers": "3",
+        "perfqa_characterization_service_time_seconds": "0.25",
+        "perfqa_characterization_saturation_per_second": "12",
+    }
+    failed = Search("node", "GET /other")
+    two = dict(properties(Verdict.INVALID, "node", [], [search, failed]))
+    assert two["perfqa_breaking_point1_rate_per_second"] == "1.3"
+    assert two["perfqa_breaking_point2_target"] == "GET /other"
+    assert "perfqa_breaking_point2_rate_per_second" not in two
 
 
 @pytest.mark.parametrize("name", HOSTILE)
