@@ -512,7 +512,7 @@ def _is_alive(pid: int) -> bool:
 DRIVER = """
 import json, os, sys, time
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(":")
 import test_process_backend as tests
 from pytest_perfqa.service import process
 from pytest_perfqa.children import Reaper
@@ -534,7 +534,8 @@ time.sleep(20)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_pytest(tmp_path: Path, number: signal.Signals) -> None:
     """Even kill -9 of the Python that started a service ends all of it, and its folder."""
-    argv = [sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(tmp_path)]
+    here = Path(__file__).parent
+    argv = [sys.executable, "-c", DRIVER, f"{here}:{here.parent}", str(tmp_path)]
     driver = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
     try:
         assert driver.stdout is not None
