@@ -89,6 +89,14 @@ def _concurrency(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]
 def _scattered(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]:
     """Give what the first waves say where there is no common queue."""
     most, settled = max(seen.waves), seen.settled
+    took = [shapes.first_services(burst, seen.service) for burst in seen.bursts]
+    usual = float(np.median(np.concatenate(took))) if most else math.inf
+    if usual > (1 + _INFLATED) * seen.service:
+        seen.evidence.append(
+            "the completions fit no queue, and requests take longer together than alone: they "
+            "share something, such as CPUs, so their number can't be told"
+        )
+        return None, None
     seen.evidence.append(
         "the completions fit no common queue: workers with queues of their own; the first wave of "
         f"a burst had {most}{'' if settled is None else ', twice'}"
@@ -138,8 +146,12 @@ def _largest(seen: Seen) -> list[likelihood.Burst]:
 
 
 def _is_inflated(seen: Seen, workers: int) -> bool:
-    """Whether requests take longer together than alone, by more than chance has it."""
-    deviation = 4 * seen.spread / math.sqrt(len(seen.singles))
+    """Whether requests take longer together than alone, by more than chance has it.
+
+    Few come alone: some of them may happen to be alike, whatever the spread of all is.
+    """
+    spread = max(seen.spread, shapes.robust_spread(seen.posterior.services))
+    deviation = 4 * spread / math.sqrt(len(seen.singles))
     return abs(_inflation(seen) - 1) > max(_INFLATED, 1 / workers, deviation)
 
 

@@ -96,8 +96,11 @@ def _enough_to_hold(seen: Seen, bound: int | None) -> int:
     if bound is not None:
         # Of several queues some get more than others.
         return FAIR * bound if seen.is_scattered else 3 * bound + 2
-    met = seen.posterior.workers
-    return _HELD_WITHOUT_BOUND if met in {None, seen.posterior.most} else seen.ceiling
+    interval = seen.posterior.interval()
+    # Where the most that were under way may all have been served, nothing speaks for a bound; an
+    # event loop that has to take in hundreds would keep quick requests waiting for that alone.
+    is_open = interval is None or interval[1] >= seen.posterior.most
+    return _HELD_WITHOUT_BOUND if is_open else seen.ceiling
 
 
 def _take_held(seen: Seen, burst: Volley, bound: int | None) -> None:

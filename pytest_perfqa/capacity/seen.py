@@ -30,6 +30,8 @@ _SPACED_SHARE = 0.3
 _GAP_SHARE = 0.25
 _GAP_SECONDS = 0.005
 _ALIKE = 0.1
+# Of six that came alone, the spread is hardly ever so many times too small (F test, 0.1 %).
+_MISFIT = 5.0
 _ALIKE_ALONE = 0.07
 
 
@@ -166,7 +168,8 @@ class Seen:
     def _fits(self) -> bool:
         """Whether one queue explains the bursts, as far as that can be told.
 
-        Only where service times are alike: others are expected to stray.
+        Only where service times are alike, or much more so alone than together: others are
+        expected to stray.
         """
         alone = np.asarray(self.singles)
         is_alike = float(alone.std(ddof=1)) < _ALIKE_ALONE * self.service
@@ -174,6 +177,7 @@ class Seen:
             return not is_alike
         services = np.concatenate([alone, self.posterior.services])
         is_alike = is_alike or shapes.robust_spread(services) < _ALIKE
+        is_alike = is_alike or shapes.log_spread(services) > _MISFIT * shapes.log_spread(alone)
         return not (is_alike and shapes.strays(services))
 
     def _leave_one_out(self) -> None:

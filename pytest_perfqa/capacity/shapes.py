@@ -73,6 +73,11 @@ def robust_spread(times: NDArray[np.float64]) -> float:
     return 1.4826 * float(np.median(np.abs(times - usual))) / usual
 
 
+def log_spread(times: NDArray[np.float64]) -> float:
+    """Give the standard deviation of the logarithms of those that are above 0."""
+    return float(np.log(times[times > 0]).std(ddof=1))
+
+
 def strays(services: NDArray[np.float64]) -> bool:
     """Tell whether implied services that should all be alike are not."""
     usual = np.median(services)
@@ -81,12 +86,19 @@ def strays(services: NDArray[np.float64]) -> bool:
 
 
 def first_wave(burst: Burst, service: float) -> int:
-    """Count the completions of the first wave: how many were served at once.
+    """Count the completions of the first wave: how many were served at once."""
+    return len(first_services(burst, service))
+
+
+def first_services(burst: Burst, service: float) -> NDArray[np.float64]:
+    """Give the response times of those served at once.
 
     Of those sent early enough: later ones may take the worker of one that is done.
     """
+    took = burst.finished - burst.sent
     is_early = burst.sent - burst.sent[0] < _EARLY * service
-    return int((is_early & (burst.finished - burst.sent < _FIRST_WAVE * service)).sum())
+    found: NDArray[np.float64] = took[is_early & (took < _FIRST_WAVE * service)]
+    return found
 
 
 def turns(is_free: Sequence[bool]) -> int | None:

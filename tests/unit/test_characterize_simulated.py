@@ -134,6 +134,68 @@ class Simulated:
         return Drained(0.0, is_drained=True)
 
 
+class Scattered(Simulated):
+    """Replicas don't take turns, each request goes to any of them: queues of their own."""
+
+    def _end(self, arrival: float, number: int, *, is_quick: bool) -> tuple[float, int]:
+        del number
+        return super()._end(arrival, int(self._random.integers(8)), is_quick=is_quick)
+
+
+class Shared(Simulated):
+    """Workers that are busy on two CPUs: together they take longer than alone."""
+
+    def __init__(
+        self, random: np.random.Generator, workers: int, service: float, cv: float
+    ) -> None:
+        super().__init__(random, workers, service, cv)
+        self._workers = workers
+        self._left: dict[int, tuple[float, Exchange, Volley, int]] = {}
+        self._waiting: list[tuple[int, Exchange, Volley, bool]] = []
+        self._worked = 0.0
+
+    def _arrive(self) -> None:
+        arrival, number, one, volley, is_quick = heapq.heappop(self._arriving)
+        self._work_until(arrival)
+        self._waiting.append((number, one, volley, is_quick))
+        self._begin()
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._left) < self._workers:
+            number, one, volley, is_quick = self._waiting.pop(0)
+            centre = math.log(self._service) - self._spread**2 / 2
+            needed = QUICK if is_quick else self._random.lognormal(centre, self._spread)
+            self._left[number] = needed, one, volley, 404 if is_quick else 200
+
+    def _work_until(self, moment: float) -> None:
+        while self._left:
+            speed = min(1.0, 2 / len(self._left))
+            first = min(self._left, key=lambda number: self._left[number][0])
+            needed, one, volley, status = self._left[first]
+            end = min(moment, self._worked + needed / speed)
+            done = (end - self._worked) * speed
+            self._left = {key: (one[0] - done, *one[1:]) for key, one in self._left.items()}
+            self._worked = end
+            if end == moment:
+                break
+            del self._left[first]
+            heapq.heappush(self._coming, (end, first, one, volley, status))
+            self._begin()
+        self._worked = moment
+
+    def _go_on(self, moment: float) -> None:
+        while self._arriving and self._arriving[0][0] <= moment:
+            self._arrive()
+        self._work_until(moment)
+        super()._go_on(moment)
+
+    def wait(self, volley: Volley, *, until: Until | None = None) -> Volley:
+        """Wait, a millisecond at a time."""
+        while volley.pending and self.seconds_left > 0 and not (until and until(volley, self.now)):
+            self._go_on(self.now + 0.001)
+        return volley
+
+
 def characterized(prober: Simulated) -> Character:
     """Take the steps of ``characterize``."""
     seen = Seen(Question("http://simulated"), prober)  # type: ignore[arg-type]
@@ -181,6 +243,29 @@ def test_a_proxy_that_reorders_connections(workers: int, service: float, cv: flo
         random = np.random.default_rng([workers, seed])
         found = characterized(Simulated(random, workers, service, cv, delay=0.0005))
         assert (found.kind, found.workers) == ("synchronous", workers)
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(4, 2), (2, 4), (1, 8)])
+@pytest.mark.parametrize("cv", [0.0, 0.05])
+def test_workers_with_queues_of_their_own(workers: int, replicas: int, cv: float) -> None:
+    """Counted in the first waves, or not told."""
+    told = 0
+    for seed in range(4):
+        random = np.random.default_rng([workers, seed])
+        found = characterized(Scattered(random, workers, 0.1, cv, replicas=replicas))
+        assert found.concurrency_limit in {workers * replicas, None}
+        told += found.concurrency_limit is not None
+    assert told >= 3
+
+
+@pytest.mark.parametrize("workers", [3, 4, 8])
+@pytest.mark.parametrize("cv", [0.01, 0.05, 0.2])
+def test_workers_that_share_cpus_are_not_counted(workers: int, cv: float) -> None:
+    """Their number can't be told, and isn't: neither 2, the CPUs, nor 0."""
+    for seed in range(2):
+        random = np.random.default_rng([workers, seed])
+        found = characterized(Shared(random, workers, 0.2, cv))
+        assert found.concurrency_limit in {workers, None}
 
 
 def test_no_wrong_number_is_claimed_where_services_vary_much() -> None:

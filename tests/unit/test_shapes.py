@@ -95,3 +95,12 @@ def test_the_scalability_law_finds_its_own_parameters() -> None:
     better = [(n, 10 * n**1.1) for n in (1.0, 2.0, 8.0)]
     assert shapes.scalability_law(better, 10) == shapes.Law(0.0, 0.0)
     assert shapes.scalability_law([], 10) == shapes.Law(0.0, 0.0)
+
+
+def test_who_comes_late_may_take_the_worker_of_one_that_is_done() -> None:
+    """Two workers, a request every 0.1 s: only the first ones tell how many are served at once."""
+    sent = np.array([0.0, 0.1, 0.2, 0.3, 0.38])
+    finished = np.array([0.4, 0.5, 0.8, 0.9, 1.2])
+    assert shapes.first_wave(Burst(sent, finished), SERVICE) == 2
+    late = Burst(np.array([0.0, 0.1, 0.39]), np.array([0.4, 0.5, 0.8]))
+    assert shapes.first_wave(late, SERVICE) == 2
