@@ -8,6 +8,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import PerfqaError
 from ..evidence import Evidence, HasEvidence
 from ..units import Quantity, Unit, show, stated
 from .sparkline import sparkline
@@ -62,11 +63,11 @@ class _Question:
 
 
 def comparison(sign: str, left: object, right: object, encoding: str = "utf-8") -> list[str] | None:
-    """Explain why a comparison of a quantity does not hold; None if none is compared, or nothing
-    is known of it."""
+    """Explain why a comparison of a quantity does not hold; None if it does, as one of several in
+    an assertion may, if no quantity is compared, or if nothing is known of it."""
     question = _question(sign, left, right)
     evidence = question.quantity.evidence() if question else None
-    if question is None or evidence is None:
+    if question is None or evidence is None or _is_true(sign, left, right):
         return None
     return [
         f"{left!r} {sign} {right!r}",
@@ -87,6 +88,13 @@ def verdict(found: object, encoding: str = "utf-8") -> list[str]:
     """Give what stands behind a verdict, or anything else that has evidence."""
     evidence = found.evidence() if isinstance(found, HasEvidence) else None
     return [evidence.subject, *_background(evidence, None, encoding)] if evidence else []
+
+
+def _is_true(sign: str, left: object, right: object) -> bool:
+    try:
+        return bool(_COMPARISONS[sign](left, right))
+    except (PerfqaError, TypeError, ValueError):  # of arrays, units, what can't be told
+        return False
 
 
 def _question(sign: str, left: object, right: object) -> _Question | None:

@@ -42,11 +42,20 @@ def test_what_knows_nothing_is_left_to_pytest(sign: str, other: object) -> None:
 def test_anything_can_be_compared_with() -> None:
     """A failed comparison is explained, whatever stands on the other side."""
     launched = run(samples(np.arange(10.0))).launched
-    for other in (None, [1], pytest.approx(3), float("nan"), True, launched):
+    fewer = run(samples(np.arange(9.0))).launched
+    for other in (None, [1], pytest.approx(3), float("nan"), True, fewer):
         lines = comparison("==", launched, other)
         assert lines
         assert "launched arrivals of the run: 10" in lines[1]
         assert comparison("==", other, launched)
+
+
+@pytest.mark.parametrize(("sign", "other"), [("==", 10), ("<=", 10), (">", 9), ("!=", 3)])
+def test_what_holds_is_not_told_as_missed(sign: str, other: int) -> None:
+    """Pytest asks about every part of ``assert a and b``, and about ``assert not a``."""
+    launched = run(samples(np.arange(10.0))).launched
+    assert comparison(sign, launched, other) is None
+    assert comparison(sign, launched, np.arange(3)) is not None
 
 
 def test_the_moment_when_a_count_went_over_the_limit() -> None:
