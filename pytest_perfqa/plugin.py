@@ -262,28 +262,11 @@ class Door:
         from .errors import Inconclusive
 
         try:
-            with self._held_to_requirements(item):
+            with _Requirements(lambda: self._cells(item)):
                 return (yield)
         except Inconclusive as error:
             self._judge_again(item, error)
         return None
-
-    @contextlib.contextmanager
-    def _held_to_requirements(self, item: pytest.Item) -> Iterator[None]:
-        from .requirements import require
-
-        def hold(*, only_stopped: bool) -> None:
-            for cell in self._cells(item):
-                if cell.result is not None and (cell.result.aborted or not only_stopped):
-                    require(cell.result)
-
-        try:
-            yield
-        except Exception:
-            # A test may stumble over what a stopped run doesn't have: why it was is what matters.
-            hold(only_stopped=True)
-            raise
-        hold(only_stopped=False)
 
     def _judge_again(self, item: pytest.Item, error: Inconclusive) -> None:
         """Measure again what could not be told, if that is wished, and run the test on all of it.
@@ -300,7 +283,7 @@ class Door:
             result = self.session().measure_again(cell)
             item.funcargs[_RUN_FIXTURE] = result  # type: ignore[attr-defined]
             try:
-                with self._held_to_requirements(item):
+                with _Requirements(lambda: self._cells(item)):
                     item.runtest()
             except Inconclusive as still:
                 error = still
@@ -404,6 +387,32 @@ class Door:
             terminalreporter.write_line(f"{report.nodeid}: {reason}")
 
 
+class _Requirements:
+    """Holds the runs of a test to their requirements when its body ends.
+
+    A class, since a generator's frames in ``contextlib`` would stand in the traceback.
+    """
+
+    def __init__(self, cells: Callable[[], list[Cell]]) -> None:
+        self._cells = cells
+
+    def __enter__(self) -> None:
+        """Let the body begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Judge the runs: after a failure only those that were stopped.
+
+        A test may stumble over what a stopped run doesn't have: why it was is what matters.
+        """
+        from .requirements import require
+
+        if kind is not None and not issubclass(kind, Exception):
+            return
+        for cell in self._cells():
+            if cell.result is not None and (cell.result.aborted or kind is None):
+                require(cell.result)
+
+
 def _summary(session: PerfSession) -> list[str]:
     """Give a line per run and search, and services side by side."""
     from .comparison import compare
@@ -456,6 +465,13 @@ def _door(config: pytest.Config) -> Door:
 @pytest.fixture(scope="session")
 def perf_service(request: pytest.FixtureRequest) -> Service:
     """The started service configuration that this test is about."""
+    if not hasattr(request, "param"):
+        from .errors import ConfigurationError
+
+        raise ConfigurationError(
+            "perf tests are made one per service when they are collected; accepted: their fixtures "
+            "as arguments of the test, or of a fixture that it names, not request.getfixturevalue()"
+        )
     return _door(request.config).session().service(request.param)
 
 

@@ -35,6 +35,18 @@ def test_one_run_and_one_start_for_all_tests(toy: Project) -> None:
     result.stdout.fnmatch_lines(["perfqa: 2 runs on 1 service (toy)*"])
 
 
+def test_a_fixture_asked_for_too_late(toy: Project) -> None:
+    """On which services a test is to run has to be known when it is collected."""
+    toy.test("""
+        def test_it(request):
+            request.getfixturevalue("perf_run")
+    """)
+    result = toy.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ConfigurationError: *accepted: their fixtures as arguments*"])
+    assert toy.starts() == 0
+
+
 def test_every_service_without_services(toy: Project) -> None:
     """A test that names no service runs on every one there is, each stopped after its last."""
     toy.service("twin")
