@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from .capacity.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
 from .faults import part_problem
 from .service import selection
+from .variation import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .options import Options
     from .scenario import Scenario
     from .service.config import ServiceConfig
+
+__tracebackhide__ = True
 
 MARKER = "perfqa"
 SERVICE_FIXTURE = "perf_service"
@@ -179,7 +182,14 @@ class Agenda:
     def scenario_for(self, item: pytest.Item) -> Scenario | None:
         """Give the scenario that a test asks for, None if it asks for none."""
         key = self._key(wish(item))
-        return None if key is None else self.scenarios.get(key)
+        return None if key is None or key not in self.scenarios else self._named(key)
+
+    def _named(self, key: tuple[Path, str | None]) -> Scenario:
+        scenario, environment = self.scenarios[key], key[1]
+        if environment is None or environment == self._options.environment:
+            return scenario
+        # Other tests may be about the same file as it is, or in another of its environments.
+        return replace(scenario, name=labelled(scenario.name, f"environment={environment}"))
 
     def scenario(
         self, item: pytest.Item, service: str, file: str | None, environment: str | None
@@ -204,7 +214,7 @@ class Agenda:
         problems = list(self._fault_problems(service, key))
         if problems:
             raise FileProblems(problems)
-        return self.scenarios[key]
+        return self._named(key)
 
     def no_longer_needed(self, service: str) -> bool:
         """Note that a test of this service is done; tell whether it was the last."""

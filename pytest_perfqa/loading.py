@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .variation import Parameters, varied
+from .variation import Parameters, labelled, varied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,12 +60,9 @@ class Loader:
         chosen = self.agenda.scenario(self.item, self.service, scenario, environment)
         parameters = Parameters(rate, duration, variables)
         scale = self.session.options.time_scale
-        name = ", ".join(
-            filter(None, [f"environment={environment}" if environment else "", str(parameters)])
-        )
         wanted = varied(chosen, parameters, scale)
-        if name:
-            wanted = replace(wanted, name=f"{chosen.name}[{name}]")
+        if said := str(parameters):
+            wanted = replace(wanted, name=labelled(chosen.name, said))
         try:
             return self.session.run(self.service, wanted)
         finally:

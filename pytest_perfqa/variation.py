@@ -43,6 +43,11 @@ class Parameters:
         return ", ".join(said)
 
 
+def labelled(name: str, said: str) -> str:
+    """Put what is different about a scenario behind its name, beside what stands there already."""
+    return f"{name[:-1]}, {said}]" if name.endswith("]") else f"{name}[{said}]"
+
+
 def varied(scenario: Scenario, parameters: Parameters, time_scale: float = 1.0) -> Scenario:
     """Give a scenario, at full scale, with these parameters.
 

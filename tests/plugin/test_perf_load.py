@@ -69,7 +69,11 @@ scenarios: [{flow: [{get: {url: /}}]}]
         def test_many(perf_run):
             assert perf_run.launched == 25
     """)
-    toy.run().assert_outcomes(passed=2)
+    result = toy.run()
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines_random(
+        [r"toy +both\[environment=few\] +5 ", r"toy +both\[environment=many\] +25 "]
+    )
 
 
 def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(toy: Project) -> None:
