@@ -236,6 +236,11 @@ class Agenda:
         service = service_of(item)
         if service is None:
             self._check_any()
+        elif self._options.url is None and wanted.services and service not in wanted.services:
+            self._mistakes[
+                f"{where}: {MARKER}(services={list(wanted.services)}): accepted: on the test "
+                "itself, not on one of its parameters"
+            ] = None
         elif self._check_names([service], where):
             self.tests[service] = self.tests.get(service, 0) + 1
             asked = getattr(item, "fixturenames", ())

@@ -71,6 +71,19 @@ def test_a_mistake_in_a_marker(toy: Project, marker: str, said: str) -> None:
     assert said in errors(toy)
 
 
+def test_services_of_a_parameter(toy: Project) -> None:
+    """Tests are made one per service before: it would run on all of them."""
+    toy.service("twin")
+    toy.test("""
+        TOY = pytest.mark.perfqa(services=["toy"], scenario="steady.yaml")
+
+        @pytest.mark.parametrize("number", [pytest.param(1, marks=TOY)])
+        def test_it(perf_run, number): pass
+    """)
+    said = "test_it.py::test_it: perfqa(services=['toy']): accepted: on the test itself"
+    assert said in errors(toy)
+
+
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
