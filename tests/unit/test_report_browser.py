@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -215,6 +217,28 @@ def test_drawn_quickly(visit: Visit) -> None:
     """Three configurations of ten minutes; the limit leaves room for a busy machine."""
     page = visit.drawn("spike_heavy-on-node/index.html#overlay=spike_heavy-on-gunicorn," + RUN)
     assert int(page.locator("body").get_attribute("data-drawn") or "") < 3000
+
+
+def test_what_is_left_at_the_end_is_no_peak(visit: Visit) -> None:
+    """Less than half a window counts with the one before; nothing is lost by that."""
+    page = visit.drawn(f"{RUN}/index.html")
+    result = json.loads((visit.report / RUN / "result.json").read_text())
+    launched = result["measured"]["windows"]["launched"]
+    plot = page.locator("figure[data-chart=load] .plot")
+    choice = page.get_by_label("Counts over")
+    leftovers = set()
+    for text in choice.locator("option").evaluate_all("all => all.map(one => one.value)"):
+        choice.select_option(text)
+        factor = int(text)
+        points = plot.evaluate("one => [...one.data[0].x]")
+        leftovers.add(len(launched) / factor % 1)
+        assert len(points) == math.floor(len(launched) / factor + 0.5)
+        widths = [2 * points[0]] * (len(points) - 1)
+        widths.append(2 * (points[-1] - sum(widths)))
+        rates = plot.evaluate("one => [...one.data[0].y]")
+        sent = sum(rate * width for rate, width in zip(rates, widths, strict=True))
+        assert sent == pytest.approx(sum(launched))
+    assert any(0 < one < 0.5 for one in leftovers)
 
 
 def test_colours_follow_the_system(visit: Visit) -> None:

@@ -93,14 +93,19 @@ const perfqa = (() => {
 
   /* ---- what there is to draw: series made of the record ---- */
 
-  /* Sums of `factor` windows each, as rates at the middle of the time they cover. */
+  /* Sums of `factor` windows each, as rates at the middle of the time they cover. What is left at
+     the end counts with the last of them, where it is less than half of one: a single request
+     would be a peak. */
   function rates(counts, width, factor) {
     const x = [];
     const y = [];
-    for (let first = 0; first < counts.length; first += factor) {
-      const some = counts.slice(first, first + factor);
+    let first = 0;
+    while (first < counts.length) {
+      const left = counts.length - first;
+      const some = counts.slice(first, first + (left < 1.5 * factor ? left : factor));
       x.push((first + some.length / 2) * width);
       y.push(some.reduce((sum, one) => sum + one, 0) / (some.length * width));
+      first += some.length;
     }
     return { x, y };
   }
