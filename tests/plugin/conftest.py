@@ -90,8 +90,9 @@ class Project:
     def run(self, *arguments: str, timeout: float = 60) -> pytest.RunResult:
         """Run pytest on the project in a process of its own."""
         return self.pytester.runpytest_subprocess(
-            # It takes a second to import, and no project has a use for it.
-            *("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments),
+            # It takes a second to import, and no project has a use for it; many have an order.
+            *("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly"),
+            *arguments,
             timeout=timeout,
         )
 
