@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import NoData
 from ..load.record import Kind, Outcome
 from ..units import Quantity
+from .names import HasFigures
 from .origin import Figure
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _CLASS = re.compile(r"([1-5])xx\Z")
 _FAILURES = {outcome.label: outcome for outcome in Outcome if outcome is not Outcome.ANSWERED}
 
 
-class StatusCounts(Mapping[int | str, Quantity]):
+class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
     """How many answers had which status: by code (``504``) or class (``"5xx"``).
 
     Iterates over the codes that occurred; any valid code or class may be asked for.
@@ -94,7 +95,7 @@ def _with_status(first: int, last: int) -> Callable[[NDArray[np.void]], NDArray[
     return lambda rows: (rows["status"] >= first) & (rows["status"] <= last)
 
 
-class ErrorCounts(Mapping[str, Quantity]):
+class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     """How many requests failed without a (whole, expected) answer, by kind such as ``"timeout"``.
 
     Raises:

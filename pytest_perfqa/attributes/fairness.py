@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import NoData
 from ..load.record import NO_REPLICA
 from ..units import Quantity
+from .names import HasFigures
 from .origin import Figure
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 
-class Shares(Mapping[str, Quantity]):
+class Shares(HasFigures, Mapping[str, Quantity]):
     """The share of answers that each replica gave, by its name.
 
     Which replica answered is known from the header that ``replica_header`` of the service's file

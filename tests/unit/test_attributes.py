@@ -194,3 +194,26 @@ def test_names_are_asked_for_quietly() -> None:
     """Libraries that look for protocols by name are not answered with a list."""
     assert not hasattr(run(samples(TEN)), "__array__")
     assert not hasattr(run(samples(TEN)).latency, "_repr_html_")
+
+
+@pytest.mark.parametrize(
+    "name", ["errors", "status", "replicas", "throughput", "pending", "latency"]
+)
+@pytest.mark.parametrize("other", [0, 0.5, "1%"])
+def test_what_is_no_number_is_not_compared_with_one(name: str, other: object) -> None:
+    """``errors != 0`` would be true whatever happened; the message says what to compare."""
+    one = getattr(run(samples(np.arange(30.0))), name)
+    for compare in (operator.eq, operator.ne, operator.lt, operator.ge, operator.gt, operator.le):
+        with pytest.raises(TypeError, match=r"compare one of its figures \(\."):
+            compare(one, other)
+    assert one == one  # noqa: PLR0124
+    assert one != object()
+    assert one is not None
+
+
+def test_counts_are_compared_with_mappings() -> None:
+    """As any mapping is."""
+    one = run(samples(np.arange(30.0)))
+    assert one.status == {200: 30}
+    assert one.errors == {}
+    assert one.errors != {"timeout": 1}
