@@ -265,6 +265,8 @@ def table(rows: list[dict[str, object]]) -> str:
 
 def main() -> None:
     """Run a piece of the campaign, or print the table."""
+    # timeout(1) sends it; servers are ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--piece", default="1/1")
