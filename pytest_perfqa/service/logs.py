@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LINES = 20
+# A worker's traceback stands before that of the server that gave up because of it.
+OF_A_CRASH = 60
 _BYTES = 16_384
 
 
@@ -21,13 +23,13 @@ def read(log: Path, start: int = 0) -> str:
         return ""
 
 
-def tail(log: Path) -> str:
-    """Give the last 20 lines of a log, indented, for the end of a message."""
+def tail(log: Path, lines: int = _LINES) -> str:
+    """Give the last ``lines`` of a log, indented, for the end of a message."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _BYTES))
-            lines = file.read().decode("utf-8", errors="replace").splitlines()
+            printed = file.read().decode("utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        lines = []
-    return "\n".join(f"    {line}" for line in lines[-_LINES:]) or "    (nothing printed)"
+        printed = []
+    return "\n".join(f"    {line}" for line in printed[-lines:]) or "    (nothing printed)"

@@ -137,12 +137,12 @@ class ProcessPart:
             f"{self.name} {children.ending(self._started)}\n"
             f"  command: {shlex.join(self._launch.argv)}\n"
             f"  folder: {self._launch.cwd}\n"
-            f"{self.last_words()}"
+            f"{self.last_words(logs.OF_A_CRASH)}"
         )
 
-    def last_words(self) -> str:
-        """Write the end of its log, with a heading."""
-        return f"  log of {self.name} ({self.log}):\n{logs.tail(self.log)}"
+    def last_words(self, lines: int = 20) -> str:
+        """Write the last ``lines`` of its log, with a heading."""
+        return f"  log of {self.name} ({self.log}):\n{logs.tail(self.log, lines)}"
 
 
 def terminate(parts: Sequence[ProcessPart], reaper: Reaper) -> None:

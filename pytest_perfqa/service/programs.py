@@ -80,7 +80,9 @@ def _program(name: str, folder: Path) -> str:
         path = folder / name
         found = str(path) if os.access(path, os.X_OK) and path.is_file() else None
         return _required(found, str(path), None)
-    return _required(_on_path(name), name, None)
+    # A virtual environment whose pytest was called without activating it isn't on the PATH.
+    beside_python = str(Path(sys.executable).parent)
+    return _required(_on_path(name, beside_python), name, None)
 
 
 def _required(found: str | None, name: str, remedy: str | None) -> str:

@@ -312,6 +312,19 @@ def test_limits_that_affinity_cannot_express_are_said(cpus: float) -> None:
 # Missing programs --------------------------------------------------------------------------
 
 
+def test_a_program_beside_the_interpreter_needs_no_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual environment's pytest is often called without activating it."""
+    program = tmp_path / "bin" / "shop-server"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program.parent / "python"))
+    argv = programs.command_line(Command("app", "shop-server --quick"), tmp_path)
+    assert argv == [str(program), "--quick"]
+
+
 def test_a_missing_program_and_module_are_named_together(tmp_path: Path) -> None:
     """Everything that is missing comes at once, before anything starts."""
     parts = {
