@@ -213,7 +213,7 @@ const perfqa = (() => {
     cpu: {
       series: (measured) => [...partSeries(measured, "cpu", percent), ...modelSeries(measured, "cpu", percent)],
       overlay: null,
-      axis: { title: "CPU", rangemode: "tozero", tickformat: ".0%" },
+      axis: { title: "CPU", rangemode: "tozero", tickformat: ".1~%" },
     },
     memory: {
       series: (measured) => [
