@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 
-@dataclass
+@dataclass(repr=False)
 class Loader:
     """Runs scenarios on the service of one test.
 
@@ -32,6 +32,9 @@ class Loader:
     item: pytest.Item
     service: str
     cells: list[Cell] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<loads of scenarios on {self.service}: {len(self.cells)} so far>"
 
     def __call__(
         self,

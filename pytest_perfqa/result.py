@@ -120,6 +120,16 @@ class Window:
     p95: float | None
 
 
+def _ended(samples: Samples) -> Samples:
+    requests = samples.requests
+    return requests.where(requests.rows["outcome"] != Outcome.PENDING)
+
+
+def _went_wrong(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    wrong: NDArray[np.bool_] = (rows["outcome"] != Outcome.ANSWERED) | (rows["status"] >= 500)
+    return wrong
+
+
 class Slice(KnowsItsNames):
     """The quality attributes of a run, or of a part of it.
 
@@ -271,12 +281,11 @@ class Slice(KnowsItsNames):
         Raises:
             NoData: no request has come to an end.
         """
-        requests = self._samples.requests
-        ended = requests.where(requests.rows["outcome"] != Outcome.PENDING)
+        ended = _ended(self._samples)
         if not ended.count:
             raise NoData(f"error rate of {self.name}: no request has come to an end")
-        served = ended.answered.where(ended.answered.rows["status"] < 500)
-        return Quantity(1 - served.count / ended.count, Unit.RATIO)
+        figure = Figure("share of failed requests and 5xx", _ended, _went_wrong)
+        return figure.share(ended.where(_went_wrong(ended.rows)).count / ended.count, self._origin)
 
     @cached_property
     def availability(self) -> Availability:

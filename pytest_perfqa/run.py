@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .attributes.answers import StatusCounts
 from .errors import PerfqaError
 from .faults import Faults, check
 from .load.generator import generate
@@ -138,6 +139,7 @@ def _result(
             service.limits_note,
             *notes,
             *_notes(scaled, bench.time_scale, recording),
+            *_turned_away(service.name, scaled, StatusCounts(samples)),
             *readings.notes,
         ),
         aborted=recording.aborted,
@@ -158,3 +160,12 @@ def _notes(scenario: Scenario, time_scale: float, recording: Recording) -> Itera
     if scenario.locustfile is not None and time_scale != 1:
         yield f"{scenario.locustfile.name}: its own times are not scaled by {time_scale:g}"
     yield from dict.fromkeys(note for summary in recording.summaries for note in summary.notes)
+
+
+def _turned_away(service: str, scenario: Scenario, status: StatusCounts) -> Iterator[str]:
+    """Say that requests were refused as mistaken: else a wrong path looks quick and well."""
+    codes = {code: int(count) for code, count in status.items() if 400 <= int(code) < 500}
+    if codes:
+        each = ", ".join(f"{count} x {code}" for code, count in codes.items())
+        counts = f"{sum(codes.values())} of {sum(map(int, status.values()))}"
+        yield f"{service}, {scenario.name}: {counts} answers were 4xx ({each})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, ServiceError
 from . import affinity, logs, nginx, ports, programs, readiness, settling
-from .config import Command, Nginx, filled, template_variables
+from .config import Command, Nginx, filled, placeholders, template_variables
 from .part import HOST, Launch, ProcessPart, terminate
 from .readiness import Answer
 from .started import StartedService
@@ -201,8 +201,21 @@ class ProcessService(StartedService[ProcessPart]):
     def _not_ready(self, part: ProcessPart, last: Answer) -> ServiceError:
         return ServiceError(
             f"service {self.name}: {part.name} was not ready within "
-            f"{self._config.ready.within:g} s; last probe: {last.detail}\n{self._last_words()}"
+            f"{self._config.ready.within:g} s; last probe: {last.detail}\n"
+            f"{self._hint(part)}{self._last_words()}"
         )
+
+    def _hint(self, part: ProcessPart) -> str:
+        """Say what is wrong, most likely, with a server that runs but that nobody reaches."""
+        for command in self._config.commands:
+            texts = (command.command, *command.env.values(), *self._config.env.values())
+            told = any("port" in placeholders(text) for text in texts)
+            if part.name in command.replica_names and not told:
+                return (
+                    f"  it was expected on port {part.port}, which nothing has told it: "
+                    "write {port} into its command or env\n"
+                )
+        return ""
 
 
 def _found_port_taken(part: ProcessPart) -> bool:

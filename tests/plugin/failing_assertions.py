@@ -56,6 +56,10 @@ def test_percentile_fails(overloaded: RunResult) -> None:
     assert overloaded.latency.p95 < "20s"
 
 
+def test_error_rate_fails(overloaded: RunResult) -> None:
+    assert overloaded.error_rate < "1%"
+
+
 def test_percentile_in_between(overloaded: RunResult) -> None:
     assert "41s" < overloaded.phase("plateau").latency.p95 < "45s"
 

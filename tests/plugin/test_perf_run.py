@@ -142,3 +142,16 @@ def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
             assert len([command for command in commands if "server.py" in command]) == 1
     """)
     toy.run().assert_outcomes(passed=2)
+
+
+def test_answers_that_the_service_turns_away_are_told(toy: Project) -> None:
+    """A path that isn't there is answered quickly and without a 5xx: the summary says so."""
+    toy.scenario(url="/status/404")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run):
+            assert perf_run.status["5xx"] == 0
+    """)
+    result = toy.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["toy, steady: 20 of 20 answers were 4xx (20 x 404)"])

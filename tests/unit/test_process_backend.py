@@ -250,6 +250,18 @@ def test_a_child_that_dies_while_starting_shows_its_log(tmp_path: Path) -> None:
     assert "    last words" in message
 
 
+def test_a_server_that_is_told_no_port_is_not_reached(tmp_path: Path) -> None:
+    """It may well run, on a port of its own: the message says what to write."""
+    silent = Command("app", 'python -c "import time; time.sleep(60)"')
+    ready = Ready(path="/", within=0.5)
+    with pytest.raises(ServiceError, match=r"expected on port \d+, .* write \{port\} into"):
+        process.start(single(tmp_path, ready=ready, process={"app": silent}), tmp_path / "run")
+    told = dataclasses.replace(silent, env={"PORT": "{port}"})
+    with pytest.raises(ServiceError) as caught:
+        process.start(single(tmp_path, ready=ready, process={"app": told}), tmp_path / "run")
+    assert "{port}" not in str(caught.value)
+
+
 def test_one_that_never_becomes_ready_is_stopped(tmp_path: Path) -> None:
     """The message has the last probe and the logs; nothing is left running."""
     config = single(tmp_path, ready=Ready(path="/never", within=1.5))

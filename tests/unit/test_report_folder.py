@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from demo_report import characters, records
+from demo_report import characters, records, searches
 
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing
 from pytest_perfqa.report import files, folder, pages
@@ -180,6 +180,14 @@ def test_a_crash_leaves_no_half_written_page(
             files.write(tmp_path / "index.html", "half")
     assert (tmp_path / "index.html").read_text() == before
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_rate_that_broke_nothing_is_a_lower_bound(tmp_path: Path) -> None:
+    """Also in the table of all breaking points, where nothing else says so."""
+    found = searches()[0]
+    for broken, shown in ((True, ">1.3/s<"), (False, ">&gt; 1.3/s<")):
+        folder.write(tmp_path, [], [replace(found, broken=broken, low=1.2)], [])
+        assert shown in (tmp_path / "index.html").read_text()
 
 
 def test_a_report_of_nothing(tmp_path: Path) -> None:
