@@ -139,7 +139,7 @@ def _result(
             service.limits_note,
             *notes,
             *_notes(scaled, bench.time_scale, recording),
-            *_turned_away(service.name, scaled, StatusCounts(samples)),
+            *_turned_away(service.name, scaled, StatusCounts(samples.requests)),
             *readings.notes,
         ),
         aborted=recording.aborted,

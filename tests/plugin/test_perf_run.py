@@ -155,3 +155,19 @@ def test_answers_that_the_service_turns_away_are_told(toy: Project) -> None:
     result = toy.run()
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["toy, steady: 20 of 20 answers were 4xx (20 x 404)"])
+
+
+def test_answers_are_counted_by_request_where_an_arrival_makes_several(toy: Project) -> None:
+    """What an arrival came to is no answer of its own."""
+    (toy.path / "two.yaml").write_text("""
+config: {phases: [{duration: 1, arrivalRate: 20}]}
+scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
+""")
+    toy.test("""
+        @pytest.mark.perfqa(scenario="two.yaml")
+        def test_it(perf_run):
+            assert perf_run.status[404] == perf_run.status[200] == 20
+    """)
+    result = toy.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["toy, two: 20 of 40 answers were 4xx (20 x 404)"])
