@@ -44,6 +44,7 @@ def test_node_timeout_does_not_queue(perf_run):
     """
     assert not perf_run.pending.grows
     little = 50 * 5
+    assert perf_run.pending.max >= little
     assert 0.98 * little <= perf_run.between("96s", "120s").pending.mean <= 1.1 * little
 
 

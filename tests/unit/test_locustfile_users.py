@@ -10,6 +10,7 @@ import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 import pytest
 from test_generator import (
@@ -89,6 +90,7 @@ def test_each_arrival_is_a_user_that_does_one_task(put: Any, kind: str) -> None:
     first = load.of("GET /start")
     assert (first["intended"] * 40).round(6).tolist() == list(range(1, 41))
     assert first["lag"].max() > 0
+    assert np.median(first["lag"]) < 0.1  # one may come while the machine stands still
     assert rows["lag"].max() == 0
 
 
@@ -435,8 +437,8 @@ def test_thousands_of_arrivals_leak_no_descriptors(put: Any, kind: str) -> None:
             time.sleep(0.05)
         assert server.closed_by_client == server.connections
     assert load.outcomes() == {"ANSWERED": 2 * rate * seconds}
-    # A leak would be one or two for each arrival; those at work when a machine stalls are few.
-    assert max(open_files) < rate * seconds / 4
+    # A leak grows, so it is there in each of the last looks; what a stalled machine has open isn't.
+    assert min(open_files[-2:]) < 80
 
 
 def test_users_that_never_end_are_pending(
