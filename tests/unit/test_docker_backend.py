@@ -30,6 +30,7 @@ from pytest_perfqa.service import (
     ownership,
     selection,
 )
+from pytest_perfqa.service import images as service_images
 from pytest_perfqa.service.config import Docker, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.service_file import read_service
 
@@ -237,6 +238,29 @@ def test_a_failing_build_leaves_no_image(tmp_path: Path, images: dict[str, str])
     with pytest.raises(ServiceError, match="oh no"):
         docker.start(config, tmp_path / "run")
     assert everything() == before
+
+
+def test_a_layer_that_a_builder_ends_unheard_is_removed(
+    tmp_path: Path, images: dict[str, str]
+) -> None:
+    """It stands in no log. What was there before stays: it is somebody else's."""
+    base = images["PYTHON_IMAGE"]
+    log = tmp_path / "build.log"
+    log.write_text(f"Step 1/3 : FROM {base}\n ---> {engine.call('image', 'ls', '-q', base)}")
+    container = engine.call("container", "create", base).strip()
+    made = []
+    try:
+        made.append(engine.call("container", "commit", "--message", "other", container).strip())
+        before = service_images.unnamed()
+        assert set(made) <= before
+        made.append(engine.call("container", "commit", "--message", "ours", container).strip())
+        service_images.remove_unfinished(log, before)
+        left = service_images.unnamed()
+        assert made[0] in left
+        assert made[1] not in left
+    finally:
+        engine.call("container", "rm", container)
+        service_images.remove_unnamed(made)
 
 
 def test_a_taken_port_is_named(tmp_path: Path, images: dict[str, str]) -> None:  # noqa: ARG001
