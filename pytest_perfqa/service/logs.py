@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LINES = 20
+# Of a log, at the end of a message.
+USUAL = 20
 # A worker's traceback stands before that of the server that gave up because of it.
 OF_A_CRASH = 60
 _BYTES = 16_384
@@ -23,7 +24,7 @@ def read(log: Path, start: int = 0) -> str:
         return ""
 
 
-def tail(log: Path, lines: int = _LINES) -> str:
+def tail(log: Path, lines: int = USUAL) -> str:
     """Give the last ``lines`` of a log, indented, for the end of a message."""
     try:
         with log.open("rb") as file:

@@ -140,7 +140,7 @@ class ProcessPart:
             f"{self.last_words(logs.OF_A_CRASH)}"
         )
 
-    def last_words(self, lines: int = 20) -> str:
+    def last_words(self, lines: int = logs.USUAL) -> str:
         """Write the last ``lines`` of its log, with a heading."""
         return f"  log of {self.name} ({self.log}):\n{logs.tail(self.log, lines)}"
 
