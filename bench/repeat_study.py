@@ -1,9 +1,10 @@
 """Runs the study again and again, and tells whether every test got the same verdict each time.
 
-    python bench/repeat_study.py --times 10 [pytest arguments]
+    python bench/repeat_study.py --times 10 [--keep DIR] [pytest arguments]
 
-Prints a line per run as it ends, then each test whose verdicts differ. Takes ten times as long as
-``./run perf``; nothing else should use the machine meanwhile.
+Prints a line per run as it ends, then each test whose verdicts differ. ``--keep`` leaves what each
+run printed, and its JUnit report, in a folder. Takes ten times as long as ``./run perf``; nothing
+else should use the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -47,12 +48,16 @@ def main() -> int:
     """Run, compare, and fail where verdicts differ or not all passed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--keep", type=Path, metavar="DIR")
     known, arguments = parser.parse_known_args()
     seen: defaultdict[str, list[str]] = defaultdict(list)
-    with tempfile.TemporaryDirectory(prefix="perfqa-repeat-") as folder:
+    with tempfile.TemporaryDirectory(prefix="perfqa-repeat-") as temporary:
+        folder = known.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         for number in range(1, known.times + 1):
-            report = Path(folder) / f"{number}.xml"
+            report = folder / f"{number}.xml"
             found, seconds, printed = run_once(report, arguments)
+            report.with_suffix(".txt").write_text(printed)
             counts = ", ".join(f"{n} {name}" for name, n in sorted(Counter(found.values()).items()))
             print(f"run {number:2d}: {counts} in {seconds:.0f} s", flush=True)
             if set(found.values()) != {"passed"}:
