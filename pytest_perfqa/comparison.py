@@ -1,21 +1,25 @@
-"""How services did under the same scenario: who queues, who recovers, and at what cost."""
+"""How services did under the same scenarios: who queues, who recovers, what breaks them, at what
+cost.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from .errors import Inconclusive, NoData
+from .units import Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeVar
 
     from .attributes.recovery import Recovery
+    from .capacity.found import BreakingPoint
     from .result import RunResult
     from .scenario import Phase
-    from .units import Quantity
 
     T = TypeVar("T")
 
@@ -36,6 +40,7 @@ class Row:
         queues: whether pending grows.
         recoveries: after each peak of the scenario, by the name of its phase.
         cpu: CPU seconds per second of all parts together, on average.
+        cpu_seconds: CPU seconds of all parts together.
         memory: the most that all parts together used.
     """
 
@@ -48,6 +53,44 @@ class Row:
     queues: bool | None
     recoveries: Mapping[str, Recovery | None]
     cpu: Quantity | None
+    cpu_seconds: Quantity | None
+    memory: Quantity | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Where a service breaks.
+
+    Attributes:
+        found: the breaking point.
+        factor: how many times the lowest of all services that were asked the same it is; None where
+            it is that one, or was not reached.
+    """
+
+    found: BreakingPoint
+    factor: float | None
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """One service over all scenarios that more than one service ran under.
+
+    Attributes:
+        scenarios: those it ran under.
+        queues_under: those of them under which pending grows.
+        recoveries: after each of their peaks, where that can be told.
+        limits: its breaking points, by what was asked of more than one service; None where it was
+            not.
+        cpu_seconds: CPU seconds of all parts under all scenarios; None unless it ran under each.
+        memory: the most that all parts together used under any of them.
+    """
+
+    service: str
+    scenarios: tuple[str, ...]
+    queues_under: tuple[str, ...]
+    recoveries: tuple[Recovery, ...]
+    limits: Mapping[str, Limit | None]
+    cpu_seconds: Quantity | None
     memory: Quantity | None
 
 
@@ -56,12 +99,66 @@ def compare(results: Iterable[RunResult]) -> dict[str, tuple[Row, ...]]:
     together: dict[str, list[RunResult]] = {}
     for result in results:
         together.setdefault(result.scenario, []).append(result)
-    return {
-        scenario: tuple(map(_row, each)) for scenario, each in together.items() if len(each) > 1
-    }
+    return {scenario: tuple(map(row, each)) for scenario, each in together.items() if len(each) > 1}
 
 
-def _row(result: RunResult) -> Row:
+def conclude(
+    compared: Mapping[str, tuple[Row, ...]], found: Iterable[BreakingPoint]
+) -> tuple[Conclusion, ...]:
+    """Give a line per service over all that was compared; nothing where one table says it all.
+
+    Args:
+        compared: what ``compare`` gave.
+        found: the breaking points.
+    """
+    limits = dict(_limits(found))
+    if not compared or len(compared) + len(limits) == 1:
+        return ()
+    services: dict[str, dict[str, Row]] = {}
+    for scenario, rows in compared.items():
+        for each in rows:
+            services.setdefault(each.service, {})[scenario] = each
+    return tuple(
+        Conclusion(
+            service=service,
+            scenarios=tuple(mine),
+            queues_under=tuple(scenario for scenario, each in mine.items() if each.queues),
+            recoveries=tuple(
+                one for each in mine.values() for one in each.recoveries.values() if one is not None
+            ),
+            limits={question: answers.get(service) for question, answers in limits.items()},
+            cpu_seconds=_cpu_seconds(mine.values()) if len(mine) == len(compared) else None,
+            memory=max((each.memory for each in mine.values() if each.memory), default=None),
+        )
+        for service, mine in services.items()
+    )
+
+
+def _cpu_seconds(rows: Iterable[Row]) -> Quantity | None:
+    spent = [each.cpu_seconds for each in rows]
+    known = [seconds for seconds in spent if seconds is not None]
+    return Quantity(sum(known), Unit.SECOND) if len(known) == len(spent) else None
+
+
+def _limits(found: Iterable[BreakingPoint]) -> Iterator[tuple[str, Mapping[str, Limit]]]:
+    """Give what more than one service was asked, and each one's answer by its name."""
+    asked: dict[str, dict[str, BreakingPoint]] = {}
+    for one in found:
+        asked.setdefault(one.question, {})[one.service] = one
+    for question, answers in asked.items():
+        if len(answers) > 1:
+            lowest = min(float(one.rate) for one in answers.values())
+            limits = {name: Limit(one, _factor(one, lowest)) for name, one in answers.items()}
+            yield question, limits
+
+
+def _factor(found: BreakingPoint, lowest: float) -> float | None:
+    comparable = found.broken and lowest > 0 and isfinite(found.rate) and found.rate > lowest
+    return float(found.rate) / lowest if comparable else None
+
+
+def row(result: RunResult) -> Row:
+    """Say how a service did under a scenario."""
     return Row(
         service=result.service,
         served=_known(lambda: result.availability.ratio),
@@ -72,6 +169,7 @@ def _row(result: RunResult) -> Row:
         queues=_known(lambda: bool(result.pending.grows)),
         recoveries={name: _recovery(result, name) for name in _peaks(result.definition.phases)},
         cpu=_known(lambda: result.resources.total.cpu.mean),
+        cpu_seconds=_known(lambda: result.resources.total.cpu_seconds),
         memory=_known(lambda: result.resources.total.memory.max),
     )
 

@@ -415,14 +415,15 @@ class _Requirements:
 
 def _summary(session: PerfSession) -> list[str]:
     """Give a line per run and search, and services side by side."""
-    from .comparison import compare
+    from .comparison import compare, conclude
     from .report import breaking_points, character, side_by_side, terminal
 
     lines = terminal.summary(session.cells.values()) if session.cells else []
     lines += breaking_points.summary(session.searches.values()) if session.searches else []
     lines += character.summary(session.characterised()) if session.characters else []
-    results = (cell.result for cell in session.cells.values())
-    lines += side_by_side.summary(compare(result for result in results if result))
+    compared = compare(session.results())
+    lines += side_by_side.summary(compared)
+    lines += side_by_side.overall(conclude(compared, session.breaking_points()))
     return lines
 
 

@@ -360,6 +360,14 @@ class PerfSession:
         assert search.found is not None  # noqa: S101 - where there is no error
         return search.found
 
+    def results(self) -> list[RunResult]:
+        """Give the results of all runs that came to one."""
+        return [cell.result for cell in self.cells.values() if cell.result is not None]
+
+    def breaking_points(self) -> list[BreakingPoint]:
+        """Give all that were found."""
+        return [one.found for one in self.searches.values() if one.found is not None]
+
     def searches_of(self, test: str) -> list[Search]:
         """Give the breaking points that a test looked for."""
         return [search for search in self.searches.values() if test in search.tests]

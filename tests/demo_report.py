@@ -12,6 +12,7 @@ import numpy as np
 from synthetic import queue, run, samples
 
 from pytest_perfqa.capacity.character import Character, Scalability, Staircase, Step
+from pytest_perfqa.comparison import compare, conclude
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.report import folder
@@ -33,6 +34,7 @@ from pytest_perfqa.units import Quantity, Unit
 from pytest_perfqa.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from pytest_perfqa.comparison import Conclusion
     from pytest_perfqa.report.record import CharacterRecord, Record
     from pytest_perfqa.result import RunResult
 
@@ -167,6 +169,18 @@ def records() -> list[Record]:
     return found
 
 
+@cache
+def conclusions() -> tuple[Conclusion, ...]:
+    """Give what is concluded on the three configurations, under two scenarios."""
+    found = []
+    for scenario, workers in (("spike_heavy", (3, 2, 6)), ("endurance", (1, 1, 4))):
+        for service, number in zip(("node", "gunicorn", "node_replicated"), workers, strict=True):
+            one = result(service, number, seed=number)
+            one.scenario = scenario
+            found.append(one)
+    return conclude(compare(found), ())
+
+
 def searches() -> list[SearchRecord]:
     """Give the records of a burst that was searched for, and of a search without a result."""
     probes, started = [], 0.0
@@ -266,4 +280,4 @@ def characters() -> list[CharacterRecord]:
 
 
 if __name__ == "__main__":
-    print(folder.write(Path(sys.argv[1]), records(), searches(), characters()))  # noqa: T201
+    print(folder.write(Path(sys.argv[1]), records(), searches(), characters(), conclusions()))  # noqa: T201

@@ -131,6 +131,12 @@ class BreakingPoint:
     time_scale: float = 1.0
 
     @property
+    def question(self) -> str:
+        """What was asked, but for the service: ``GET /heavy, within 10 s, error_rate == 0%``."""
+        window = None if self.window is None else f"within {show(self.window, Unit.SECOND)}"
+        return ", ".join(part for part in (self.target, window, self.slo) if part)
+
+    @property
     def measured_rate(self) -> Quantity:
         """The rate as it was on this machine, under the time scale."""
         measured = float(f"{float(self.rate) / self.time_scale:.12g}")

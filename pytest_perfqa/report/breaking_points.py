@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from ..errors import PerfqaError
-from ..units import Unit, show
 from .table import table
 
 if TYPE_CHECKING:
@@ -60,30 +59,26 @@ def described(found: BreakingPoint) -> list[str]:
     ]
 
 
+def answer(found: BreakingPoint) -> str:
+    """Give the rate it breaks at; one it does not break at as such."""
+    rate = _rate(found.rate)
+    return rate if found.broken or rate == _MISSING else f"> {rate}"
+
+
 def _cells(search: Search) -> tuple[str, ...]:
     found = search.found
     if found is None:
         return (search.service, search.target, *[_MISSING] * 6)
-    rate = _rate(found.rate) if found.broken else f"> {_rate(found.rate)}"
     return (
         search.service,
-        _what(found),
-        rate,
+        found.question,
+        answer(found),
         _rate(found.low),
         _rate(found.high),
         found.cause or _MISSING,
         str(len(found.probes)),
         f"{found.wall:.0f} s",
     )
-
-
-def _what(found: BreakingPoint) -> str:
-    parts = [found.target]
-    if found.window is not None:
-        parts.append(f"within {show(found.window, Unit.SECOND)}")
-    if found.slo is not None:
-        parts.append(found.slo)
-    return ", ".join(parts)
 
 
 def _rate(rate: Quantity) -> str:

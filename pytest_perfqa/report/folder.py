@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from ..comparison import Conclusion
     from .record import CharacterRecord, Record, SearchRecord
 
 _LIST = ".perfqa-report.json"
@@ -47,10 +48,14 @@ def write(
     records: Sequence[Record],
     searches: Sequence[SearchRecord] = (),
     characters: Sequence[CharacterRecord] = (),
+    conclusions: Sequence[Conclusion] = (),
     *,
     interrupted: bool = False,
 ) -> Path:
     """Write the report of what a session found; its first page is given back.
+
+    Args:
+        conclusions: on the services over all scenarios.
 
     Raises:
         OSError: the files can't be written.
@@ -82,7 +87,9 @@ def write(
         content[f"{one.slug}/result.js"] = pages.data_script(one)
         content[f"{one.slug}/result.json"] = to_json(one.record)
         content[f"{one.slug}/index.html"] = pages.character_page(one)
-    content["index.html"] = pages.index_page(runs, found, characterised, interrupted=interrupted)
+    content["index.html"] = pages.index_page(
+        runs, found, characterised, conclusions, interrupted=interrupted
+    )
     # Both lists until all is done: after a crash the next report finds every file of this one.
     files.write(directory / _LIST, _list(before | content.keys()))
     for name, source in content.items():

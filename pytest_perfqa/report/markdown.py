@@ -6,11 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from ..units import Unit, show
+from . import side_by_side
 from .text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..comparison import Conclusion
     from .record import CharacterRecord, Record, SearchRecord
 
 _HEADINGS = ("verdict", "service", "scenario", "launched", "failed", "5xx", "p50", "p95", "p99")
@@ -28,10 +30,11 @@ def summary(
     records: Sequence[Record],
     searches: Sequence[SearchRecord] = (),
     characters: Sequence[CharacterRecord] = (),
+    conclusions: Sequence[Conclusion] = (),
     *,
     interrupted: bool = False,
 ) -> str:
-    """Give a heading, a line for each, and why those that are not PASSED are not."""
+    """Give a heading, a line for each, services over all, and why what isn't PASSED is not."""
     verdicts = [*(one.verdict for one in records), *(one.verdict for one in searches)]
     counts = [
         plural(len(found), what)
@@ -48,6 +51,9 @@ def summary(
     lines += _table(_HEADINGS, [_cells(record) for record in records])
     lines += _table(_SEARCH, [_search_cells(search) for search in searches])
     lines += _table(_CHARACTER, [_character_cells(character) for character in characters])
+    if conclusions:
+        headings, *rows = side_by_side.cells(conclusions)
+        lines += _table(headings, [[literal(text) for text in row] for row in rows])
     reasons = [reason for record in records for reason in _reasons(record)]
     reasons += [
         f"**{search.verdict}** {literal(search.target)} on {literal(search.service)}: "

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..comparison import compare, conclude
 from . import files, folder, markdown, openmetrics
 from .characterisation import record_of_character, record_of_failure
 from .environment import machine, versions
@@ -53,16 +54,21 @@ class Outputs:
         found = [record_of(cell, *here) for cell in session.cells.values()]
         searches = [record_of_search(one, *here) for one in session.searches.values()]
         characters = list(_characters(session))
+        conclusions = conclude(compare(session.results()), session.breaking_points())
         if self._report is not None:
             report = self._report
             yield _told(
                 "report",
-                lambda: folder.write(report, found, searches, characters, interrupted=interrupted),
+                lambda: folder.write(
+                    report, found, searches, characters, conclusions, interrupted=interrupted
+                ),
             )
         for path in self._targets.openmetrics:
             yield _told("OpenMetrics", lambda path=path: _write_openmetrics(path, found))  # type: ignore[misc]
         if (page := _step_summary()) is not None:
-            text = markdown.summary(found, searches, characters, interrupted=interrupted)
+            text = markdown.summary(
+                found, searches, characters, conclusions, interrupted=interrupted
+            )
             yield _told("summary", lambda: _append(page, text))
 
 

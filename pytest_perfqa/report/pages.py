@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..errors import PrerequisiteMissing
 from ..units import Unit, show
 from ..verdicts import Verdict
+from . import side_by_side
 from .record import CharacterRecord, Record, SearchRecord, to_json
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from .record import Measured, Totals
+    from ..comparison import Conclusion
+    from .record import Measured, RecoveryRecord, Totals
 
 _SOURCES = Path(__file__).parent / "page"
 _NOTHING = "\N{EN DASH}"
@@ -78,6 +81,11 @@ class ScenarioRuns:
         """Those that came to a result."""
         return tuple(run for run in self.runs if run.record.measured)
 
+    @property
+    def has_peaks(self) -> bool:
+        """Whether there is anything to recover from."""
+        return any(run.record.measured and run.record.measured.recoveries for run in self.runs)
+
 
 def check_installed(option: str) -> None:
     """Make sure that pages can be written.
@@ -113,6 +121,7 @@ def index_page(
     runs: Sequence[Run],
     searches: Sequence[Search] = (),
     characters: Sequence[Characterisation] = (),
+    conclusions: Sequence[Conclusion] = (),
     *,
     interrupted: bool = False,
 ) -> str:
@@ -133,6 +142,7 @@ def index_page(
                 ScenarioRuns(name, tuple(run for run in runs if run.record.scenario == name))
                 for name in names
             ],
+            conclusions=side_by_side.cells(conclusions) if conclusions else (),
             interrupted=interrupted,
             machine=first.machine if first else {},
             versions=first.versions if first else {},
@@ -233,6 +243,8 @@ def _environment() -> Environment:
         "server_errors": _server_errors,
         "cpu": _cpu,
         "memory": _memory,
+        "queue": side_by_side.queue,
+        "recovered": _recovered,
         "at_one_time": _at_one_time,
         "first_line": lambda text: text.partition("\n")[0],
         "breakable": lambda text: markupsafe.Markup("<wbr>").join(_WHERE_TO_BREAK.split(text)),
@@ -253,6 +265,10 @@ def _server_errors(totals: Totals) -> int | None:
     if not totals.status:
         return None
     return sum(count for code, count in totals.status.items() if code.startswith("5"))
+
+
+def _recovered(found: RecoveryRecord) -> str:
+    return side_by_side.recovered(math.inf if found.recovered is False else found.seconds)
 
 
 def _at_one_time(found: CharacterRecord) -> str:

@@ -205,6 +205,21 @@ class GeneratorRecord:
 
 
 @dataclass(frozen=True)
+class RecoveryRecord:
+    """Whether pending came down to what it was before a peak, and how long after it.
+
+    Attributes:
+        phase: the peak.
+        recovered: null if that can't be told.
+        seconds: null where it did not.
+    """
+
+    phase: str
+    recovered: bool | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Measured:
     """What a run came to.
 
@@ -214,6 +229,8 @@ class Measured:
         totals: without the warm-up.
         windows: with it.
         replicas: answers by the replica that gave them.
+        queue_grows: whether pending grows; null if that can't be told.
+        recoveries: one for each phase after which the rate falls to half or less.
     """
 
     started_at: str
@@ -232,6 +249,8 @@ class Measured:
     lines: tuple[Line, ...] = ()
     events: tuple[Event, ...] = ()
     limits: tuple[Limit, ...] = ()
+    queue_grows: bool | None = None
+    recoveries: tuple[RecoveryRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import comparison
 from ..errors import Inconclusive, NoData
 from ..requirements import judge
 from .record import (
@@ -23,6 +24,7 @@ from .record import (
     PhaseRecord,
     ProbeRecord,
     Record,
+    RecoveryRecord,
     RequirementRecord,
     SearchRecord,
     Series,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..attributes.latency import Distribution
+    from ..attributes.recovery import Recovery
     from ..attributes.resources import Gauge, PartResources, Rate
     from ..capacity.found import Probe
     from ..result import RunResult, Slice
@@ -130,6 +133,7 @@ def measured(result: RunResult) -> Measured:
     """Write down what a run came to."""
     generator = result.generator
     parts, unknown = _parts(result)
+    compared = comparison.row(result)
     return Measured(
         started_at=result.started_at.isoformat(),
         duration=round(_duration(result), 6),
@@ -159,7 +163,16 @@ def measured(result: RunResult) -> Measured:
         lines=tuple(_lines(result)),
         events=tuple(_events(result)),
         limits=tuple(_limits(result)),
+        queue_grows=compared.queues,
+        recoveries=tuple(map(_recovery, compared.recoveries.items())),
     )
+
+
+def _recovery(found: tuple[str, Recovery | None]) -> RecoveryRecord:
+    phase, recovery = found
+    if recovery is None:
+        return RecoveryRecord(phase)
+    return RecoveryRecord(phase, recovery.recovered, finite(recovery))
 
 
 def _duration(result: RunResult) -> float:

@@ -1,12 +1,21 @@
-"""Services side by side under one scenario."""
+"""Services side by side: under one scenario, and over all."""
 
 from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from synthetic import run, samples
 
-from pytest_perfqa.comparison import compare
-from pytest_perfqa.report.side_by_side import summary
+from pytest_perfqa.capacity.found import BreakingPoint, Capacity
+from pytest_perfqa.comparison import compare, conclude, row
+from pytest_perfqa.report.side_by_side import cells, overall, summary
+from pytest_perfqa.units import Quantity, Unit
+
+if TYPE_CHECKING:
+    from pytest_perfqa.comparison import Row
 
 EVEN = np.arange(100) / 10
 
@@ -41,3 +50,116 @@ def test_services_stand_in_columns() -> None:
         len({line.rindex(last) + len(last) for line in lines[1:] for last in [line.split()[-1]]})
         == 1
     )
+
+
+def breaking_point(service: str, rate: float, *, broken: bool = True) -> BreakingPoint:
+    """Give one of the same question to each service."""
+    return BreakingPoint(
+        capacity=Capacity.BURST,
+        rate=Quantity(rate, Unit.PER_SECOND),
+        low=Quantity(rate, Unit.PER_SECOND),
+        high=Quantity(rate + 0.1, Unit.PER_SECOND),
+        broken=broken,
+        cause="5xx" if broken else "",
+        confirmed=True,
+        probes=(),
+        wall=Quantity(8, Unit.SECOND),
+        service=service,
+        target="GET /heavy",
+        window=10.0,
+    )
+
+
+def matrix() -> dict[str, tuple[Row, ...]]:
+    """Two services under two scenarios: the second one queues under one of them."""
+    burst = samples(EVEN, 0.05 + np.arange(100) * 0.05)
+    return compare(
+        [
+            run(samples(EVEN, 0.05), scenario="light", service="one"),
+            run(samples(EVEN, 0.05), scenario="heavy", service="one"),
+            run(samples(EVEN, 0.05), scenario="light", service="another"),
+            run(burst, scenario="heavy", service="another"),
+        ]
+    )
+
+
+def test_conclusions_are_drawn_over_all_scenarios() -> None:
+    """Who queues under what, and how many times as much as the weakest each takes."""
+    one, another = conclude(matrix(), [breaking_point("one", 4), breaking_point("another", 1.25)])
+    assert one.service == "one"
+    assert one.scenarios == ("light", "heavy")
+    assert one.queues_under == ()
+    assert another.queues_under == ("heavy",)
+    (limit,) = one.limits.values()
+    assert limit is not None
+    assert limit.factor == 3.2
+    (limit,) = another.limits.values()
+    assert limit is not None
+    assert limit.factor is None
+    assert one.cpu_seconds is None  # nothing was monitored
+
+
+def test_conclusions_as_text() -> None:
+    """Columns in which nobody has anything are left out; a bound that was not met is no factor."""
+    found = [breaking_point("one", 4, broken=False), breaking_point("another", 1.25)]
+    lines = list(overall(conclude(matrix(), found)))
+    assert lines[0] == "over all scenarios:"
+    columns = [re.split(r"\s{2,}", line) for line in lines[1:]]
+    assert columns == [
+        ["service", "breaks at", "queue grows under"],
+        ["one", "> 4/s", "none seen"],
+        ["another", "1.25/s", "heavy"],
+    ]
+
+
+def test_of_several_questions_each_has_its_column() -> None:
+    """Also where a service was not asked: then nothing stands there."""
+    other = [replace(breaking_point(name, 9), target="GET /ping") for name in ("another", "third")]
+    found = [breaking_point("one", 4), breaking_point("another", 1.25), *other]
+    headings, *rows = cells(conclude(matrix(), found))
+    assert headings[1:3] == (
+        "breaks at: GET /heavy, within 10 s",
+        "breaks at: GET /ping, within 10 s",
+    )
+    assert [row[1:3] for row in rows] == [("4/s (3.2 x)", "-"), ("1.25/s", "9/s")]
+
+
+def test_one_table_needs_no_conclusion() -> None:
+    """What one scenario's table says, or that of the breaking points, is not said twice."""
+    compared = matrix()
+    found = [breaking_point("one", 4), breaking_point("another", 1.25)]
+    light = {"light": compared["light"]}
+    assert conclude(light, []) == ()
+    assert conclude({}, found) == ()
+    assert conclude(light, found[:1]) == ()
+    assert len(conclude(light, found)) == 2
+
+
+def test_who_did_not_run_under_all_is_marked() -> None:
+    """Its CPU time can't be compared."""
+    compared = matrix()
+    third = run(samples(EVEN, 0.05), scenario="light", service="third")
+    compared["light"] = (*compared["light"], row(third))
+    headings, *rows = cells(conclude(compared, []))
+    assert headings[:2] == ("service", "scenarios")
+    assert [one[1] for one in rows] == ["2 of 2", "2 of 2", "1 of 2"]
+
+
+def test_recoveries_are_counted_over_all_peaks() -> None:
+    """Two peaks each; one that it did not recover from is not hidden by one that it did."""
+    usual = np.concatenate(
+        [np.arange(0, 60, 0.5), np.arange(60, 70, 0.05), np.arange(70, 130, 0.5)]
+    )
+    phases = [("plateau", 60.0), ("peak", 10.0), ("after", 60.0)]
+    late = np.where(usual < 60, 0.05, 131 - usual)
+    results = [
+        run(samples(usual, latency), scenario=scenario, service=service, phases=phases)
+        for service, latency in (("one", 0.05), ("another", late))
+        for scenario in ("first", "second")
+    ]
+    found = conclude(compare(results), [])
+    assert [[each.recovered for each in one.recoveries] for one in found] == [
+        [True, True],
+        [False, False],
+    ]
+    assert [line[1] for line in cells(found)] == ["recovers", "2 of 2 peaks", "0 of 2 peaks"]

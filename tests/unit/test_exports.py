@@ -12,7 +12,16 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from demo_report import cell, character, characters, per_second, records, searches, seconds
+from demo_report import (
+    cell,
+    character,
+    characters,
+    conclusions,
+    per_second,
+    records,
+    searches,
+    seconds,
+)
 from synthetic import run, samples
 from test_report_folder import HOSTILE, hostile
 
@@ -95,6 +104,18 @@ def test_markdown_of_breaking_points_and_characterisations(name: str) -> None:
     assert rows[2][4:8] == [" 1.3/s ", " 1.3/s ", " 1.4/s ", " 5xx "]
     assert rows[6][3:7] == [" synchronous ", " 3 ", rows[6][5], " 12/s "]
     assert sum(line.startswith("- ") and "it did not start" in line for line in lines) == 2
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize("name", ["node", *HOSTILE])
+def test_markdown_of_configurations_over_all_scenarios(name: str) -> None:
+    """A table of its own, a row for each."""
+    first, *others = conclusions()
+    text = summary([], conclusions=[replace(first, service=name, queues_under=(name,)), *others])
+    rows = [re.split(r"(?<!\\)\|", line) for line in text.splitlines() if line.startswith("|")]
+    assert rows[0] == ["", " service ", " recovers ", " queue grows under ", ""]
+    assert [len(row) for row in rows] == [5] * 5
+    assert [row[2] for row in rows[2:]] == [" 0 of 2 peaks ", " 0 of 2 peaks ", " 2 of 2 peaks "]
     assert "<script" not in text
 
 

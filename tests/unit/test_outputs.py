@@ -37,6 +37,8 @@ def session(
         cells={one.key: one for one in cells},
         searches=dict(enumerate(searches)),
         characters=characters or {},
+        results=lambda: [one.result for one in cells if one.result is not None],
+        breaking_points=lambda: [one.found for one in searches if one.found is not None],
         options=SimpleNamespace(time_scale=0.1),
     )
     return cast("PerfSession", found)

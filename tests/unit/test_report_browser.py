@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from demo_report import characters, records, searches
+from demo_report import characters, conclusions, records, searches
 
 from pytest_perfqa.report import folder
 
@@ -32,7 +32,7 @@ RUN = "spike_heavy-on-node_replicated"
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of three configurations, an INVALID run and one without a result."""
     directory = tmp_path_factory.mktemp("report")
-    folder.write(directory, records(), searches(), characters())
+    folder.write(directory, records(), searches(), characters(), conclusions())
     return directory
 
 

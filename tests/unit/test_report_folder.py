@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from demo_report import characters, records, searches
+from demo_report import characters, conclusions, records, searches
 
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing
 from pytest_perfqa.report import files, folder, pages
@@ -95,7 +95,8 @@ def test_names_stay_text(name: str, made: list[Record], tmp_path: Path) -> None:
     found, _ = characters()
     said = {"service": name, "path": name, "beyond_queue": name, "machine": {name: name}}
     found = replace(found, **said, evidence=(name,), notes=(name,))
-    folder.write(tmp_path, [hostile(made[0], name), made[1]], (), [found])
+    concluded = replace(conclusions()[0], service=name, queues_under=(name,))
+    folder.write(tmp_path, [hostile(made[0], name), made[1]], (), [found], [concluded])
     written = list(tmp_path.rglob("*.html"))
     assert len(written) == 4
     for page in written:
@@ -188,6 +189,24 @@ def test_a_rate_that_broke_nothing_is_a_lower_bound(tmp_path: Path) -> None:
     for broken, shown in ((True, ">1.3/s<"), (False, ">&gt; 1.3/s<")):
         folder.write(tmp_path, [], [replace(found, broken=broken, low=1.2)], [])
         assert shown in (tmp_path / "index.html").read_text()
+
+
+def test_conclusions_over_all_scenarios_stand_first(made: list[Record], tmp_path: Path) -> None:
+    """Who queues, who recovers; below, each scenario's table has it as well."""
+    text = folder.write(tmp_path, made, (), (), conclusions()).read_text()
+    first, _, spike, *_ = re.findall(r"<table.*?</table>", text, re.DOTALL)
+    assert "Queue grows under" in first
+    assert re.findall(r'class="name">([^<]+)<', first) == ["endurance", "endurance", "none seen"]
+    assert re.findall(r"(\d of 2) peaks", first) == ["0 of 2", "0 of 2", "2 of 2"]
+    assert text.index(first) < text.index("All runs")
+    assert re.findall(r"<td>([^<]+)</td>", spike) == [
+        "?",
+        "never",
+        "?",
+        "never",
+        "steady",
+        "500 ms",
+    ]
 
 
 def test_a_report_of_nothing(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "result.schema.json"
 
 
 def test_the_schema_in_docs_is_that_of_the_code() -> None:
-    """Written with: python tests/unit/test_result_schema.py."""
+    """Written with: PYTHONPATH=tests python tests/unit/test_result_schema.py."""
     assert json.loads(SCHEMA.read_text()) == schema()
 
 
