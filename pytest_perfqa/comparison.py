@@ -119,18 +119,32 @@ def conclude(
         for each in rows:
             services.setdefault(each.service, {})[scenario] = each
     return tuple(
-        Conclusion(
-            service=service,
-            scenarios=tuple(mine),
-            queues_under=tuple(scenario for scenario, each in mine.items() if each.queues),
-            recoveries=tuple(
-                one for each in mine.values() for one in each.recoveries.values() if one is not None
-            ),
+        _conclusion(
+            service,
+            mine,
             limits={question: answers.get(service) for question, answers in limits.items()},
-            cpu_seconds=_cpu_seconds(mine.values()) if len(mine) == len(compared) else None,
-            memory=max((each.memory for each in mine.values() if each.memory), default=None),
+            ran_under_all=len(mine) == len(compared),
         )
         for service, mine in services.items()
+    )
+
+
+def _conclusion(
+    service: str,
+    rows: Mapping[str, Row],
+    *,
+    limits: Mapping[str, Limit | None],
+    ran_under_all: bool,
+) -> Conclusion:
+    recoveries = (one for each in rows.values() for one in each.recoveries.values())
+    return Conclusion(
+        service=service,
+        scenarios=tuple(rows),
+        queues_under=tuple(scenario for scenario, each in rows.items() if each.queues),
+        recoveries=tuple(one for one in recoveries if one is not None),
+        limits=limits,
+        cpu_seconds=_cpu_seconds(rows.values()) if ran_under_all else None,
+        memory=max((each.memory for each in rows.values() if each.memory), default=None),
     )
 
 

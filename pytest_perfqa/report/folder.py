@@ -75,18 +75,11 @@ def write(
     for name, path in pages.assets().items():
         content[f"assets/{name}"] = path
     for run in runs:
-        if run.record.measured:
-            content[f"{run.slug}/result.js"] = pages.data_script(run)
-        content[f"{run.slug}/result.json"] = to_json(run.record)
-        content[f"{run.slug}/index.html"] = pages.run_page(run, runs)
+        content |= _page(run, pages.run_page(run, runs), drawn=run.record.measured is not None)
     for search in found:
-        content[f"{search.slug}/result.js"] = pages.data_script(search)
-        content[f"{search.slug}/result.json"] = to_json(search.record)
-        content[f"{search.slug}/index.html"] = pages.search_page(search)
+        content |= _page(search, pages.search_page(search))
     for one in characterised:
-        content[f"{one.slug}/result.js"] = pages.data_script(one)
-        content[f"{one.slug}/result.json"] = to_json(one.record)
-        content[f"{one.slug}/index.html"] = pages.character_page(one)
+        content |= _page(one, pages.character_page(one))
     content["index.html"] = pages.index_page(
         runs, found, characterised, conclusions, interrupted=interrupted
     )
@@ -97,6 +90,14 @@ def write(
     _remove(directory, before - content.keys())
     files.write(directory / _LIST, _list(content.keys()))
     return directory / "index.html"
+
+
+def _page(
+    of: pages.Run | pages.Search | pages.Characterisation, text: str, *, drawn: bool = True
+) -> dict[str, str | bytes]:
+    """Give the files of one thing that was found; its data as a script where charts are drawn."""
+    data: dict[str, str | bytes] = {f"{of.slug}/result.js": pages.data_script(of)} if drawn else {}
+    return data | {f"{of.slug}/result.json": to_json(of.record), f"{of.slug}/index.html": text}
 
 
 def _put(path: Path, content: bytes | str | Path) -> None:

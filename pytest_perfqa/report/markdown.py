@@ -10,7 +10,7 @@ from . import side_by_side
 from .text import plural, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..comparison import Conclusion
     from .record import CharacterRecord, Record, SearchRecord
@@ -35,7 +35,27 @@ def summary(
     interrupted: bool = False,
 ) -> str:
     """Give a heading, a line for each, services over all, and why what isn't PASSED is not."""
-    verdicts = [*(one.verdict for one in records), *(one.verdict for one in searches)]
+    lines = [_heading(records, searches, characters, interrupted=interrupted)]
+    lines += _table(_HEADINGS, [_cells(record) for record in records])
+    lines += _table(_SEARCH, [_search_cells(search) for search in searches])
+    lines += _table(_CHARACTER, [_character_cells(character) for character in characters])
+    if conclusions:
+        headings, *rows = side_by_side.cells(conclusions)
+        lines += _table(headings, [[literal(text) for text in row] for row in rows])
+    reasons = [reason for record in records for reason in _reasons(record)]
+    reasons += _unanswered(searches, characters)
+    lines += ["", *(f"- {reason}" for reason in reasons[:_MOST_REASONS])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _heading(
+    records: Sequence[Record],
+    searches: Sequence[SearchRecord],
+    characters: Sequence[CharacterRecord],
+    *,
+    interrupted: bool,
+) -> str:
+    """Say how many of each there are, and how many passed."""
     counts = [
         plural(len(found), what)
         for found, what in (
@@ -45,29 +65,25 @@ def summary(
         )
         if found
     ]
+    verdicts = [*(one.verdict for one in records), *(one.verdict for one in searches)]
     passed = f"{verdicts.count('PASSED')} passed"
     ended = ", interrupted" if interrupted else ""
-    lines = [f"### perfqa: {', '.join(counts or ['no runs'])}, {passed}{ended}"]
-    lines += _table(_HEADINGS, [_cells(record) for record in records])
-    lines += _table(_SEARCH, [_search_cells(search) for search in searches])
-    lines += _table(_CHARACTER, [_character_cells(character) for character in characters])
-    if conclusions:
-        headings, *rows = side_by_side.cells(conclusions)
-        lines += _table(headings, [[literal(text) for text in row] for row in rows])
-    reasons = [reason for record in records for reason in _reasons(record)]
-    reasons += [
-        f"**{search.verdict}** {literal(search.target)} on {literal(search.service)}: "
-        f"{literal(search.error)}"
-        for search in searches
-        if search.error
-    ]
-    reasons += [
-        f"{literal(character.path)} on {literal(character.service)}: {literal(character.error)}"
-        for character in characters
-        if character.error
-    ]
-    lines += ["", *(f"- {reason}" for reason in reasons[:_MOST_REASONS])]
-    return "\n".join(lines).rstrip() + "\n"
+    return f"### perfqa: {', '.join(counts or ['no runs'])}, {passed}{ended}"
+
+
+def _unanswered(
+    searches: Sequence[SearchRecord], characters: Sequence[CharacterRecord]
+) -> Iterator[str]:
+    """Say why there is no breaking point, or no characterisation."""
+    for search in searches:
+        if search.error:
+            yield (
+                f"**{search.verdict}** {literal(search.target)} on {literal(search.service)}: "
+                f"{literal(search.error)}"
+            )
+    for one in characters:
+        if one.error:
+            yield f"{literal(one.path)} on {literal(one.service)}: {literal(one.error)}"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
