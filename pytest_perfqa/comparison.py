@@ -42,6 +42,7 @@ class Row:
         cpu: CPU seconds per second of all parts together, on average.
         cpu_seconds: CPU seconds of all parts together.
         memory: the most that all parts together used.
+        ended_early: whether the run was stopped before its time.
     """
 
     service: str
@@ -55,6 +56,7 @@ class Row:
     cpu: Quantity | None
     cpu_seconds: Quantity | None
     memory: Quantity | None
+    ended_early: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Limit:
     Attributes:
         found: the breaking point.
         factor: how many times the lowest of all services that were asked the same it is; None where
-            it is that one, or was not reached.
+            it is that one, or either was not reached.
     """
 
     found: BreakingPoint
@@ -76,30 +78,50 @@ class Conclusion:
     """One service over all scenarios that more than one service ran under.
 
     Attributes:
-        scenarios: those it ran under.
-        queues_under: those of them under which pending grows.
-        recoveries: after each of their peaks, where that can be told.
+        queues: whether pending grows, under each scenario that it ran under; None where that can't
+            be told.
+        recoveries: after each of their peaks; None where that can't be told.
         limits: its breaking points, by what was asked of more than one service; None where it was
             not.
-        cpu_seconds: CPU seconds of all parts under all scenarios; None unless it ran under each.
+        cpu_seconds: CPU seconds of all parts under all scenarios; None unless it ran under each, to
+            its end.
         memory: the most that all parts together used under any of them.
     """
 
     service: str
-    scenarios: tuple[str, ...]
-    queues_under: tuple[str, ...]
-    recoveries: tuple[Recovery, ...]
+    queues: Mapping[str, bool | None]
+    recoveries: tuple[Recovery | None, ...]
     limits: Mapping[str, Limit | None]
     cpu_seconds: Quantity | None
     memory: Quantity | None
 
 
 def compare(results: Iterable[RunResult]) -> dict[str, tuple[Row, ...]]:
-    """Give the rows of each scenario that more than one service ran under."""
-    together: dict[str, list[RunResult]] = {}
+    """Give the rows of each scenario that more than one service ran under.
+
+    INVALID runs are left out: they say nothing of the service.
+    """
+    together: list[list[RunResult]] = []
     for result in results:
-        together.setdefault(result.scenario, []).append(result)
-    return {scenario: tuple(map(row, each)) for scenario, each in together.items() if len(each) > 1}
+        if result.invalid:
+            continue
+        alike = (each for each in together if _same_scenario(each[0], result))
+        if (group := next(alike, None)) is not None:
+            group.append(result)
+        else:
+            together.append([result])
+    found: dict[str, tuple[Row, ...]] = {}
+    for group in together:
+        if len({result.service for result in group}) > 1:
+            # Files in several folders may have one name.
+            number = sum(group[0].scenario == name.partition(" #")[0] for name in found) + 1
+            name = f"{group[0].scenario} #{number}" if number > 1 else group[0].scenario
+            found[name] = tuple(map(row, group))
+    return found
+
+
+def _same_scenario(one: RunResult, other: RunResult) -> bool:
+    return one.scenario == other.scenario and one.definition == other.definition
 
 
 def conclude(
@@ -118,6 +140,9 @@ def conclude(
     for scenario, rows in compared.items():
         for each in rows:
             services.setdefault(each.service, {})[scenario] = each
+    for answers in limits.values():
+        for service in answers:
+            services.setdefault(service, {})
     return tuple(
         _conclusion(
             service,
@@ -136,12 +161,10 @@ def _conclusion(
     limits: Mapping[str, Limit | None],
     ran_under_all: bool,
 ) -> Conclusion:
-    recoveries = (one for each in rows.values() for one in each.recoveries.values())
     return Conclusion(
         service=service,
-        scenarios=tuple(rows),
-        queues_under=tuple(scenario for scenario, each in rows.items() if each.queues),
-        recoveries=tuple(one for one in recoveries if one is not None),
+        queues={scenario: each.queues for scenario, each in rows.items()},
+        recoveries=tuple(one for each in rows.values() for one in each.recoveries.values()),
         limits=limits,
         cpu_seconds=_cpu_seconds(rows.values()) if ran_under_all else None,
         memory=max((each.memory for each in rows.values() if each.memory), default=None),
@@ -149,7 +172,7 @@ def _conclusion(
 
 
 def _cpu_seconds(rows: Iterable[Row]) -> Quantity | None:
-    spent = [each.cpu_seconds for each in rows]
+    spent = [None if each.ended_early else each.cpu_seconds for each in rows]
     known = [seconds for seconds in spent if seconds is not None]
     return Quantity(sum(known), Unit.SECOND) if len(known) == len(spent) else None
 
@@ -161,14 +184,14 @@ def _limits(found: Iterable[BreakingPoint]) -> Iterator[tuple[str, Mapping[str, 
         asked.setdefault(one.question, {})[one.service] = one
     for question, answers in asked.items():
         if len(answers) > 1:
-            lowest = min(float(one.rate) for one in answers.values())
+            lowest = min(answers.values(), key=lambda one: float(one.rate))
             limits = {name: Limit(one, _factor(one, lowest)) for name, one in answers.items()}
             yield question, limits
 
 
-def _factor(found: BreakingPoint, lowest: float) -> float | None:
-    comparable = found.broken and lowest > 0 and isfinite(found.rate) and found.rate > lowest
-    return float(found.rate) / lowest if comparable else None
+def _factor(found: BreakingPoint, lowest: BreakingPoint) -> float | None:
+    known = found.broken and lowest.broken and isfinite(found.rate) and lowest.rate > 0
+    return float(found.rate) / float(lowest.rate) if known and found.rate > lowest.rate else None
 
 
 def row(result: RunResult) -> Row:
@@ -185,6 +208,7 @@ def row(result: RunResult) -> Row:
         cpu=_known(lambda: result.resources.total.cpu.mean),
         cpu_seconds=_known(lambda: result.resources.total.cpu_seconds),
         memory=_known(lambda: result.resources.total.memory.max),
+        ended_early=result.aborted is not None,
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MISSING = "-"
 _UNKNOWN = "?"
 _QUEUES = {None: _UNKNOWN, True: "grows", False: "steady"}
+_GROWS = {None: _UNKNOWN, True: ""}
 
 
 def summary(scenarios: Mapping[str, Sequence[Row]]) -> Iterator[str]:
@@ -50,40 +51,44 @@ def _columns(lines: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
 
 
 def _concluded(one: Conclusion, conclusions: Sequence[Conclusion]) -> dict[str, str]:
-    everything = dict.fromkeys(name for each in conclusions for name in each.scenarios)
+    everything = {name for each in conclusions for name in each.queues}
     limits = {
         "breaks at" if len(one.limits) == 1 else f"breaks at: {question}": _limit(limit)
         for question, limit in one.limits.items()
     }
-    ran_all = all(len(each.scenarios) == len(everything) for each in conclusions)
+    ran_all = all(len(each.queues) == len(everything) for each in conclusions)
+    grows = [name + _GROWS[queues] for name, queues in one.queues.items() if queues is not False]
     return {
         "service": one.service,
-        "scenarios": _MISSING if ran_all else f"{len(one.scenarios)} of {len(everything)}",
+        "scenarios": _MISSING if ran_all else f"{len(one.queues)} of {len(everything)}",
         **limits,
         "recovers": _recoveries(one.recoveries),
         "CPU time": _or_missing(one.cpu_seconds),
         "memory": _or_missing(one.memory),
-        "queue grows under": ", ".join(one.queues_under) or "none seen",
+        "queue grows under": ", ".join(grows) or ("none" if one.queues else _MISSING),
     }
 
 
-def _recoveries(found: Sequence[Recovery]) -> str:
+def _recoveries(found: Sequence[Recovery | None]) -> str:
     if not found:
         return _MISSING
-    return f"{sum(one.recovered for one in found)} of {plural(len(found), 'peak')}"
+    known = [one for one in found if one is not None]
+    unknown = len(found) - len(known)
+    told = f"{sum(one.recovered for one in known)} of {plural(len(found), 'peak')}"
+    return f"{told}, {unknown} unknown" if unknown else told
 
 
 def _limit(limit: Limit | None) -> str:
     if limit is None:
         return _MISSING
-    factor = "" if limit.factor is None else f" ({limit.factor:.2g} x)"
+    factor = "" if limit.factor is None else f" ({limit.factor:.1f} x)"
     return answer(limit.found) + factor
 
 
 def _texts(row: Row) -> dict[str, str]:
     recovers = map(recovered, row.recoveries.values())
     return {
-        "service": row.service,
+        "service": row.service + (" (ended early)" if row.ended_early else ""),
         "served": _or_missing(row.served),
         "5xx": str(row.server_errors),
         "no answer": str(row.failures or _MISSING),

@@ -87,9 +87,8 @@ def test_conclusions_are_drawn_over_all_scenarios() -> None:
     """Who queues under what, and how many times as much as the weakest each takes."""
     one, another = conclude(matrix(), [breaking_point("one", 4), breaking_point("another", 1.25)])
     assert one.service == "one"
-    assert one.scenarios == ("light", "heavy")
-    assert one.queues_under == ()
-    assert another.queues_under == ("heavy",)
+    assert one.queues == {"light": False, "heavy": False}
+    assert another.queues == {"light": False, "heavy": True}
     (limit,) = one.limits.values()
     assert limit is not None
     assert limit.factor == 3.2
@@ -107,7 +106,7 @@ def test_conclusions_as_text() -> None:
     columns = [re.split(r"\s{2,}", line) for line in lines[1:]]
     assert columns == [
         ["service", "breaks at", "queue grows under"],
-        ["one", "> 4/s", "none seen"],
+        ["one", "> 4/s", "none"],
         ["another", "1.25/s", "heavy"],
     ]
 
@@ -116,12 +115,61 @@ def test_of_several_questions_each_has_its_column() -> None:
     """Also where a service was not asked: then nothing stands there."""
     other = [replace(breaking_point(name, 9), target="GET /ping") for name in ("another", "third")]
     found = [breaking_point("one", 4), breaking_point("another", 1.25), *other]
-    headings, *rows = cells(conclude(matrix(), found))
-    assert headings[1:3] == (
-        "breaks at: GET /heavy, within 10 s",
-        "breaks at: GET /ping, within 10 s",
-    )
-    assert [row[1:3] for row in rows] == [("4/s (3.2 x)", "-"), ("1.25/s", "9/s")]
+    table = cells(conclude(matrix(), found))
+    assert table == [
+        (
+            "service",
+            "scenarios",
+            "breaks at: GET /heavy, within 10 s",
+            "breaks at: GET /ping, within 10 s",
+            "queue grows under",
+        ),
+        ("one", "2 of 2", "4/s (3.2 x)", "-", "none"),
+        ("another", "2 of 2", "1.25/s", "9/s", "heavy"),
+        ("third", "0 of 2", "-", "9/s", "-"),
+    ]
+
+
+def test_a_bound_that_was_not_met_is_no_measure() -> None:
+    """Three times "more than 1.25/s" says nothing."""
+    found = [breaking_point("one", 4), breaking_point("another", 1.25, broken=False)]
+    table = cells(conclude(matrix(), found))
+    assert [row[1] for row in table] == ["breaks at", "4/s", "> 1.25/s"]
+
+
+def test_what_can_not_be_believed_or_told_is_no_conclusion() -> None:
+    """INVALID runs are left out; a question mark stands where nothing can be told."""
+    doubtful = run(samples(EVEN, 0.05), scenario="light", service="third")
+    doubtful.invalid = ("31 arrivals were late",)
+    unknown = [
+        run(samples(EVEN, 0.05, status=504), scenario="light", service=name)
+        for name in ("one", "another")
+    ]
+    compared = compare([*unknown, doubtful])
+    assert [each.service for each in compared["light"]] == ["one", "another"]
+    compared["heavy"] = matrix()["heavy"]
+    _, *rows = cells(conclude(compared, []))
+    assert [line[-1] for line in rows] == ["light?", "light?, heavy"]
+
+
+def test_a_run_that_was_ended_early_is_marked() -> None:
+    """It used less CPU, for it did less."""
+    compared = matrix()
+    light = tuple(replace(each, cpu_seconds=Quantity(3, Unit.SECOND)) for each in compared["light"])
+    heavy = tuple(replace(each, cpu_seconds=Quantity(4, Unit.SECOND)) for each in compared["heavy"])
+    compared = {"light": light, "heavy": (heavy[0], replace(heavy[1], ended_early=True))}
+    assert [one.cpu_seconds for one in conclude(compared, [])] == [7, None]
+    assert any("another (ended early)" in line for line in summary(compared))
+
+
+def test_scenarios_of_one_name_are_told_apart() -> None:
+    """Two files in two folders: their runs are not compared with each other."""
+    results = [
+        run(samples(EVEN), phases=[("steady", seconds)], service=service)
+        for seconds in (10.0, 20.0)
+        for service in ("one", "another")
+    ]
+    assert list(compare(results)) == ["steady", "steady #2"]
 
 
 def test_one_table_needs_no_conclusion() -> None:
@@ -158,7 +206,7 @@ def test_recoveries_are_counted_over_all_peaks() -> None:
         for scenario in ("first", "second")
     ]
     found = conclude(compare(results), [])
-    assert [[each.recovered for each in one.recoveries] for one in found] == [
+    assert [[each and each.recovered for each in one.recoveries] for one in found] == [
         [True, True],
         [False, False],
     ]

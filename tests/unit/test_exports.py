@@ -110,8 +110,8 @@ def test_markdown_of_breaking_points_and_characterisations(name: str) -> None:
 @pytest.mark.parametrize("name", ["node", *HOSTILE])
 def test_markdown_of_configurations_over_all_scenarios(name: str) -> None:
     """A table of its own, a row for each."""
-    first, *others = conclusions()
-    text = summary([], conclusions=[replace(first, service=name, queues_under=(name,)), *others])
+    found = [replace(one, queues={name: True}) for one in conclusions()]
+    text = summary([], conclusions=[replace(found[0], service=name), *found[1:]])
     rows = [re.split(r"(?<!\\)\|", line) for line in text.splitlines() if line.startswith("|")]
     assert rows[0] == ["", " service ", " recovers ", " queue grows under ", ""]
     assert [len(row) for row in rows] == [5] * 5

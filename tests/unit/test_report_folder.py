@@ -95,7 +95,7 @@ def test_names_stay_text(name: str, made: list[Record], tmp_path: Path) -> None:
     found, _ = characters()
     said = {"service": name, "path": name, "beyond_queue": name, "machine": {name: name}}
     found = replace(found, **said, evidence=(name,), notes=(name,))
-    concluded = replace(conclusions()[0], service=name, queues_under=(name,))
+    concluded = replace(conclusions()[0], service=name, queues={name: True})
     folder.write(tmp_path, [hostile(made[0], name), made[1]], (), [found], [concluded])
     written = list(tmp_path.rglob("*.html"))
     assert len(written) == 4
@@ -196,7 +196,11 @@ def test_conclusions_over_all_scenarios_stand_first(made: list[Record], tmp_path
     text = folder.write(tmp_path, made, (), (), conclusions()).read_text()
     first, _, spike, *_ = re.findall(r"<table.*?</table>", text, re.DOTALL)
     assert "Queue grows under" in first
-    assert re.findall(r'class="name">([^<]+)<', first) == ["endurance", "endurance", "none seen"]
+    assert re.findall(r'class="name">([^<]+)<', first) == [
+        "spike_heavy?, endurance",
+        "spike_heavy?, endurance",
+        "none",
+    ]
     assert re.findall(r"(\d of 2) peaks", first) == ["0 of 2", "0 of 2", "2 of 2"]
     assert text.index(first) < text.index("All runs")
     assert re.findall(r"<td>([^<]+)</td>", spike) == [
