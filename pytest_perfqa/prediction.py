@@ -13,7 +13,7 @@ from .attributes.queueing import Steps, entered, gave_up
 from .attributes.recovery import Course, Recovery, recovery, stretches
 from .errors import Inconclusive, NoData
 from .fifo import departures, implied_services
-from .load.record import Outcome
+from .load.record import WITH_ANSWER, with_status
 from .samples import Samples, quantile
 from .units import Quantity, Unit, parse
 
@@ -140,9 +140,7 @@ class QueueModel:
         if self._timeout is not None:
             return self._time(self._timeout)
         rows = self._observed.arrivals.rows
-        late = self._observed.arrivals.where(
-            (rows["outcome"] == Outcome.ANSWERED) & (rows["status"] == 504)
-        )
+        late = self._observed.arrivals.where(with_status(rows) & (rows["status"] == 504))
         if late.count:
             return self._time(quantile(late.latency, late.rows["weight"], 0.5))
         return self._time(self._observed.scenario.timeout)
@@ -184,7 +182,7 @@ class QueueModel:
             Inconclusive: so many workers can't have had them.
         """
         samples = self._entered
-        unknown = gave_up(samples) | (samples.rows["outcome"] != Outcome.ANSWERED)
+        unknown = gave_up(samples) | ~np.isin(samples.rows["outcome"], WITH_ANSWER)
         known = samples.where(np.arange(len(unknown)) < np.argmax(np.append(unknown, True)))
         if not known.count:
             raise NoData(f"{self._observed.name}: nothing was answered before the first time-out")

@@ -267,7 +267,7 @@ def _milliseconds(name: str, time: Quantity, scale: float) -> float:
 def _counts() -> Mapping[str, Callable[[RunResult], float]]:
     return {
         "http.requests": lambda result: result.requests,
-        "http.responses": lambda result: result.requests - result.errors.total,
+        "http.responses": lambda result: sum(result.status[code] for code in result.status),
         "http.request_rate": lambda result: result.throughput.offered * result.time_scale,
         "vusers.created": lambda result: result.launched,
         "vusers.completed": lambda result: result.completed,

@@ -26,7 +26,7 @@ from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .errors import NoData
-from .load.record import Outcome
+from .load.record import TIMED_ENDS, Outcome
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .service.config import ANY_PATH, Limits
@@ -482,7 +482,7 @@ class Slice(KnowsItsNames):
         if of not in {"latency", "response"}:
             raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending', 'memory'")
         timed = self._samples.requests
-        timed = timed.where(np.isin(timed.rows["outcome"], (Outcome.ANSWERED, Outcome.TIMEOUT)))
+        timed = timed.where(np.isin(timed.rows["outcome"], TIMED_ENDS))
         values = timed.latency if of == "latency" else timed.rows["response"].astype(float)
         weights = timed.rows["weight"]
         times = np.repeat(timed.rows["intended"], weights)

@@ -23,6 +23,7 @@ from .load.record import (
     Kind,
     Outcome,
     read_records,
+    with_status,
 )
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ class Samples:
         return self.where(self.rows["kind"] != Kind.STEP)
 
     @property
+    def with_status(self) -> Samples:
+        """The rows with a whole answer, also one that was not as expected."""
+        return self.where(with_status(self.rows))
+
+    @property
     def answered(self) -> Samples:
-        """The rows with an answer of whatever status."""
+        """The rows with an answer of whatever status, as far as one was expected."""
         return self.where(self.rows["outcome"] == Outcome.ANSWERED)
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 
 from pytest_perfqa.fifo import departures
 from pytest_perfqa.load.plan import Summary
-from pytest_perfqa.load.record import NO_REPLICA, Kind, Outcome
+from pytest_perfqa.load.record import NO_REPLICA, WITH_ANSWER, Kind, Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings, Series
 from pytest_perfqa.result import Context, RunResult
 from pytest_perfqa.samples import ROW, Samples
@@ -53,7 +53,7 @@ def samples(
     rows = np.zeros(len(np.asarray(intended)), ROW)
     for name, values in given.items():
         rows[name] = values
-    rows["status"][rows["outcome"] != Outcome.ANSWERED] = 0
+    rows["status"][~np.isin(rows["outcome"], WITH_ANSWER)] = 0
     return Samples(rows[np.argsort(rows["intended"], kind="stable")])
 
 

@@ -31,7 +31,8 @@ _FAILURES = {outcome.label: outcome for outcome in Outcome if outcome is not Out
 class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
     """How many answers had which status: by code (``504``) or class (``"5xx"``).
 
-    Iterates over the codes that occurred; any valid code or class may be asked for.
+    Iterates over the codes that occurred; any valid code or class may be asked for. An answer that
+    misses an expectation or a capture counts here by its status, and among the errors by its kind.
 
     Raises:
         NoData: not one request was answered: no status of nothing is ever right; or what was
@@ -39,7 +40,7 @@ class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
     """
 
     def __init__(self, samples: Samples, origin: Origin | None = None) -> None:
-        answered = samples.answered
+        answered = samples.with_status
         codes, places = np.unique(answered.rows["status"], return_inverse=True)
         counts = np.bincount(places, weights=answered.rows["weight"], minlength=len(codes))
         self._counts = dict(zip(codes.tolist(), counts.astype(int).tolist(), strict=True))
@@ -88,7 +89,7 @@ def _codes(key: int | str) -> tuple[int, int]:
 
 
 def _answered(samples: Samples) -> Samples:
-    return samples.requests.answered
+    return samples.requests.with_status
 
 
 def _with_status(first: int, last: int) -> Callable[[NDArray[np.void]], NDArray[np.bool_]]:

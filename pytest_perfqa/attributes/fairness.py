@@ -83,5 +83,5 @@ class Shares(HasFigures, Mapping[str, Quantity]):
 
 def _told(samples: Samples) -> Samples:
     """Give the answers that say which replica gave them."""
-    answered = samples.requests.answered
+    answered = samples.requests.with_status
     return answered.where(answered.rows["replica"] != NO_REPLICA)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import Inconclusive, NoData
 from ..evidence import Evidence, Point
-from ..load.record import Outcome
+from ..load.record import Outcome, with_status
 from ..samples import Samples, quantile
 from ..units import Quantity, Unit
 from .latency import Distribution
@@ -431,7 +431,7 @@ def gave_up(arrivals: Samples) -> NDArray[np.bool_]:
     """Tell who waited until a time-out, on either side."""
     rows = arrivals.rows
     timed_out: NDArray[np.bool_] = (rows["outcome"] == Outcome.TIMEOUT) | (
-        (rows["outcome"] == Outcome.ANSWERED) & (rows["status"] == 504)
+        with_status(rows) & (rows["status"] == 504)
     )
     return timed_out
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..load.record import Outcome
+from ..load.record import TIMED_ENDS, Outcome, with_status
 from .queueing import Pending
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 #: The percentiles that are kept of each window; 100 is the maximum.
 PERCENTS = (50.0, 95.0, 99.0, 100.0)
-_ENDED_WITH_A_TIME = (Outcome.ANSWERED, Outcome.TIMEOUT)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
     moments = start + width * np.arange(1, number + 1, dtype=np.float64)
     outcomes = over.samples.rows["outcome"]
     answered = done.samples.rows["outcome"] == Outcome.ANSWERED
-    timed = np.isin(done.samples.rows["outcome"], _ENDED_WITH_A_TIME)
+    whole = with_status(done.samples.rows)
+    timed = np.isin(done.samples.rows["outcome"], TIMED_ENDS)
     return Timeline(
         start=start,
         width=width,
@@ -82,8 +82,8 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
         failed=over.counts(number, outcomes != Outcome.ANSWERED),
         pending=np.round(Pending(arrivals, start, end).at(moments)).astype(np.int64),
         status={
-            int(code): done.counts(number, answered & (done.samples.rows["status"] == code))
-            for code in np.unique(done.samples.rows["status"][answered])
+            int(code): done.counts(number, whole & (done.samples.rows["status"] == code))
+            for code in np.unique(done.samples.rows["status"][whole])
         },
         errors={
             Outcome(kind).label: done.counts(number, done.samples.rows["outcome"] == kind)

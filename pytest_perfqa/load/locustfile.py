@@ -37,7 +37,7 @@ from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
 from .dispatcher import Dispatcher
 from .flows import Flows
 from .plan import Plan, Summary, endpoints
-from .record import RECORD, Kind, Outcome, Recorder
+from .record import RECORD, Kind, Outcome, Recorder, with_status
 from .tally import Tallies
 from .user_classes import UserArrivals, Users, load_user_classes, repeatable
 from .user_requests import Requests, bound_requests
@@ -251,7 +251,7 @@ class Generator:
             locust_stats.feed(self.environment, self.labels, fresh)
         requests = fresh[fresh["kind"] != Kind.ARRIVAL]
         answered = requests["outcome"] == Outcome.ANSWERED
-        codes = requests["status"][answered]
+        codes = requests["status"][with_status(requests)]
         self._statuses += np.bincount(codes, minlength=_STATUSES)[:_STATUSES]
         self._errors += np.bincount(requests["outcome"][~answered], minlength=len(Outcome))
         arrivals = fresh["outcome"][fresh["kind"] != Kind.STEP]

@@ -96,8 +96,12 @@ _STRUCT = struct.Struct("<" + "".join(code for *_, code in _FIELDS))
 # A request that ran into the time-out, or had no end, took at least that long. To leave it out
 # would make a service that answers only its fast requests look fast.
 UNFINISHED = (Outcome.TIMEOUT, Outcome.PENDING)
+#: Those with a whole answer, be it the expected one: a 503 is one whatever was expected.
+WITH_ANSWER = (Outcome.ANSWERED, Outcome.EXPECTATION, Outcome.CAPTURE)
 #: Those that have a time.
-TIMED = (Outcome.ANSWERED, *UNFINISHED)
+TIMED = (*WITH_ANSWER, *UNFINISHED)
+#: Those of them that have ended.
+TIMED_ENDS = (*WITH_ANSWER, Outcome.TIMEOUT)
 
 #: In ``replica``: the answer did not say. In ``endpoint``: the record is of a whole arrival.
 NO_REPLICA = 255
@@ -107,6 +111,12 @@ NAMED_ENDPOINTS = 254
 OTHER_ENDPOINTS = "(other)"
 _BUFFERED = 4096
 _SIZE_LIMIT = 2**32 - 1
+
+
+def with_status(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of requests with a whole answer, and so with a status."""
+    whole: NDArray[np.bool_] = np.isin(rows["outcome"], WITH_ANSWER) & (rows["status"] > 0)
+    return whole
 
 
 class Recorder:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..units import Unit
-from .record import TIMED, Kind, Outcome
+from .record import TIMED, Kind, Outcome, with_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,7 +124,8 @@ def parts_of(threshold: Threshold, rows: NDArray[np.void]) -> tuple[NDArray[Any]
             wanted = rows["outcome"] == Outcome[detail.replace(" ", "_").upper()]
         return ~is_pending, wanted
     low, high = status_range(detail)
-    return answered, answered & (rows["status"] >= low) & (rows["status"] < high)
+    whole = with_status(rows)
+    return whole, whole & (rows["status"] >= low) & (rows["status"] < high)
 
 
 def _time_parts(threshold: Threshold, times: NDArray[np.float64]) -> NDArray[Any]:

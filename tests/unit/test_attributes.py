@@ -40,6 +40,21 @@ def test_shares_and_errors() -> None:
     assert result.availability.ratio == "60%"
 
 
+def test_an_answer_that_was_not_expected_keeps_its_status_and_its_time() -> None:
+    """Who expects a 200 and gets a 503 has a 5xx, and a failure: neither hides the other."""
+    outcome = [Outcome.EXPECTATION] * 3 + [Outcome.CAPTURE] + [Outcome.ANSWERED] * 6
+    times = [2.0, 2.0, 2.0] + [0.1] * 7
+    result = run(samples(TEN, times, status=[503] * 3 + [200] * 7, outcome=outcome))
+    assert result.status["5xx"] == 3
+    assert result.status.share(503) == "30%"
+    assert (result.errors["expectation"], result.errors["capture"]) == (3, 1)
+    assert (result.failed, result.completed) == (4, 6)
+    assert result.availability.ratio == "60%"
+    assert result.latency.max == 2.0
+    (window,) = result.windows(20.0)
+    assert (window.status[503], window.status[200]) == (3, 7)
+
+
 @pytest.mark.parametrize(
     ("served", "longest"),
     [
