@@ -1,6 +1,6 @@
 """The same scenarios on processes and in containers, side by side.
 
-    python bench/backends.py [--time-scale 0.1] [--services node,gunicorn,node_replicated]
+    ./run python bench/backends.py [--time-scale 0.1] [--services node,gunicorn,node_replicated]
                              [--scenarios endurance_heavy,exploratory_timeout]
 
 Prints, as a Markdown table, what each launched and was answered, and the latency of good answers.

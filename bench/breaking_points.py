@@ -1,6 +1,6 @@
 """Breaking points of real servers whose truth is known: how exact, how long. By hand:
 
-    python bench/breaking_points.py [--only sustained]
+    ./run python bench/breaking_points.py [--only sustained]
 
 The truth leaves out what HTTP and the machine add to a service time, a millisecond or three. So the
 rate at which each server then worked off a long backlog stands beside it, counted, without a model.

@@ -2,8 +2,8 @@
 
 By hand, a piece at a time (a piece is every n-th server):
 
-    python bench/characterize_servers.py --seed 7 --piece 1/3 --output campaign.jsonl
-    python bench/characterize_servers.py --table campaign.jsonl
+    ./run python bench/characterize_servers.py --seed 7 --piece 1/3 --output campaign.jsonl
+    ./run python bench/characterize_servers.py --table campaign.jsonl
 
 The seed chooses service times and spreads; the servers stay the same.
 """

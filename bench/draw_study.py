@@ -1,7 +1,7 @@
 """Takes the pictures of docs/study.md from a report of the study.
 
     ./run perf --perfqa-report=/tmp/study
-    python bench/draw_study.py /tmp/study docs/images/study
+    ./run python bench/draw_study.py /tmp/study docs/images/study
 
 A picture of the four charts for each run, named as its page is, of each breaking point and each
 characterisation, and of all configurations under a scenario on one time axis, named

@@ -1,6 +1,6 @@
 """The load generator against its peers, in one run on this machine.
 
-    python bench/generator.py [--seconds 5] [--peers perfqa,fasthttp,http,artillery,wrk,hey]
+    ./run python bench/generator.py [--seconds 5] [--peers perfqa,fasthttp,http,artillery,wrk,hey]
 
 Prints, as a Markdown table, requests per CPU second of each generator on single GETs of a small
 answer from nginx on loopback, with connections kept and with a new one per request, as ratios to

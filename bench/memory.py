@@ -1,6 +1,6 @@
 """Ten million requests: how much memory do the processes take?
 
-    python bench/memory.py [requests] [rate]
+    ./run python bench/memory.py [requests] [rate]
 
 Sends that many GETs to nginx on loopback, reads them back as a run does, and prints the largest
 resident sets of the generator and of this process, and how far percentiles of the folded samples

@@ -1,6 +1,6 @@
 """Runs the study again and again, and tells whether every test got the same verdict each time.
 
-    python bench/repeat_study.py --times 10 [--keep DIR] [pytest arguments]
+    ./run python bench/repeat_study.py --times 10 [--keep DIR] [pytest arguments]
 
 Prints a line per run as it ends, then each test whose verdicts differ. ``--keep`` leaves what each
 run printed, and its JUnit report, in a folder. Takes ten times as long as ``./run perf``; nothing

@@ -1,6 +1,6 @@
 """The same scenario files, run by Artillery and by us against the same services.
 
-    ARTILLERY=path/to/artillery/bin/run python bench/same_as_artillery.py [services ...]
+    ARTILLERY=path/to/artillery/bin/run ./run python bench/same_as_artillery.py [services ...]
 
 Times are those of the study divided by ten. Prints a Markdown table of what each launched and was
 answered. Artillery takes whole rates only and rounds a ramp to whole arrivals per second, so its

@@ -1,6 +1,6 @@
 """How often the verdicts on trends are wrong: the tables of docs/statistics.md.
 
-    python bench/trends.py [runs]
+    ./run python bench/trends.py [runs]
 
 Simulates so many runs of each kind (1,000 by default, some minutes) with fixed seeds.
 """

@@ -227,7 +227,7 @@ class Agenda:
         return wanted.scenario, self._options.environment or wanted.environment
 
     def _add(self, item: pytest.Item) -> None:
-        where = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
+        where = item.nodeid.partition("[")[0]
         try:
             wanted = wish(item)
         except ConfigurationError as error:

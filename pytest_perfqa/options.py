@@ -74,22 +74,28 @@ def read(config: pytest.Config) -> Options:
     processes = _number(config, "processes", 1.0, mistakes)
     if processes != int(processes) or processes > _MOST_PROCESSES:
         mistakes.append(
-            f"--perfqa-processes: found {processes:g}; accepted: a whole number from 1 to "
-            f"{_MOST_PROCESSES}"
+            f"{spelled(config, 'processes')}: found {processes:g}; "
+            f"accepted: a whole number from 1 to {_MOST_PROCESSES}"
         )
     backend = text(config, "backend") or selection.AUTO
     if backend not in selection.BACKENDS:
         accepted = ", ".join(selection.BACKENDS)
-        mistakes.append(f"--perfqa-backend: found {backend!r}; accepted: {accepted}")
+        mistakes.append(f"{spelled(config, 'backend')}: found {backend!r}; accepted: {accepted}")
     inconclusive = text(config, "inconclusive") or INCONCLUSIVE[0]
     if inconclusive not in INCONCLUSIVE:
         accepted = ", ".join(INCONCLUSIVE)
-        mistakes.append(f"--perfqa-inconclusive: found {inconclusive!r}; accepted: {accepted}")
+        where = spelled(config, "inconclusive")
+        mistakes.append(f"{where}: found {inconclusive!r}; accepted: {accepted}")
+    names = text(config, "services")
+    only = None if names is None else tuple(filter(None, map(str.strip, names.split(","))))
+    if only == ():
+        mistakes.append(
+            f"{spelled(config, 'services')}: found {names!r}; accepted: names, separated by commas"
+        )
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
-    names = text(config, "services")
     return Options(
-        only=None if names is None else tuple(filter(None, map(str.strip, names.split(",")))),
+        only=only,
         backend=backend,
         services_dir=config.rootpath / str(config.getini("perfqa_services_dir")),
         url=text(config, "url"),
@@ -113,6 +119,13 @@ def text(config: pytest.Config, name: str) -> str | None:
     return str(given) if given else None
 
 
+def spelled(config: pytest.Config, name: str) -> str:
+    """Give an option as the user wrote it: that of the command line, or its twin and the file."""
+    if config.getoption(f"--perfqa-{name}") is not None or config.inipath is None:
+        return f"--perfqa-{name}"
+    return f"perfqa_{name.replace('-', '_')} in {config.inipath}"
+
+
 def path(config: pytest.Config, name: str) -> Path | None:
     """Give an option that is a path; one from the ini file is relative to the project's root."""
     written = text(config, name)
@@ -131,6 +144,6 @@ def _number(config: pytest.Config, name: str, default: float, mistakes: list[str
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
-        mistakes.append(f"--perfqa-{name}: found {written!r}; accepted: a number above 0")
+        mistakes.append(f"{spelled(config, name)}: found {written!r}; accepted: a number above 0")
         return default
     return value

@@ -324,6 +324,7 @@ class DockerService(StartedService[ContainerPart]):
             raise ServiceError(
                 f"service {self.name}: {self._endpoint} of {self._project.file} was not ready "
                 f"within {self._config.ready.within:g} s; last probe: {answer.detail}\n"
+                f"{readiness.advice(self._config.path)}"
                 f"{self._last_words()}"
             )
 

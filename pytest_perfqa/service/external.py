@@ -34,9 +34,10 @@ def configuration(url: str, *, allow_remote: bool = False) -> ServiceConfig:
     try:
         host = address.split(url).hostname or ""
     except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+        raise ConfigurationError(f"--perfqa-url: {error}") from None
     if not allow_remote and not address.is_test_host(host):
-        raise ConfigurationError(address.remote_refused(host))
+        refused = address.remote_refused(host, "--perfqa-allow-remote")
+        raise ConfigurationError(f"--perfqa-url: {refused}")
     here = Path.cwd()
     return ServiceConfig(
         name=host,

@@ -202,6 +202,7 @@ class ProcessService(StartedService[ProcessPart]):
         return ServiceError(
             f"service {self.name}: {part.name} was not ready within "
             f"{self._config.ready.within:g} s; last probe: {last.detail}\n"
+            f"{readiness.advice(self._config.path)}"
             f"{self._hint(part)}{self._last_words()}"
         )
 

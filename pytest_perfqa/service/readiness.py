@@ -156,3 +156,11 @@ def wait(probe: Callable[[float], Answer], deadline: float) -> Answer:
             return answer
         time.sleep(interval)
         interval = min(interval * _GROWTH, _LONGEST_INTERVAL_SECONDS)
+
+
+def advice(path: Path) -> str:
+    """Say in a line what to write into a service's file where it is ready, but not so soon."""
+    return (
+        "  if it needs longer, or answers with 2xx on another path: "
+        f"ready: {{path: /health, within: 60s}} in {path}\n"
+    )

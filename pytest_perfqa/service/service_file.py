@@ -224,7 +224,8 @@ def _mapping(document: Document, loc: Loc) -> Mapping[str, Any]:
 def _backend_problems(document: Document) -> Iterator[Problem]:
     given = [key for key in ("process", "docker", "external") if document.value((key,))]
     if isinstance(document.data, dict) and not given:
-        yield document.problem((), "says not how the service runs: process, docker or external")
+        message = "none of the keys process, docker and external; accepted: one of them or more"
+        yield document.problem((), message)
     compose = document.value(("docker", "compose"))
     if isinstance(compose, str) and not (document.path.parent / compose).is_file():
         yield document.problem(("docker", "compose"), f"there is no file {compose!r}")
@@ -235,7 +236,9 @@ def _ready_problems(document: Document) -> Iterator[Problem]:
     if not isinstance(ready, dict):
         return
     if sum(bool(ready.get(key)) for key in ("path", "tcp", "log")) != 1:
-        yield document.problem(("ready",), "accepted: exactly one of path, tcp and log")
+        found = ", ".join(map(str, ready)) or "nothing"
+        message = f"found {found}; accepted: one of path, tcp and log, and within"
+        yield document.problem(("ready",), message)
     if isinstance(pattern := ready.get("log"), str):
         try:
             re.compile(pattern)

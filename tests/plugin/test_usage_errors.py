@@ -93,14 +93,26 @@ def test_services_of_a_parameter(toy: Project) -> None:
         ("--perfqa-processes=1.5", "found 1.5; accepted: a whole number"),
         ("--perfqa-backend=podman", "found 'podman'; accepted: auto, process"),
         ("--perfqa-services=toy,other", "no service 'other'; accepted: toy"),
-        ("--perfqa-url=ftp://127.0.0.1", "ftp"),
-        ("--perfqa-url=http://example.com", "example.com"),
+        ("--perfqa-services= , ", "found ' , '; accepted: names, separated by commas"),
+        ("--perfqa-url=ftp://127.0.0.1", "--perfqa-url: 'ftp://127.0.0.1'"),
+        ("--perfqa-url=http://example.com", "accepted with --perfqa-allow-remote"),
     ],
 )
 def test_a_mistake_in_an_option(toy: Project, argument: str, said: str) -> None:
     """Options are checked as files are."""
     toy.test(TEST.format(marker='scenario="steady.yaml"'))
     assert said in errors(toy, argument)
+
+
+def test_a_mistake_in_the_ini_file_is_told_by_its_name_there(toy: Project) -> None:
+    """Nobody gave an option of that name."""
+    ini = toy.path / "pytest.ini"
+    ini.write_text("[pytest]\nperfqa_backend = proces\nperfqa_time_scale = slow\n")
+    toy.test(TEST.format(marker='scenario="steady.yaml"'))
+    said = errors(toy)
+    assert f"perfqa_backend in {ini}: found 'proces'; accepted: auto, process" in said
+    assert f"perfqa_time_scale in {ini}: found 'slow'; accepted: a number above 0" in said
+    assert "--perfqa-" not in said
 
 
 def test_no_services_at_all(project: Project) -> None:

@@ -269,6 +269,7 @@ def test_one_that_never_becomes_ready_is_stopped(tmp_path: Path) -> None:
         process.start(config, tmp_path / "run")
     message = str(caught.value)
     assert "not ready within 1.5 s" in message
+    assert f"ready: {{path: /health, within: 60s}} in {tmp_path}" in message
     assert "GET /never: 503" in message
     assert "listening on" in message
     port = int(message.rpartition("listening on ")[2].split()[0])

@@ -228,11 +228,11 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("description: nothing\n", "says not how the service runs"),
+        ("description: nothing\n", "none of the keys process, docker and external"),
         ("process: {a: {command: x}, b: {command: y}}", "the key 'endpoint' is missing"),
         ("process: {a: {command: x, replicas: 2}}", "'a' has replicas: put an nginx in front"),
         ("process: {p: {nginx: service.yaml}}", "the key 'upstream' is missing"),
-        (MINIMAL + "ready: {path: /a, tcp: true}", "accepted: exactly one of path, tcp and log"),
+        (MINIMAL + "ready: {path: /a, tcp: true}", "found path, tcp; accepted: one of path, tcp"),
         (MINIMAL + "ready: ping", "ready"),
         (MINIMAL + "env: {A_SECONDS: -1}", "found -1; accepted: a number of seconds above 0"),
         (MINIMAL + "env: {A: '{host}'}", "unknown placeholder {host}"),
