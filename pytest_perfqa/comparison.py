@@ -5,7 +5,7 @@ cost.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,9 @@ class Row:
     """One service under a scenario; None stands for what can't be told.
 
     Attributes:
-        served: the share of requests that were answered, and not with a 5xx.
+        served: the share of requests that were answered as expected, and not with a 5xx.
         server_errors: answers with a 5xx.
-        failures: requests without a whole answer.
+        failures: requests without a whole, expected answer.
         p95: of this sample's latency.
         throughput: good answers per second, on average.
         queues: whether pending grows.
@@ -114,8 +114,8 @@ def compare(results: Iterable[RunResult]) -> dict[str, tuple[Row, ...]]:
     for group in together:
         if len({result.service for result in group}) > 1:
             # Files in several folders may have one name.
-            number = sum(group[0].scenario == name.partition(" #")[0] for name in found) + 1
-            name = f"{group[0].scenario} #{number}" if number > 1 else group[0].scenario
+            names = (f"{group[0].scenario}{f' #{n}' if n > 1 else ''}" for n in count(1))
+            name = next(name for name in names if name not in found)
             found[name] = tuple(map(row, group))
     return found
 

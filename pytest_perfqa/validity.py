@@ -150,7 +150,7 @@ _HELP = {
 
 
 def _late_limit(samples: Samples) -> float:
-    answered = samples.requests.answered
+    answered = samples.requests.with_status
     if not answered.count:
         return _LATE_SECONDS
     median = quantile(answered.latency, answered.rows["weight"], 0.5)

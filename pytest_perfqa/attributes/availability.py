@@ -25,7 +25,7 @@ __tracebackhide__ = True
 
 
 class Availability(KnowsItsNames):
-    """How much of what was asked was served: answered, and not with a 5xx.
+    """How much of what was asked was served: answered as expected, and not with a 5xx.
 
     All figures say what happened in this run, exactly.
 

@@ -45,7 +45,7 @@ class ColdStart(KnowsItsNames):
 
     def __init__(self, samples: Samples, first: int, *, scale: float) -> None:
         """Compare the first answers, by when they were sent, with the rest."""
-        answered = samples.answered
+        answered = samples.with_status
         sent = answered.rows["intended"] + answered.rows["lag"]
         rows = answered.rows[np.argsort(sent, kind="stable")]
         if first < 1:

@@ -33,6 +33,7 @@ class Timeline:
         pending: arrivals in the system at its end.
         status: answers by code, of requests that ended in it.
         errors: requests that ended in it without a whole, expected answer, by kind.
+        bad: those, and answers with a 5xx: one that was not expected is in both.
         latency, response: percentiles of the times of requests that ended in it, answered or timed
             out; not a number where there were none.
     """
@@ -45,6 +46,7 @@ class Timeline:
     pending: NDArray[np.int64]
     status: Mapping[int, NDArray[np.int64]]
     errors: Mapping[str, NDArray[np.int64]]
+    bad: NDArray[np.int64]
     latency: Mapping[float, NDArray[np.float64]]
     response: Mapping[float, NDArray[np.float64]]
 
@@ -89,6 +91,7 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
             Outcome(kind).label: done.counts(number, done.samples.rows["outcome"] == kind)
             for kind in np.unique(done.samples.rows["outcome"][~answered])
         },
+        bad=done.counts(number, ~answered | (done.samples.rows["status"] >= 500)),
         latency=done.percentiles(number, done.samples.latency, timed),
         response=done.percentiles(number, done.samples.rows["response"].astype(float), timed),
     )

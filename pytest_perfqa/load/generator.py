@@ -52,6 +52,7 @@ class Progress:
         p95: of the requests answered in the last second, in seconds; None if there was none.
         status: answers so far by code, such as ``"503"``.
         errors: requests so far without an answer, or without an expected one, by kind.
+        bad: requests so far that are among the errors or were answered with a 5xx.
     """
 
     elapsed: float
@@ -62,12 +63,7 @@ class Progress:
     p95: float | None
     status: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def bad(self) -> int:
-        """Requests so far that failed or were answered with a 5xx."""
-        answered = sum(count for code, count in self.status.items() if code.startswith("5"))
-        return answered + sum(self.errors.values())
+    bad: int = 0
 
 
 @dataclass(frozen=True)
@@ -350,7 +346,7 @@ class _Crew:
             p95=max(slowest, default=None),
             **{
                 name: sum(report[name] for report in reports)
-                for name in ("launched", "pending", "completed", "failed")
+                for name in ("launched", "pending", "completed", "failed", "bad")
             },
             status=dict(sum((Counter(report["status"]) for report in reports), Counter[str]())),
             errors=dict(sum((Counter(report["errors"]) for report in reports), Counter[str]())),

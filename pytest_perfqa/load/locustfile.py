@@ -93,6 +93,7 @@ class Generator:
         self._start: AsyncResult[float] = AsyncResult()
         self._statuses = np.zeros(_STATUSES, dtype=np.int64)
         self._errors = np.zeros(len(Outcome), dtype=np.int64)
+        self._bad = 0
         self._arrivals = np.zeros(len(Outcome), dtype=np.int64)
         self._window = plan.scenario.window
         self._every = _looks(self._window)
@@ -254,6 +255,9 @@ class Generator:
         codes = requests["status"][with_status(requests)]
         self._statuses += np.bincount(codes, minlength=_STATUSES)[:_STATUSES]
         self._errors += np.bincount(requests["outcome"][~answered], minlength=len(Outcome))
+        # An answer that was not as expected is among both.
+        ended = requests["outcome"] != Outcome.PENDING
+        self._bad += int((ended & (~answered | (requests["status"] >= 500))).sum())
         arrivals = fresh["outcome"][fresh["kind"] != Kind.STEP]
         self._arrivals += np.bincount(arrivals, minlength=len(Outcome))
         return requests
@@ -269,6 +273,7 @@ class Generator:
                 str(code): int(self._statuses[code]) for code in self._statuses.nonzero()[0]
             },
             "errors": {one.label: int(self._errors[one]) for one in _FAILED if self._errors[one]},
+            "bad": self._bad,
             "p95": float(np.quantile(times, 0.95)) if len(times) else None,
         }
 

@@ -45,7 +45,7 @@ class Totals:
         status: answers by code.
         errors: requests without a whole, expected answer, by kind.
         offered, throughput: requests sent and good answers, per second.
-        availability: requests answered and not with a 5xx, as a share of all.
+        availability: requests answered as expected and not with a 5xx, as a share of all.
     """
 
     launched: int
@@ -100,6 +100,8 @@ class Windows:
         completed, failed: arrivals that ended in it.
         pending: arrivals in the system at its end.
         status, errors: requests that ended in it, by code and by kind.
+        bad: those among the errors or answered with a 5xx; an answer that was not as expected may
+            be both.
     """
 
     width: float
@@ -111,6 +113,7 @@ class Windows:
     errors: dict[str, Counts]
     latency: Percentiles
     response: Percentiles
+    bad: Counts = ()
 
 
 @dataclass(frozen=True)

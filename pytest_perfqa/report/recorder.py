@@ -235,6 +235,7 @@ def _windows(result: RunResult) -> Windows:
         pending=_counts(course.pending),
         status={str(code): _counts(counts) for code, counts in course.status.items()},
         errors={kind: _counts(counts) for kind, counts in course.errors.items()},
+        bad=_counts(course.bad),
         latency=_percentiles(course.latency),
         response=_percentiles(course.response),
     )

@@ -91,7 +91,7 @@ def _texts(row: Row) -> dict[str, str]:
         "service": row.service + (" (ended early)" if row.ended_early else ""),
         "served": _or_missing(row.served),
         "5xx": str(row.server_errors),
-        "no answer": str(row.failures or _MISSING),
+        "errors": str(row.failures or _MISSING),
         "p95": _or_missing(row.p95),
         "throughput": _or_missing(row.throughput),
         "queue": queue(row.queues),

@@ -53,6 +53,7 @@ def test_an_answer_that_was_not_expected_keeps_its_status_and_its_time() -> None
     assert result.latency.max == 2.0
     (window,) = result.windows(20.0)
     assert (window.status[503], window.status[200]) == (3, 7)
+    assert result.timeline(20.0).bad.tolist() == [4]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Paper:
 def progress(elapsed: float, p95: float | None = 0.25) -> Progress:
     """Give where a run stands."""
     return Progress(
-        elapsed, 12, pending=3, completed=8, failed=0, p95=p95, status={"200": 7, "503": 1}
+        elapsed, 12, pending=3, completed=8, failed=0, p95=p95, status={"200": 7, "503": 1}, bad=1
     )
 
 

@@ -162,6 +162,8 @@ const perfqa = (() => {
 
   const CODE_COLORS = { 1: "s8", 2: "c2", 3: "c3", 4: "c4", 5: "c5" };
 
+  const WITH_ANSWER = ["expectation", "capture"];
+
   function statusSeries(measured, factor) {
     const { windows } = measured;
     const series = [];
@@ -170,8 +172,10 @@ const perfqa = (() => {
         CODE_COLORS[code[0]] || "s8", perSecond, { stacked: true }));
     }
     Object.keys(windows.errors).sort().forEach((kind, index) => {
+      // Those with an answer stand in the stack already, by its status.
+      const shape = WITH_ANSWER.includes(kind) ? { dash: "dot" } : { stacked: true, pattern: "/" };
       series.push(line(`error.${kind}`, kind, rates(windows.errors[kind], windows.width, factor),
-        `e${(index % 4) + 1}`, perSecond, { stacked: true, pattern: "/" }));
+        `e${(index % 4) + 1}`, perSecond, shape));
     });
     return series;
   }
@@ -432,11 +436,8 @@ const perfqa = (() => {
       }
       if (chart !== "status") return spec.series(measured, this.factor);
       const { windows } = measured;
-      const bad = new Array(windows.launched.length).fill(0);
-      const add = (counts) => counts.forEach((value, index) => { bad[index] += value; });
-      Object.entries(windows.status).filter(([code]) => code[0] === "5").forEach(([, c]) => add(c));
-      Object.values(windows.errors).forEach(add);
-      return [line("bad", "5xx and errors", rates(bad, windows.width, this.factor), "c5", perSecond)];
+      const bad = rates(windows.bad, windows.width, this.factor);
+      return [line("bad", "5xx and errors", bad, "c5", perSecond)];
     }
 
     draw() {
