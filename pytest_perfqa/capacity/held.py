@@ -22,6 +22,7 @@ _HELD_WITHOUT_BOUND = 64
 # starts threads, may need a part of one to take in what is held.
 _WAITS_SHARE = 0.5
 _TURNS_SHARE = 0.2
+_OVERTAKES_SHARE = 0.1
 _WAITS_PINGS = 5.0
 _OVERSIZE_SHARE = 0.1
 _TURNS_PROBES = 12
@@ -70,6 +71,8 @@ def _ask_behind(seen: Seen, bound: int | None) -> None:
     is_held = burst.pending > 0 or sum(waits) > 0
     seen.prober.wait(burst)
     seen.prober.wait(asked)
+    overtook = _overtook(asked, burst, _OVERTAKES_SHARE * seen.service)
+    waits = [waits_ and not ahead for waits_, ahead in zip(waits, overtook, strict=True)]
     _take_held(seen, burst, bound)
     if not is_held:
         seen.evidence.append("requests could not be held long enough to ask behind them")
@@ -79,6 +82,28 @@ def _ask_behind(seen: Seen, bound: int | None) -> None:
         f"{seen.question.quick} ({shown(seen.quick_seconds)} at rest) had to wait"
     )
     seen.kind = _kind(seen, sum(waits))
+    if seen.kind == "synchronous" and bound is None:
+        _doubt_that_all_were_held(seen, held)
+
+
+def _doubt_that_all_were_held(seen: Seen, held: int) -> None:
+    """Where more are served at one time than were held, nobody waited for a worker."""
+    interval = seen.posterior.interval()
+    if interval is not None and interval[0] > held:
+        seen.kind = None
+        seen.evidence.append(
+            f"at least {interval[0]} are served at one time: what they waited for was no worker"
+        )
+
+
+def _overtook(asked: Volley, held: Volley, margin: float) -> list[bool]:
+    """Tell which quick requests were answered well before the first that was held.
+
+    Those did not wait for a worker, however long they took: none had become free. Threads that
+    share an interpreter, say, keep one another waiting.
+    """
+    first = min((one.finished for one in held.finished), default=-math.inf)
+    return [0 < one.status < 500 and one.finished < first - margin for one in asked.exchanges]
 
 
 def _kind(seen: Seen, waited: int) -> Kind | None:

@@ -142,6 +142,25 @@ class Scattered(Simulated):
         return super()._end(arrival, int(self._random.integers(8)), is_quick=is_quick)
 
 
+class Threads(Simulated):
+    """A thread for each request: where many begin, a quick one is kept from its answer, too."""
+
+    def _end(self, arrival: float, number: int, *, is_quick: bool) -> tuple[float, int]:
+        if not is_quick:
+            return super()._end(arrival, number, is_quick=False)
+        crowded = len(self._coming) > 16
+        return arrival + (0.7 * self._service if crowded else QUICK), 404
+
+
+class Full(Simulated):
+    """Workers with room for so many that wait; a quick request beyond is turned away at once."""
+
+    def _end(self, arrival: float, number: int, *, is_quick: bool) -> tuple[float, int]:
+        if is_quick and len(self._coming) > 8:
+            return arrival + QUICK, 503
+        return super()._end(arrival, number, is_quick=is_quick)
+
+
 class Shared(Simulated):
     """Workers that are busy on two CPUs: together they take longer than alone."""
 
@@ -256,6 +275,21 @@ def test_workers_with_queues_of_their_own(workers: int, replicas: int, cv: float
         assert found.concurrency_limit in {workers * replicas, None}
         told += found.concurrency_limit is not None
     assert told >= 3
+
+
+@pytest.mark.parametrize("cv", [0.01, 0.2])
+def test_a_quick_request_that_is_slow_but_overtakes_does_not_wait_for_a_worker(cv: float) -> None:
+    """It was answered before any of those held was: no worker had become free for it."""
+    found = characterized(Threads(np.random.default_rng(3), 256, 0.4, cv))
+    assert found.kind == "asynchronous"
+    assert found.workers is None
+
+
+def test_a_quick_request_that_is_turned_away_did_not_get_through() -> None:
+    """It comes back before any of those held, too."""
+    found = characterized(Full(np.random.default_rng(3), 4, 0.4, 0.1))
+    assert found.kind == "synchronous"
+    assert found.workers == 4
 
 
 @pytest.mark.parametrize("workers", [3, 4, 8])
