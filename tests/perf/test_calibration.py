@@ -60,9 +60,10 @@ def account(perf_service):
 def test_the_monitor_agrees_with_the_operating_system(account, perf_run):
     """Within 5 %: CPU clocks and cgroups against clock ticks and getrusage.
 
-    The server does nothing but this run, so what it used before and after is next to nothing.
+    The server does nothing but this run, so what it used before and after is next to nothing. All
+    replicas share one CPU: more than that, and the same 5 %, would mean that nothing limits them.
     """
     app = perf_run.resources["app"]
     assert perf_run.status[200] == 10
-    assert app.cpu.of_limit > "90%"
+    assert "90%" < app.cpu.of_limit < "105%"
     assert app.cpu_seconds == pytest.approx(account.used, rel=0.05)

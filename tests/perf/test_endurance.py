@@ -35,15 +35,16 @@ def test_one_server_queues_until_its_queue_runs_away(perf_run):
 
 @pytest.mark.perfqa(services=SINGLE)
 def test_one_server_yields_504s_at_the_proxys_limit(perf_run):
-    """The study: 21 % of 504 and p95 60,008 ms with one node. A fluid queue says 37 to 62 %.
+    """The study: 21 % of 504 and p95 60,008 ms with one node; here 45 % of the 60.
 
-    The queue is at the proxy's limit of 60 s after 180 s of the 200: what comes from then on, less
-    what is served, gets a 504. Requests that wait exactly as long as the limit end either way.
+    Each waits 5 s - 3.33 s longer than the one before. The 34th, due after 113 s, would be served
+    after just 60 s, the proxy's limit, and ends either way; the 26 after it get a 504. If each took
+    5 % longer than 5 s, 31 would.
     """
-    assert perf_run.status[504] > 0
+    assert "59s" < perf_run.latency.p95 < "62s"
+    assert 26 <= perf_run.status[504] <= 31
     assert perf_run.status["5xx"] == perf_run.status[504]
     assert perf_run.status[200] + perf_run.status[504] == perf_run.launched
-    assert "59s" < perf_run.latency.p95 < "62s"
 
 
 @pytest.mark.perfqa(services=SINGLE)
@@ -51,15 +52,16 @@ def test_one_server_is_a_queue_of_one(perf_run):
     """What it measured is what such a queue does: pending, latency, and the first 504.
 
     Which comes 60 s after the 34th arrival, due after 113 s and served in just 60 s; or after one
-    before or behind it. The study saw 504s after 240 s: its arrivals came unevenly at first. 12
-    requests at once are answered in time, 13 in 10 s.
+    before or behind it, so either count may be off by one. The study saw 504s after 240 s, and a
+    queue that caught up in between: perhaps its arrivals did not come evenly. 12 requests at once
+    are answered in time, 13 in 10 s.
     """
     model = perf_run.model
     assert "4.95s" < model.service_time < "5.3s"
     assert model.pending_error < "10%"
     assert model.p95_error < "5%"
     assert "155s" < model.expected_first_timeout() < "180s"
-    assert abs(model.expected_timeouts() - perf_run.status[504]) <= 4
+    assert abs(model.expected_timeouts() - perf_run.status[504]) <= 2
     assert 11 <= model.expected_burst() <= 12
     assert 12 <= model.expected_burst(within="10s") <= 13
 
@@ -73,7 +75,10 @@ def test_one_server_makes_requests_wait(perf_run):
 
 @pytest.mark.perfqa(services=["node_replicated"])
 def test_node_replicated_is_a_queue_of_three_that_nobody_waits_in(perf_run):
-    """Half of its capacity is asked for, in turn: each finds its replica idle."""
+    """Half of its capacity is asked for, in turn: each finds its replica idle.
+
+    The study's chart shows requests that queue and are served, without end: those in service.
+    """
     assert perf_run.model.pending_error < "10%"
     assert perf_run.model.capacity > "0.55/s"
     assert perf_run.pending.drains
@@ -101,7 +106,10 @@ def test_node_replicated_answers_in_the_service_time(perf_run):
 
 @pytest.mark.perfqa(services=["node_replicated"])
 def test_node_replicated_shares_the_load_evenly(perf_run):
-    """The study: "durante todo el experimento la carga se dividio de forma pareja"."""
+    """The study: "durante todo el experimento la carga se dividió de forma pareja".
+
+    Two of its containers were seen on its charts after a minute only; in turns, none comes late.
+    """
     assert len(perf_run.replicas) == 3
     for replica in perf_run.replicas:
         assert "28.3%" < perf_run.replicas[replica] < "38.3%"

@@ -14,10 +14,20 @@ pytestmark = [
 
 @pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
 def test_ping_answers_everything(perf_run):
-    """The study: both answer in real time. Its 500s came from its nginx's few connections."""
+    """The study: all, until 500s come at the top: an artefact of its machine."""
     assert perf_run.launched == 3675
     assert perf_run.status[200] == perf_run.launched
     assert perf_run.errors.total == 0
+
+
+@pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
+def test_ping_answers_in_real_time(perf_run):
+    """The study: 25 ms for node, 6 ms for gunicorn "because it is synchronous".
+
+    Here both take 1 to 2 ms: the difference was one of its machine. The slowest that it saw of
+    gunicorn were about 100 ms: a number is real time, at every scale.
+    """
+    assert perf_run.latency.p95 < 0.1
 
 
 @pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
@@ -29,10 +39,11 @@ def test_ping_does_not_pile_up(perf_run):
 
 @pytest.mark.perfqa(services=["node", "gunicorn", "node_replicated"])
 def test_ping_uses_most_cpu_after_the_steep_ramp(perf_run):
-    """The study: CPU peaks there. 50 requests per second need more of it than 15.
+    """The study: 0.5 % and 1 % of CPU, a peak of twice as much in the ramp, none on the plateau.
 
-    Not three times as much: a busier server gets more done each time it wakes up. The study also
-    saw gunicorn use more CPU and memory than Node; here it uses a third of the memory.
+    50 requests per second need more of it than 15, though, ramp or not. Not three times as much: a
+    busier server gets more done each time it wakes up. The study also saw gunicorn use half a point
+    more CPU and memory than Node: the comparison at the end of a run has both.
     """
     light = perf_run.phase("plateau light").resources
     steep = perf_run.phase("plateau steep").resources

@@ -26,8 +26,8 @@ def test_every_arrival_is_accounted_for(perf_run):
 def test_an_asynchronous_server_serves_the_peaks(perf_run):
     """The study: node queues fewer requests and returns far fewer errors than gunicorn.
 
-    It saw some errors of node's, and nearly none with replicas: its nginx ran out of connections,
-    which count two per request. Here there are enough for one node as well.
+    It saw some errors of node's, at almost a minute and a half, and nearly none with replicas, at 5
+    s. That one node does not keep up is an artefact of its machine: it sleeps for these 5 s.
     """
     assert perf_run.status[200] == perf_run.launched
     assert perf_run.errors.total == 0
@@ -38,20 +38,25 @@ def test_an_asynchronous_server_serves_the_peaks(perf_run):
 @pytest.mark.perfqa(services=ASYNCHRONOUS)
 @pytest.mark.parametrize("peak", PEAKS)
 def test_an_asynchronous_server_recovers_from_a_peak(perf_run, peak):
-    """The study: requests complete after each peak, and the system is stable again.
+    """The study expected that, and saw it of the replicas; node's errors made it hard for it.
 
     What came at the end of the peak is answered a service time later, 5 s; then pending is at
-    5 rps x 5 s again.
+    5 rps x 5 s again, and must stay so for 3 s, which a pause of the machine may begin anew.
     """
     assert perf_run.recovery_after(peak).recovered
-    assert perf_run.recovery_after(peak) < "8s"
+    assert "4.75s" <= perf_run.recovery_after(peak) < "8s"
 
 
 @pytest.mark.perfqa(services=["gunicorn"])
-@pytest.mark.parametrize("peak", PEAKS)
-def test_gunicorn_does_not_recover_from_a_peak(perf_run, peak):
-    """The study: gunicorn piles up requests and errors, time-outs among them."""
+@pytest.mark.parametrize(("peak", "fall"), list(zip(PEAKS, ["fall 1", "fall 2"], strict=True)))
+def test_gunicorn_does_not_recover_from_a_peak(perf_run, peak, fall):
+    """The study: gunicorn piles up requests and errors, time-outs among them.
+
+    It had not kept up before the peak either. 30 s after it, more is pending than 5 rps for the 5 s
+    that each takes.
+    """
     assert not perf_run.recovery_after(peak).recovered
+    assert perf_run.phase(fall).pending.now > 5 * 5
 
 
 @pytest.mark.perfqa(services=["gunicorn"])

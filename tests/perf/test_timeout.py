@@ -25,9 +25,10 @@ def test_every_arrival_is_accounted_for(perf_run):
 def test_node_timeout_answers_everything_in_the_service_time(perf_run):
     """The study: about 5 s each while unsaturated, typical of an asynchronous server.
 
-    Beyond, the study saw 500s: its nginx ran out of worker_connections, which counts two per
-    request. Here there are enough. Node's timers count whole milliseconds, so may be early by one.
+    Beyond, the study saw 500s: an artefact of its machine, perhaps of its nginx, where each request
+    takes two of its connections. Node's timers count whole milliseconds, so may be early by one.
     """
+    assert perf_run.status["5xx"] == 0
     assert perf_run.status[200] == perf_run.launched
     assert perf_run.errors.total == 0
     assert perf_run.latency.min > "4.95s"
@@ -69,9 +70,14 @@ def test_node_timeout_is_no_queue(perf_run):
 
 @pytest.mark.perfqa(services=["gunicorn"])
 def test_gunicorn_timeout_queues(perf_run):
-    """The study: everything is pending from the start, typical of a synchronous server."""
+    """The study: everything is pending from the start, typical of a synchronous server.
+
+    In the 30 s of the first ramp one worker is done with 6. It never does more than 1 in 5 s.
+    """
     assert perf_run.pending.grows
     assert perf_run.throughput.max <= "0.25/s"
+    start = perf_run.phase("ramp warm-up")
+    assert start.pending.now >= start.launched - 6
 
 
 @pytest.mark.perfqa(services=["gunicorn"])
@@ -87,7 +93,7 @@ def test_node_timeout_uses_cpu_and_a_connection_per_request(perf_run):
     """The study: Node uses more CPU, and Python more memory.
 
     Here Node uses more of both: 250 requests sleep in it at once, gunicorn's wait in the kernel's
-    queue. The CPU is that of 3,675 answers, at every time scale, where gunicorn gives 42 at most.
+    queue. The CPU is that of 3,675 answers, at every time scale, where gunicorn gives 12.
     """
     app = perf_run.resources["app"]
     assert app.cpu_seconds > 0.2
@@ -96,12 +102,16 @@ def test_node_timeout_uses_cpu_and_a_connection_per_request(perf_run):
 
 @pytest.mark.perfqa(services=["gunicorn"])
 def test_gunicorn_timeout_answers_with_504(perf_run):
-    """The study: about 35 of 3,000 succeed, the rest is 5xx, after 45 s on average.
+    """The study: about 35 of 3,000 succeed, the rest is 500 or 504, after 45 s on average.
 
-    One worker does 1 in 5 s: 12 within the proxy's 60 s and as many again while the queue lasts,
-    42 in the 210 s from the first arrival to the last answer. Most others get a 504 from the
-    proxy; those beyond its connections are turned away.
+    One worker does 1 in 5 s, so 12 within the proxy's 60 s (11 if each takes 4 % longer); then all
+    that it works on has been given up. Those get a 504 after 60 s. The proxy's connections are
+    enough for 512: the rest is turned away at once, with nothing here, with a 500 in the study,
+    whose mean is one of both.
     """
-    assert 0 < perf_run.status[200] <= 42
-    assert perf_run.status.share(504) > "90%"
+    assert 11 <= perf_run.status[200] <= 12
+    assert perf_run.status["5xx"] == perf_run.status[504]
+    assert perf_run.status[200] + perf_run.status[504] + perf_run.errors.total == 3675
+    assert 508 <= perf_run.between("100s", "119s").pending.mean <= 516
+    assert "59s" < perf_run.latency.p50 < "62s"
     assert "59s" < perf_run.latency.p95 < "62s"
