@@ -13,6 +13,7 @@ import numpy as np
 from ..units import Quantity, Unit
 from . import likelihood, shapes
 from .character import Character, Scalability
+from .seen import INFLATED
 
 if TYPE_CHECKING:
     from .seen import Seen
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _SURE_ENOUGH = 0.95
 _AGREES = 0.01
 _UNBOUNDED = 100
-_INFLATED = 0.12
 
 
 def conclude(seen: Seen) -> Character:
@@ -89,9 +89,7 @@ def _concurrency(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]
 def _scattered(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]:
     """Give what the first waves say where there is no common queue."""
     most, settled = max(seen.waves), seen.settled
-    took = [shapes.first_services(burst, seen.service) for burst in seen.bursts]
-    usual = float(np.median(np.concatenate(took))) if most else math.inf
-    if usual > (1 + _INFLATED) * seen.service:
+    if seen.takes_longer_together:
         seen.evidence.append(
             "the completions fit no queue, and requests take longer together than alone: they "
             "share something, such as CPUs, so their number can't be told"
@@ -152,7 +150,7 @@ def _is_inflated(seen: Seen, workers: int) -> bool:
     """
     spread = max(seen.spread, shapes.robust_spread(seen.posterior.services))
     deviation = 4 * spread / math.sqrt(len(seen.singles))
-    return abs(_inflation(seen) - 1) > max(_INFLATED, 1 / workers, deviation)
+    return abs(_inflation(seen) - 1) > max(INFLATED, 1 / workers, deviation)
 
 
 def _inflation(seen: Seen) -> float:

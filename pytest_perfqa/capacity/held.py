@@ -109,8 +109,10 @@ def _overtook(asked: Volley, held: Volley, margin: float) -> list[bool]:
 def _kind(seen: Seen, waited: int) -> Kind | None:
     """Give what it means that so many quick requests had to wait, None if it's not clear."""
     if seen.is_scattered:
-        # Some queue may have had a worker to spare; in an event loop, nobody would wait.
-        return "synchronous" if waited > 1 else None
+        # Some queue may have had a worker to spare; in an event loop, nobody would wait. Threads
+        # without a bound, which share an interpreter, look as scattered, but never twice alike.
+        is_told = seen.settled is not None and not seen.takes_longer_together
+        return "synchronous" if waited > 1 and is_told else None
     if waited in _UNCLEAR:
         return None
     return "synchronous" if waited > max(_UNCLEAR) else "asynchronous"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 FIRST_BURST = 4
+#: From this share on, requests take longer together than alone.
+INFLATED = 0.12
 #: From this probability on nothing more is sent to find a number of workers.
 SURE = 0.99
 #: Of several queues some get more than others: so many requests for each worker fill all.
@@ -85,6 +87,13 @@ class Seen:
     def waves(self) -> list[int]:
         """How many each burst had in its first wave."""
         return [shapes.first_wave(burst, self.service) for burst in self.bursts]
+
+    @property
+    def takes_longer_together(self) -> bool:
+        """Whether those of the first waves took longer than those that came alone."""
+        took = [shapes.first_services(burst, self.service) for burst in self.bursts]
+        everything = np.concatenate(took) if took else np.empty(0)
+        return not len(everything) or float(np.median(everything)) > (1 + INFLATED) * self.service
 
     def bound(self) -> int | None:
         """Give how many are served at one time as far as is known, None if no bound was met."""

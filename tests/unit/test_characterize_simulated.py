@@ -152,6 +152,18 @@ class Threads(Simulated):
         return arrival + (0.7 * self._service if crowded else QUICK), 404
 
 
+class Interpreter(Simulated):
+    """Threads without a bound that share an interpreter: the more, the longer each takes."""
+
+    def _end(self, arrival: float, number: int, *, is_quick: bool) -> tuple[float, int]:
+        del number
+        crowd = len(self._coming)
+        share = crowd / 100 * self._random.uniform(0.5, 1.5)
+        if is_quick:
+            return arrival + QUICK + (3 * self._service if crowd > 64 else 0.0), 404
+        return arrival + self._service * (1 + share) + self._random.exponential(NOISE), 200
+
+
 class Full(Simulated):
     """Workers with room for so many that wait; a quick request beyond is turned away at once."""
 
@@ -283,6 +295,14 @@ def test_a_quick_request_that_is_slow_but_overtakes_does_not_wait_for_a_worker(c
     found = characterized(Threads(np.random.default_rng(3), 256, 0.4, cv))
     assert found.kind == "asynchronous"
     assert found.workers is None
+
+
+def test_threads_that_share_an_interpreter_are_not_taken_for_workers() -> None:
+    """Their completions fit no queue, and quick ones wait; but no two bursts look alike."""
+    for seed in range(5):
+        found = characterized(Interpreter(np.random.default_rng(seed), 1, 0.05, 0.0))
+        assert found.kind != "synchronous"
+        assert found.workers is None
 
 
 def test_a_quick_request_that_is_turned_away_did_not_get_through() -> None:
