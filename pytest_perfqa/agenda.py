@@ -142,7 +142,7 @@ class Agenda:
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
         self.searches = 0
-        self._check_names(options.only or (), "--perfqa-services")
+        self._check_names(options.only or (), options.spelled("services"))
         for item in items:
             self._add(item)
         for name in self.tests:

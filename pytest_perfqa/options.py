@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError
@@ -11,7 +12,6 @@ from .service import external, selection, service_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import pytest
 
@@ -33,6 +33,8 @@ class Options:
         inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
         report: the folder that a report is written to.
         export: where figures are sent or written beside it, as the user put it.
+        folder: what its files are relative to.
+        spellings: how the user wrote options, by their names.
     """
 
     only: tuple[str, ...] | None
@@ -46,6 +48,12 @@ class Options:
     inconclusive: str = "fail"
     report: Path | None = None
     export: str | None = None
+    folder: Path = Path()
+    spellings: Mapping[str, str] = field(default_factory=dict)
+
+    def spelled(self, name: str) -> str:
+        """Give an option as the user wrote it, for messages."""
+        return self.spellings.get(name, f"--perfqa-{name}")
 
     def known_services(self) -> Mapping[str, Callable[[], ServiceConfig]]:
         """Give, by name, how to read each service there is; reading may find mistakes."""
@@ -60,7 +68,9 @@ class Options:
 
     def _external(self) -> ServiceConfig:
         url = str(self.url)
-        return replace(external.configuration(url, allow_remote=self.allow_remote), name=url)
+        said = self.spelled("url")
+        found = external.configuration(url, allow_remote=self.allow_remote, said=said)
+        return replace(found, name=url)
 
 
 def read(config: pytest.Config) -> Options:
@@ -108,6 +118,8 @@ def read(config: pytest.Config) -> Options:
         inconclusive=inconclusive,
         report=path(config, "report"),
         export=text(config, "export"),
+        folder=_folder(config, "export"),
+        spellings={name: spelled(config, name) for name in ("services", "url", "report", "export")},
     )
 
 
@@ -131,8 +143,12 @@ def path(config: pytest.Config, name: str) -> Path | None:
     written = text(config, name)
     if written is None:
         return None
+    return _folder(config, name) / written
+
+
+def _folder(config: pytest.Config, name: str) -> Path:
     given = config.getoption(f"--perfqa-{name}") is not None
-    return (config.invocation_params.dir if given else config.rootpath) / written
+    return config.invocation_params.dir if given else config.rootpath
 
 
 def _number(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:

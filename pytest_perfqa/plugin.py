@@ -161,11 +161,11 @@ class Door:
         from .report.export import targets
 
         options = self.options()
-        targets(options.export, self._config.invocation_params.dir)
+        targets(options.export, options.folder, options.spelled("export"))
         if options.report is not None:
             from .report import folder
 
-            folder.check(options.report)
+            folder.check(options.report, options.spelled("report"))
 
     def pytest_report_collectionfinish(self) -> str | None:
         """Say how much load is to come."""
@@ -210,7 +210,7 @@ class Door:
         from .report.outputs import Outputs
 
         options = self.options()
-        return Outputs(options.report, targets(options.export, self._config.invocation_params.dir))
+        return Outputs(options.report, targets(options.export, options.folder))
 
     def _say(self, line: str) -> None:
         self._screen.line(f"perfqa: {line}")

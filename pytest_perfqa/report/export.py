@@ -26,8 +26,8 @@ class Targets:
     openmetrics: tuple[Path, ...] = field(default=())
 
 
-def targets(written: str | None, folder: Path) -> Targets:
-    """Read the option; files are relative to ``folder``.
+def targets(written: str | None, folder: Path, said: str = "--perfqa-export") -> Targets:
+    """Read the option, called ``said`` in messages; files are relative to ``folder``.
 
     Raises:
         ConfigurationError: it can't be.
@@ -42,7 +42,7 @@ def targets(written: str | None, folder: Path) -> Targets:
         elif kind == "openmetrics" and where and not (folder / where).is_dir():
             openmetrics.append(folder / where)
         else:
-            raise ConfigurationError(f"--perfqa-export: found {one!r}; accepted: {_ACCEPTED}")
+            raise ConfigurationError(f"{said}: found {one!r}; accepted: {_ACCEPTED}")
     return Targets(tuple(graphite), tuple(openmetrics))
 
 

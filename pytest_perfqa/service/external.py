@@ -25,8 +25,13 @@ _IDLE_LIMIT_SECONDS = 30.0
 _RUNNING_SECONDS = 5.0
 
 
-def configuration(url: str, *, allow_remote: bool = False) -> ServiceConfig:
-    """Make the configuration of an address given by hand (``--perfqa-url``).
+def configuration(
+    url: str, *, allow_remote: bool = False, said: str = "--perfqa-url"
+) -> ServiceConfig:
+    """Make the configuration of an address given by hand.
+
+    Args:
+        said: the option that gave it, for messages.
 
     Raises:
         ConfigurationError: it is no http(s) address, or a public host without ``allow_remote``.
@@ -34,10 +39,10 @@ def configuration(url: str, *, allow_remote: bool = False) -> ServiceConfig:
     try:
         host = address.split(url).hostname or ""
     except ValueError as error:
-        raise ConfigurationError(f"--perfqa-url: {error}") from None
+        raise ConfigurationError(f"{said}: {error}") from None
     if not allow_remote and not address.is_test_host(host):
         refused = address.remote_refused(host, "--perfqa-allow-remote")
-        raise ConfigurationError(f"--perfqa-url: {refused}")
+        raise ConfigurationError(f"{said}: {refused}")
     here = Path.cwd()
     return ServiceConfig(
         name=host,

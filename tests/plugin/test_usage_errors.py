@@ -107,8 +107,12 @@ def test_a_mistake_in_an_option(toy: Project, argument: str, said: str) -> None:
 def test_a_mistake_in_the_ini_file_is_told_by_its_name_there(toy: Project) -> None:
     """Nobody gave an option of that name."""
     ini = toy.path / "pytest.ini"
-    ini.write_text("[pytest]\nperfqa_backend = proces\nperfqa_time_scale = slow\n")
     toy.test(TEST.format(marker='scenario="steady.yaml"'))
+    ini.write_text("[pytest]\nperfqa_services = tyo\n")
+    assert f"perfqa_services in {ini}: no service 'tyo'; accepted: toy" in errors(toy)
+    ini.write_text("[pytest]\nperfqa_export = carbon\n")
+    assert f"perfqa_export in {ini}: found 'carbon'; accepted: " in errors(toy)
+    ini.write_text("[pytest]\nperfqa_backend = proces\nperfqa_time_scale = slow\n")
     said = errors(toy)
     assert f"perfqa_backend in {ini}: found 'proces'; accepted: auto, process" in said
     assert f"perfqa_time_scale in {ini}: found 'slow'; accepted: a number above 0" in said
