@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .agenda import Agenda
     from .capacity.character import Character
     from .capacity.found import BreakingPoint
-    from .errors import Inconclusive
     from .loading import Loader
     from .options import Options
     from .report.outputs import Outputs
@@ -263,36 +262,17 @@ class Door:
         if self._session is None or not _is_perf_test(item):
             return (yield)
         from .errors import Inconclusive
+        from .remeasuring import Requirements, judge_again
+
+        def cells() -> list[Cell]:
+            return self._cells(item)
 
         try:
-            with _Requirements(lambda: self._cells(item)):
+            with Requirements(cells):
                 return (yield)
         except Inconclusive as error:
-            self._judge_again(item, error)
+            judge_again(item, error, self._session, self._cell(item), cells)
         return None
-
-    def _judge_again(self, item: pytest.Item, error: Inconclusive) -> None:
-        """Measure again what could not be told, if that is wished, and run the test on all of it.
-
-        Raises:
-            Inconclusive: it still can't be told.
-        """
-        from .errors import Inconclusive
-
-        cell = self._cell(item)
-        wished = self.options().inconclusive == "remeasure"
-        while wished and cell is not None and cell.repeats < (2 if error.pools else 1):
-            self._say(f"measuring {cell.key.scenario} on {cell.key.service} again: {error}")
-            result = self.session().measure_again(cell)
-            item.funcargs[_RUN_FIXTURE] = result  # type: ignore[attr-defined]
-            try:
-                with _Requirements(lambda: self._cells(item)):
-                    item.runtest()
-            except Inconclusive as still:
-                error = still
-            else:
-                return
-        raise error
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -388,32 +368,6 @@ class Door:
         for report in terminalreporter.stats.get("inconclusive", ()):
             reason = report.longrepr[2].removeprefix("Skipped: ")
             terminalreporter.write_line(f"{report.nodeid}: {reason}")
-
-
-class _Requirements:
-    """Holds the runs of a test to their requirements when its body ends.
-
-    A class, since a generator's frames in ``contextlib`` would stand in the traceback.
-    """
-
-    def __init__(self, cells: Callable[[], list[Cell]]) -> None:
-        self._cells = cells
-
-    def __enter__(self) -> None:
-        """Let the body begin."""
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Judge the runs: after a failure only those that were stopped.
-
-        A test may stumble over what a stopped run doesn't have: why it was is what matters.
-        """
-        from .requirements import require
-
-        if kind is not None and not issubclass(kind, Exception):
-            return
-        for cell in self._cells():
-            if cell.result is not None and (cell.result.aborted or kind is None):
-                require(cell.result)
 
 
 def _summary(session: PerfSession) -> list[str]:
