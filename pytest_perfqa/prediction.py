@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .attributes.level import Level
 from .attributes.queueing import Steps, entered, gave_up
 from .attributes.recovery import Course, Recovery, recovery, stretches
 from .errors import Inconclusive, NoData
@@ -37,7 +38,6 @@ _QUICKER = 0.8
 _SLOWER = 1.5
 # And than that of one that is alone, where all take equally long.
 _LONGER = 1.15
-_LOOKS = 1000
 _BURST_LIMIT = 100_000
 
 
@@ -250,17 +250,21 @@ class QueueModel:
     @property
     def pending_mae(self) -> Quantity:
         """How far measured pending is from the predicted, on average over the slice."""
-        moments = self._moments
-        off = np.abs(self.pending_at(moments) - self._observed.pending.at(moments))
-        return Quantity(float(off.mean()), Unit.COUNT)
+        ends = self.times + self.latency
+        predicted = Level.of_stays(self.times, ends, self._entered.rows["weight"])
+        off = predicted.distance(self._observed.pending.level)
+        return Quantity(self._mean(off), Unit.COUNT)
 
     @property
     def pending_error(self) -> Quantity:
         """``pending_mae`` as a share of the measured mean."""
-        mean = float(self._observed.pending.at(self._moments).mean())
+        mean = self._mean(self._observed.pending.level)
         if not mean:
             raise NoData(f"{self._observed.name}: nothing was ever pending")
         return Quantity(float(self.pending_mae) / mean, Unit.RATIO)
+
+    def _mean(self, level: Level) -> float:
+        return float(level.means(np.array([self._observed.start, self._observed.end]))[0])
 
     @property
     def p95_error(self) -> Quantity:
@@ -272,11 +276,6 @@ class QueueModel:
         measured = quantile(self._entered.latency[inside], weights, 0.95)
         predicted = quantile(self.latency[inside], weights, 0.95)
         return Quantity(abs(predicted / measured - 1), Unit.RATIO)
-
-    @property
-    def _moments(self) -> NDArray[np.float64]:
-        width = (self._observed.end - self._observed.start) / _LOOKS
-        return self._observed.start + width * (np.arange(_LOOKS, dtype=np.float64) + 0.5)
 
     def expected_timeouts(self) -> Quantity:
         """How many arrivals of the run wait for longer than the time-out."""

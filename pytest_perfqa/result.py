@@ -50,7 +50,7 @@ __tracebackhide__ = True
 # Of the usual load, a service that keeps up answers at least this share well.
 _KEPT_UP = 0.5
 
-_MOST_LOOKS = 1200
+_MOST_AVERAGES = 1200
 
 
 @dataclass(frozen=True)
@@ -476,9 +476,10 @@ class Slice(KnowsItsNames):
         if not isinstance(of, str):
             return "the series", of.times, of.values, unit
         if of == "pending":
-            # As many looks as there are arrivals: more would not know more.
-            moments = np.linspace(self._start, self._end, min(int(self.launched), _MOST_LOOKS))
-            return of, moments, self.pending.at(moments), Unit.COUNT
+            # As many averages as there are arrivals: more would not know more.
+            parts = min(int(self.launched), _MOST_AVERAGES)
+            edges = np.linspace(self._start, self._end, parts + 1)
+            return of, (edges[1:] + edges[:-1]) / 2, self.pending.level.means(edges), Unit.COUNT
         if of not in {"latency", "response"}:
             raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending', 'memory'")
         timed = self._samples.requests

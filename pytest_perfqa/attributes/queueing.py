@@ -15,6 +15,7 @@ from ..load.record import Outcome, with_status
 from ..samples import Samples, quantile
 from ..units import Quantity, Unit
 from .latency import Distribution
+from .level import Level
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:
@@ -134,6 +135,12 @@ class Pending(KnowsItsNames):
         self._begun = Steps(rows["intended"], rows["weight"])
         self._ended = Steps(self._ends, rows["weight"])
 
+    @cached_property
+    def level(self) -> Level:
+        """How many are pending over the time of the run: what averages are taken from."""
+        rows = self._arrivals.rows
+        return Level.of_stays(rows["intended"], self._ends, rows["weight"])
+
     def at(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give how many are pending at each of these moments, in seconds from the run's start."""
         return self._begun(moments) - self._ended(moments)
@@ -179,7 +186,7 @@ class Pending(KnowsItsNames):
 
     @property
     def mean(self) -> Quantity:
-        """The average over time.
+        """The average over time, exactly: what all of them together have waited, per second.
 
         Raises:
             NoData: there were no arrivals.
@@ -188,8 +195,7 @@ class Pending(KnowsItsNames):
         return self._count("mean pending", self._average)
 
     def _average(self, start: float, end: float) -> float:
-        moments = start + (end - start) / 1000 * (np.arange(1000, dtype=np.float64) + 0.5)
-        return float(self.at(moments).mean())
+        return float(self.level.means(np.array([start, end]))[0])
 
     def _count(self, subject: str, figure: Callable[[float, float], float]) -> Quantity:
         origin, gather = self._origin, None

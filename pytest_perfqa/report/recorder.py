@@ -224,8 +224,7 @@ def _endpoints(result: RunResult) -> Iterator[EndpointRecord]:
 
 
 def _windows(result: RunResult) -> Windows:
-    width = _WINDOW * result.time_scale
-    width *= max(1, int(np.ceil(max(result.wall, _duration(result)) / width / _MOST_WINDOWS)))
+    width = _width(result, _MOST_WINDOWS)
     course = result.timeline(width)
     return Windows(
         width=round(width, 9),
@@ -239,6 +238,12 @@ def _windows(result: RunResult) -> Windows:
         latency=_percentiles(course.latency),
         response=_percentiles(course.response),
     )
+
+
+def _width(result: RunResult, most: int) -> float:
+    """Give how wide windows are, of which there are so many at most."""
+    width = _WINDOW * result.time_scale
+    return width * max(1, int(np.ceil(max(result.wall, _duration(result)) / width / most)))
 
 
 def _counts(counts: NDArray[np.int64]) -> tuple[int, ...]:
@@ -317,7 +322,10 @@ def _lines(result: RunResult) -> Iterator[Line]:
         return
     model = result.model
     try:
-        moments = np.linspace(float(model.times[0]), result.wall, _MODEL_POINTS)
+        # At the ends of windows, where what was measured is drawn: elsewhere it may be another part
+        # of what happens between two arrivals.
+        width = _width(result, _MODEL_POINTS)
+        moments = np.arange(0.0, result.wall + width, width)
         pending = Series(_rounded(moments), _rounded(model.pending_at(moments)))
         order = np.argsort(model.times + model.latency, kind="stable")
         chosen = order[:: len(order) // _MODEL_POINTS + 1]
