@@ -32,7 +32,7 @@ class Row:
     """One service under a scenario; None stands for what can't be told.
 
     Attributes:
-        served: the share of requests that were answered as expected, and not with a 5xx.
+        served: the share of requests that were answered as expected.
         server_errors: answers with a 5xx.
         failures: requests without a whole, expected answer.
         p95: of this sample's latency.

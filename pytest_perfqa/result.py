@@ -26,7 +26,7 @@ from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .errors import NoData
-from .load.record import TIMED_ENDS, Outcome
+from .load.record import COMPLETED, TIMED_ENDS, Outcome, ended, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .service.config import ANY_PATH, Limits
@@ -122,12 +122,7 @@ class Window:
 
 def _ended(samples: Samples) -> Samples:
     requests = samples.requests
-    return requests.where(requests.rows["outcome"] != Outcome.PENDING)
-
-
-def _went_wrong(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    wrong: NDArray[np.bool_] = (rows["outcome"] != Outcome.ANSWERED) | (rows["status"] >= 500)
-    return wrong
+    return requests.where(ended(requests.rows))
 
 
 class Slice(KnowsItsNames):
@@ -191,12 +186,12 @@ class Slice(KnowsItsNames):
     @property
     def completed(self) -> Quantity:
         """Arrivals whose every request was answered, with whatever status."""
-        return self._arrivals("completed", Outcome.ANSWERED)
+        return self._arrivals("completed", *COMPLETED)
 
     @property
     def failed(self) -> Quantity:
         """Arrivals that ended without an answer, or with one that was not as expected."""
-        return self._arrivals("failed", *set(Outcome) - {Outcome.ANSWERED, Outcome.PENDING})
+        return self._arrivals("failed", *set(Outcome) - {*COMPLETED, Outcome.PENDING})
 
     @cached_property
     def pending(self) -> Pending:
@@ -276,16 +271,16 @@ class Slice(KnowsItsNames):
 
     @property
     def error_rate(self) -> Quantity:
-        """The share of requests that failed or were answered with a 5xx; pending ones aside.
+        """The share of requests that did not get what they asked for; pending ones aside.
 
         Raises:
             NoData: no request has come to an end.
         """
-        ended = _ended(self._samples)
-        if not ended.count:
+        over = _ended(self._samples)
+        if not over.count:
             raise NoData(f"error rate of {self.name}: no request has come to an end")
-        figure = Figure("share of failed requests and 5xx", _ended, _went_wrong)
-        return figure.share(ended.where(_went_wrong(ended.rows)).count / ended.count, self._origin)
+        figure = Figure("share of requests not answered as expected", _ended, unexpected)
+        return figure.share(over.where(unexpected(over.rows)).count / over.count, self._origin)
 
     @cached_property
     def availability(self) -> Availability:
@@ -447,8 +442,7 @@ class Slice(KnowsItsNames):
         requests = self._samples.requests
         due = requests.rows["intended"]
         within = requests.where((due >= start) & (due < end))
-        good = within.answered.where(within.answered.rows["status"] < 400)
-        return good.count / within.count if within.count else 1.0
+        return within.as_expected.count / within.count if within.count else 1.0
 
     def drift(self, of: str | Series = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
         """Tell whether a figure rises while the load lasts; true if it does.

@@ -21,7 +21,7 @@ from .load.record import (
     OTHER_ENDPOINTS,
     RECORD,
     Kind,
-    Outcome,
+    as_expected,
     read_records,
     with_status,
 )
@@ -69,9 +69,9 @@ class Samples:
         return self.where(with_status(self.rows))
 
     @property
-    def answered(self) -> Samples:
-        """The rows with an answer of whatever status, as far as one was expected."""
-        return self.where(self.rows["outcome"] == Outcome.ANSWERED)
+    def as_expected(self) -> Samples:
+        """The rows of what got what it asked for."""
+        return self.where(as_expected(self.rows))
 
     @property
     def count(self) -> int:

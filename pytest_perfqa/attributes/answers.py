@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NoData
-from ..load.record import Kind, Outcome
+from ..load.record import COMPLETED, Kind, Outcome, completed
 from ..units import Quantity
 from .names import HasFigures
 from .origin import Figure
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _CLASS = re.compile(r"([1-5])xx\Z")
-_FAILURES = {outcome.label: outcome for outcome in Outcome if outcome is not Outcome.ANSWERED}
+_FAILURES = {outcome.label: outcome for outcome in Outcome if outcome not in COMPLETED}
 
 
 class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
@@ -104,7 +104,7 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     """
 
     def __init__(self, samples: Samples, origin: Origin | None = None) -> None:
-        failed = samples.where(samples.rows["outcome"] != Outcome.ANSWERED)
+        failed = samples.where(_failed(samples.rows))
         kinds, places = np.unique(failed.rows["outcome"], return_inverse=True)
         counts = np.bincount(places, weights=failed.rows["weight"], minlength=len(kinds))
         self._counts = {
@@ -158,5 +158,4 @@ def accountable(samples: Samples) -> Samples:
 
 
 def _failed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    failed: NDArray[np.bool_] = rows["outcome"] != Outcome.ANSWERED
-    return failed
+    return ~completed(rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NoData
-from ..load.record import Outcome
+from ..load.record import as_expected
 from ..units import Quantity, Unit, parse, show
 from .names import KnowsItsNames
 from .origin import Figure
@@ -25,7 +25,7 @@ __tracebackhide__ = True
 
 
 class Availability(KnowsItsNames):
-    """How much of what was asked was served: answered as expected, and not with a 5xx.
+    """How much of what was asked was served: answered as expected.
 
     All figures say what happened in this run, exactly.
 
@@ -85,12 +85,12 @@ class Availability(KnowsItsNames):
     def ratio(self) -> Quantity:
         """Requests served, as a share of all."""
         self._require_requests()
-        figure = Figure("availability", lambda samples: samples.requests, _served)
+        figure = Figure("availability", lambda samples: samples.requests, as_expected)
         return figure.share(self._ratio(), self._origin)
 
     def _ratio(self) -> float:
         rows = self._samples.rows
-        return float(np.average(_served(rows), weights=rows["weight"]))
+        return float(np.average(as_expected(rows), weights=rows["weight"]))
 
     @property
     def longest_outage(self) -> Quantity:
@@ -114,7 +114,7 @@ class Availability(KnowsItsNames):
     def _longest_outage(self) -> tuple[float, float]:
         weights, due = self._when()
         moments, places = np.unique(due, return_inverse=True)
-        up = np.bincount(places, _served(self._samples.rows) * weights) > 0
+        up = np.bincount(places, as_expected(self._samples.rows) * weights) > 0
         begins = np.flatnonzero(~up & np.concatenate([[True], up[:-1]]))
         ends = np.flatnonzero(up & np.concatenate([[False], ~up[:-1]]))
         back = np.append(moments[ends], self._end)[: len(begins)]
@@ -158,15 +158,10 @@ class Availability(KnowsItsNames):
         numbers = np.floor(due / width).astype(np.int64)
         _, places = np.unique(numbers, return_inverse=True)
         totals = np.bincount(places, weights)
-        served = np.bincount(places, _served(self._samples.rows) * weights)
+        served = np.bincount(places, as_expected(self._samples.rows) * weights)
         return float(np.mean(served / totals < wanted))
 
     def __repr__(self) -> str:
         if not self._samples.count:
             return "<availability of nothing>"
         return f"<availability: {self.ratio}, longest outage {self.longest_outage}>"
-
-
-def _served(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    served: NDArray[np.bool_] = (rows["outcome"] == Outcome.ANSWERED) & (rows["status"] < 500)
-    return served

@@ -219,8 +219,8 @@ class Distribution(KnowsItsNames):
     def apdex(self, limit: str | float) -> Quantity:
         """Give the Apdex score for a time that satisfies: from 0, nobody is content, to 1.
 
-        A request with a good answer (status below 400) within ``limit`` counts 1, within four
-        times that 1/2; any other, be it slow, an error or without an answer, 0 (Apdex Alliance,
+        A request with an answer as expected within ``limit`` counts 1, within four times that
+        1/2; any other, be it slow, an error or without an answer, 0 (Apdex Alliance,
         Application Performance Index, Technical Specification 1.1, 2007).
 
         Raises:
@@ -233,7 +233,7 @@ class Distribution(KnowsItsNames):
     def _apdex(self, seconds: float) -> float:
         if not self._all.count:
             raise NoData(f"{self._name}: this slice has no requests")
-        good = self._all.answered.where(self._all.answered.rows["status"] < 400)
+        good = self._all.as_expected
         times = good.latency if self._from_intended else good.rows["response"].astype(float)
         satisfied = good.where(times <= seconds).count
         tolerable = good.where(times <= _TOLERABLE * seconds).count

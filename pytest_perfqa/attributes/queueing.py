@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import Inconclusive, NoData
 from ..evidence import Evidence, Point
-from ..load.record import Outcome, with_status
+from ..load.record import Outcome, as_expected, with_status
 from ..samples import Samples, quantile
 from ..units import Quantity, Unit
 from .latency import Distribution
@@ -276,7 +276,7 @@ class Pending(KnowsItsNames):
         """Who came to the queue and who left it, without those who were turned away at once."""
         rows = self._arrivals.rows
         order = np.argsort(rows["intended"], kind="stable")
-        good_ends = np.where(_good(rows), self._ends, np.inf)[order]
+        good_ends = np.where(as_expected(rows), self._ends, np.inf)[order]
         ends = self._ends.copy()
         ends[order] = np.where(
             gave_up(self._arrivals)[order],
@@ -291,12 +291,12 @@ class Pending(KnowsItsNames):
     def _quickest(self) -> NDArray[np.float64]:
         """Points of the distribution of times in the quarter of the stretch that was quickest."""
         rows = self._within.rows
-        quarters = [_good_only(Samples(part)) for part in np.array_split(rows, 4)]
+        quarters = [Samples(part).as_expected for part in np.array_split(rows, 4)]
         known = [part for part in quarters if len(part.rows) >= _FEW]
         if not known:
-            known = [_good_only(self._within)]
+            known = [self._within.as_expected]
         if not known[0].count:
-            known = [_good_only(self._arrivals)]
+            known = [self._arrivals.as_expected]
         if not known[0].count:
             raise NoData("pending: not one good answer, so the service time is not known")
         best = min(known, key=lambda part: np.average(part.latency, weights=part.rows["weight"]))
@@ -317,7 +317,7 @@ class Pending(KnowsItsNames):
         Raises:
             NoData: not one good answer.
         """
-        good = _good_only(self._arrivals)
+        good = self._arrivals.as_expected
         if not good.count:
             raise NoData("pending: not one good answer, so the service time is not known")
         due = good.rows["intended"]
@@ -444,20 +444,11 @@ def gave_up(arrivals: Samples) -> NDArray[np.bool_]:
 
 def entered(arrivals: Samples) -> NDArray[np.bool_]:
     """Tell who came to the queue: all but errors that came sooner than any good answer."""
-    rows, good = arrivals.rows, _good(arrivals.rows)
+    rows, good = arrivals.rows, as_expected(arrivals.rows)
     shortest = arrivals.latency[good].min(initial=np.inf)
     endless = rows["outcome"] == Outcome.PENDING
     let_in: NDArray[np.bool_] = good | endless | gave_up(arrivals) | (arrivals.latency >= shortest)
     return let_in
-
-
-def _good(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    good: NDArray[np.bool_] = (rows["outcome"] == Outcome.ANSWERED) & (rows["status"] < 400)
-    return good
-
-
-def _good_only(samples: Samples) -> Samples:
-    return samples.where(_good(samples.rows))
 
 
 def _response_quantile(samples: Samples, share: float) -> float:

@@ -25,7 +25,7 @@ WINDOW = 10.0
 class Throughput(KnowsItsNames):
     """Rates per second over a slice.
 
-    Only good answers (status below 400) count as throughput: a proxy that turns requests away
+    Only answers as expected, the good ones, count as throughput: a proxy that turns requests away
     would otherwise be the fastest service of all. All figures say what happened in this run,
     exactly.
 
@@ -52,7 +52,7 @@ class Throughput(KnowsItsNames):
         return Quantity(value, Unit.PER_SECOND, self._scale, gather)
 
     def _evidence(self, origin: Origin, name: str) -> Evidence:
-        counted = self._samples if name == "offered" else _good(self._samples)
+        counted = self._samples if name == "offered" else self._samples.as_expected
         moments = counted.rows["intended"] if name == "offered" else counted.ends
 
         def rate(part: Part) -> float:
@@ -75,7 +75,7 @@ class Throughput(KnowsItsNames):
     def mean(self) -> Quantity:
         """Good answers, over the time from the start of the slice to the last of them."""
         self._require_requests()
-        good = _good(self._samples)
+        good = self._samples.as_expected
         if not good.count:
             return self._rate(0, "mean")
         return self._rate(good.count / (float(good.ends.max()) - self._start), "mean")
@@ -93,7 +93,7 @@ class Throughput(KnowsItsNames):
         """
         self._require_requests()
         width = self._seconds(window)
-        good = _good(self._samples)
+        good = self._samples.as_expected
         order = np.argsort(good.ends)
         ends, weights = good.ends[order], good.rows["weight"][order].astype(np.int64)
         upto = np.concatenate([[0], np.cumsum(weights)])
@@ -111,8 +111,3 @@ class Throughput(KnowsItsNames):
         if not self._samples.count:
             return "<throughput of nothing>"
         return f"<throughput: offered {self.offered}, mean {self.mean}, max {self.max}>"
-
-
-def _good(samples: Samples) -> Samples:
-    answered = samples.answered
-    return answered.where(answered.rows["status"] < 400)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..load.record import TIMED_ENDS, Outcome, with_status
+from ..load.record import TIMED_ENDS, Outcome, completed, ended, unexpected, with_status
 from .queueing import Pending
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Timeline:
         pending: arrivals in the system at its end.
         status: answers by code, of requests that ended in it.
         errors: requests that ended in it without a whole, expected answer, by kind.
-        bad: those, and answers with a 5xx: one that was not expected is in both.
+        bad: requests that ended in it and did not get what they asked for: those, and answers
+            with a status that was not expected.
         latency, response: percentiles of the times of requests that ended in it, answered or timed
             out; not a number where there were none.
     """
@@ -72,16 +73,16 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
         int(np.ceil(np.round((end - start) / width, 9))), *(w.last + 1 for w in (over, done))
     )
     moments = start + width * np.arange(1, number + 1, dtype=np.float64)
-    outcomes = over.samples.rows["outcome"]
-    answered = done.samples.rows["outcome"] == Outcome.ANSWERED
+    came_to_an_end = completed(over.samples.rows)
+    failed = ~completed(done.samples.rows)
     whole = with_status(done.samples.rows)
     timed = np.isin(done.samples.rows["outcome"], TIMED_ENDS)
     return Timeline(
         start=start,
         width=width,
         launched=came.counts(number),
-        completed=over.counts(number, outcomes == Outcome.ANSWERED),
-        failed=over.counts(number, outcomes != Outcome.ANSWERED),
+        completed=over.counts(number, came_to_an_end),
+        failed=over.counts(number, ~came_to_an_end),
         pending=np.round(Pending(arrivals, start, end).at(moments)).astype(np.int64),
         status={
             int(code): done.counts(number, whole & (done.samples.rows["status"] == code))
@@ -89,17 +90,17 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
         },
         errors={
             Outcome(kind).label: done.counts(number, done.samples.rows["outcome"] == kind)
-            for kind in np.unique(done.samples.rows["outcome"][~answered])
+            for kind in np.unique(done.samples.rows["outcome"][failed])
         },
-        bad=done.counts(number, ~answered | (done.samples.rows["status"] >= 500)),
+        bad=done.counts(number, unexpected(done.samples.rows)),
         latency=done.percentiles(number, done.samples.latency, timed),
         response=done.percentiles(number, done.samples.rows["response"].astype(float), timed),
     )
 
 
 def _ended(samples: Samples) -> tuple[Samples, NDArray[np.float64]]:
-    ended = samples.where(samples.rows["outcome"] != Outcome.PENDING)
-    return ended, ended.ends
+    over = samples.where(ended(samples.rows))
+    return over, over.ends
 
 
 class _Windows:

@@ -15,7 +15,7 @@ from typing import Any
 
 import h11
 
-from ..load.record import OUTCOME_OF_ERRNO, Outcome
+from ..load.record import OUTCOME_OF_ERRNO, Outcome, is_as_expected
 
 _RECEIVE = 65536
 _HEADERS_LIMIT = 256 * 1024
@@ -59,8 +59,8 @@ class Exchange:
 
     @property
     def is_good(self) -> bool:
-        """Whether it was answered, with neither 4xx nor 5xx."""
-        return self.outcome is Outcome.ANSWERED and self.status < 400
+        """Whether it was answered as expected."""
+        return is_as_expected(self.outcome, self.status)
 
     @property
     def latency(self) -> float:

@@ -52,7 +52,7 @@ class Progress:
         p95: of the requests answered in the last second, in seconds; None if there was none.
         status: answers so far by code, such as ``"503"``.
         errors: requests so far without an answer, or without an expected one, by kind.
-        bad: requests so far that are among the errors or were answered with a 5xx.
+        bad: requests so far that ended and did not get what they asked for.
     """
 
     elapsed: float

@@ -17,7 +17,7 @@ from geventhttpclient.useragent import BadStatusCode
 from locust.contrib.fasthttp import LocustBadStatusCode
 from locust.exception import CatchResponseError, ResponseError
 
-from .record import Outcome
+from .record import Outcome, is_usual
 from .transport import outcome_of
 
 if TYPE_CHECKING:
@@ -66,10 +66,13 @@ def outcome_of_exception(error: BaseException | None, status: int) -> Outcome:
     """Classify how a request ended, by the exception Locust was told of and the answer's status.
 
     A status that the client takes for an error is an answer. With an answer, an exception that
-    doesn't come from the way it took is the user's judgement on it.
+    doesn't come from the way it took is the user's judgement on it; none at all, whatever the
+    status, is a success.
     """
-    if error is None or isinstance(error, _STATUS):
-        return Outcome.ANSWERED
+    if error is None:
+        return Outcome.ANSWERED if is_usual(status) else Outcome.EXPECTED
+    if isinstance(error, _STATUS):
+        return Outcome.EXPECTATION if is_usual(status) else Outcome.ANSWERED
     if isinstance(error, _SAID_BY_USER):
         return Outcome.EXPECTATION
     found = _outcome_of_chain(list(_chain(error)))

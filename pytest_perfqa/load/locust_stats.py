@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .record import Kind, Outcome
+from .record import COMPLETED, Kind, Outcome, as_expected, completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,19 +67,16 @@ def _feed_errors(stats: Any, method: str, name: str, records: NDArray[np.void]) 
 def _errors(records: NDArray[np.void]) -> Iterator[tuple[int, str]]:
     failed = records[_failed(records)]
     for outcome, count in _counts(failed["outcome"]):
-        if outcome != Outcome.ANSWERED:
+        if outcome not in COMPLETED:
             yield count, Outcome(outcome).label
-    answered = failed[failed["outcome"] == Outcome.ANSWERED]
+    answered = failed[completed(failed)]
     for status, count in _counts(answered["status"]):
         yield count, f"HTTP {status}"
 
 
 def _failed(records: NDArray[np.void]) -> NDArray[np.bool_]:
-    """As Locust counts: no answer, or one with a status of 400 or more."""
-    failed: NDArray[np.bool_] = (records["outcome"] != Outcome.ANSWERED) | (
-        records["status"] >= 400
-    )
-    return failed
+    """As Locust counts: all that did not get what it asked for."""
+    return ~as_expected(records)
 
 
 def _rounded(milliseconds: NDArray[np.float64]) -> NDArray[np.int64]:

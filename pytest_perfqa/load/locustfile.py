@@ -37,7 +37,16 @@ from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
 from .dispatcher import Dispatcher
 from .flows import Flows
 from .plan import Plan, Summary, endpoints
-from .record import RECORD, Kind, Outcome, Recorder, with_status
+from .record import (
+    COMPLETED,
+    RECORD,
+    Kind,
+    Outcome,
+    Recorder,
+    completed,
+    unexpected,
+    with_status,
+)
 from .tally import Tallies
 from .user_classes import UserArrivals, Users, load_user_classes, repeatable
 from .user_requests import Requests, bound_requests
@@ -51,7 +60,7 @@ if TYPE_CHECKING:
 # Looking at new records holds up arrivals for as long as it takes: little and often is best.
 _WATCH = 0.1
 _STATUSES = 1000  # codes have three digits
-_FAILED = [one for one in Outcome if one not in {Outcome.ANSWERED, Outcome.PENDING}]
+_FAILED = [one for one in Outcome if one not in {*COMPLETED, Outcome.PENDING}]
 _LINES_EVERY = 10  # a line of progress for about so many looks at the records
 _ROUNDING = 1e-9
 _GARBAGE_THRESHOLD = 100_000
@@ -251,13 +260,11 @@ class Generator:
         if self.plan.scenario.locustfile is None:  # else Locust's own listener has counted them
             locust_stats.feed(self.environment, self.labels, fresh)
         requests = fresh[fresh["kind"] != Kind.ARRIVAL]
-        answered = requests["outcome"] == Outcome.ANSWERED
+        failed = requests["outcome"][~completed(requests)]
         codes = requests["status"][with_status(requests)]
         self._statuses += np.bincount(codes, minlength=_STATUSES)[:_STATUSES]
-        self._errors += np.bincount(requests["outcome"][~answered], minlength=len(Outcome))
-        # An answer that was not as expected is among both.
-        ended = requests["outcome"] != Outcome.PENDING
-        self._bad += int((ended & (~answered | (requests["status"] >= 500))).sum())
+        self._errors += np.bincount(failed, minlength=len(Outcome))
+        self._bad += int(unexpected(requests).sum())
         arrivals = fresh["outcome"][fresh["kind"] != Kind.STEP]
         self._arrivals += np.bincount(arrivals, minlength=len(Outcome))
         return requests
@@ -267,7 +274,7 @@ class Generator:
             "elapsed": round(elapsed, 3),
             "launched": self.account.launched,
             "pending": self.account.running,
-            "completed": int(self._arrivals[Outcome.ANSWERED]),
+            "completed": int(self._arrivals[[*COMPLETED]].sum()),
             "failed": int(self._arrivals[_FAILED].sum()),
             "status": {
                 str(code): int(self._statuses[code]) for code in self._statuses.nonzero()[0]

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 class Outcome(enum.IntEnum):
-    """How a request ended; everything but ``ANSWERED`` is a failure, ``PENDING`` had no end."""
+    """How a request, or a whole arrival, ended; ``PENDING`` had no end.
+
+    ``ANSWERED`` is a whole answer that is as expected if its status is one of those that are,
+    ``EXPECTED`` one that is whatever its status: its ``expect`` says so, or the user's own code.
+    A whole arrival is ``ANSWERED`` if all that its requests were answered with was as expected,
+    and ``UNEXPECTED`` if they were answered with something else. All others are failures.
+    """
 
     ANSWERED = 0
     TIMEOUT = 1
@@ -37,6 +43,8 @@ class Outcome(enum.IntEnum):
     USER_CODE = 13
     OTHER = 14
     PENDING = 15
+    EXPECTED = 16
+    UNEXPECTED = 17
 
     @property
     def label(self) -> str:
@@ -96,8 +104,10 @@ _STRUCT = struct.Struct("<" + "".join(code for *_, code in _FIELDS))
 # A request that ran into the time-out, or had no end, took at least that long. To leave it out
 # would make a service that answers only its fast requests look fast.
 UNFINISHED = (Outcome.TIMEOUT, Outcome.PENDING)
+#: Those that came to their end without a failure, whatever the status.
+COMPLETED = (Outcome.ANSWERED, Outcome.EXPECTED, Outcome.UNEXPECTED)
 #: Those with a whole answer, be it the expected one: a 503 is one whatever was expected.
-WITH_ANSWER = (Outcome.ANSWERED, Outcome.EXPECTATION, Outcome.CAPTURE)
+WITH_ANSWER = (*COMPLETED, Outcome.EXPECTATION, Outcome.CAPTURE)
 #: Those that have a time.
 TIMED = (*WITH_ANSWER, *UNFINISHED)
 #: Those of them that have ended.
@@ -109,6 +119,8 @@ WHOLE_ARRIVAL = 255
 #: How many endpoints have names of their own where they become known only in the run.
 NAMED_ENDPOINTS = 254
 OTHER_ENDPOINTS = "(other)"
+# As k6 and Locust have it.
+_USUAL = range(200, 400)
 _BUFFERED = 4096
 _SIZE_LIMIT = 2**32 - 1
 
@@ -116,6 +128,41 @@ _SIZE_LIMIT = 2**32 - 1
 def with_status(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which records are of requests with a whole answer, and so with a status."""
     whole: NDArray[np.bool_] = np.isin(rows["outcome"], WITH_ANSWER) & (rows["status"] > 0)
+    return whole
+
+
+def is_usual(status: int) -> bool:
+    """Whether an answer with this status is as expected where nothing else is said."""
+    return status in _USUAL
+
+
+def is_as_expected(outcome: Outcome, status: int) -> bool:
+    """Whether a request got what it asked for; ``as_expected`` tells the same of records."""
+    return outcome is Outcome.EXPECTED or (outcome is Outcome.ANSWERED and is_usual(status))
+
+
+def as_expected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of requests, or whole arrivals, that got what they asked for."""
+    outcome, status = rows["outcome"], rows["status"]
+    usual = (status >= _USUAL.start) & (status < _USUAL.stop) | (rows["kind"] == Kind.ARRIVAL)
+    met: NDArray[np.bool_] = (outcome == Outcome.ANSWERED) & usual | (outcome == Outcome.EXPECTED)
+    return met
+
+
+def ended(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of what came to an end."""
+    over: NDArray[np.bool_] = rows["outcome"] != Outcome.PENDING
+    return over
+
+
+def unexpected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of what came to an end, and was not what it asked for."""
+    return ended(rows) & ~as_expected(rows)
+
+
+def completed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of what came to an end without a failure, whatever the status."""
+    whole: NDArray[np.bool_] = np.isin(rows["outcome"], COMPLETED)
     return whole
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..units import Unit
-from .record import TIMED, Kind, Outcome, with_status
+from .record import TIMED, Kind, Outcome, as_expected, completed, ended, unexpected, with_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,18 +111,17 @@ def parts_of(threshold: Threshold, rows: NDArray[np.void]) -> tuple[NDArray[Any]
         if threshold.metric.startswith("latency."):
             times += rows["lag"]
         return np.isin(rows["outcome"], TIMED), _time_parts(threshold, times)
-    answered = rows["outcome"] == Outcome.ANSWERED
-    is_pending = rows["outcome"] == Outcome.PENDING
+    over = ended(rows)
     name, _, detail = threshold.metric.partition(".")
     if name == "throughput":
-        return everything, answered & (rows["status"] < 400)
+        return everything, as_expected(rows)
     if name == "error_rate":
-        return ~is_pending, ~is_pending & (~answered | (rows["status"] >= 500))
+        return over, unexpected(rows)
     if name == "errors":
-        wanted = ~answered & ~is_pending
+        wanted = over & ~completed(rows)
         if detail:
             wanted = rows["outcome"] == Outcome[detail.replace(" ", "_").upper()]
-        return ~is_pending, wanted
+        return over, wanted
     low, high = status_range(detail)
     whole = with_status(rows)
     return whole, whole & (rows["status"] >= low) & (rows["status"] < high)

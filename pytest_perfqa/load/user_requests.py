@@ -14,7 +14,7 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
 from .locust_outcome import outcome_of_exception
-from .record import WHOLE_ARRIVAL, Kind, Outcome
+from .record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,9 +65,16 @@ class Arrival:
 
     def failed(self, outcome: Outcome, detail: str) -> None:
         """Note a failure; the user's own code's counts before that of a request."""
-        if self.outcome is Outcome.ANSWERED or outcome in {Outcome.USER_CODE, Outcome.PENDING}:
+        if self.outcome in COMPLETED or outcome in {Outcome.USER_CODE, Outcome.PENDING}:
             self.outcome = outcome
             self.detail = detail
+
+    def answered(self, attempt: Attempt) -> None:
+        """Note what came of one of its requests."""
+        if attempt.outcome not in COMPLETED:
+            self.failed(attempt.outcome, attempt.detail)
+        elif self.outcome in COMPLETED and not is_as_expected(attempt.outcome, attempt.status):
+            self.outcome = Outcome.UNEXPECTED
 
     def raised(self, error: BaseException) -> None:
         """Note an exception in the user's code."""
@@ -138,8 +145,7 @@ class Requests:
             due, phase = attempt.started, account.phase_at(attempt.started)
         else:
             due, phase = arrival.due_of(attempt.started), arrival.phase
-            if attempt.outcome is not Outcome.ANSWERED:
-                arrival.failed(attempt.outcome, attempt.detail)
+            arrival.answered(attempt)
         account.note(due, attempt, phase, account.endpoint(label), Kind.STEP)
 
 

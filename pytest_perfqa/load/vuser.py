@@ -18,7 +18,7 @@ from ..scenario import Capture, Expectation, Flow, Loop, Request, Step, Think
 from ..template import printed, render
 from .message import Message, build, decode, target
 from .plan import REDIRECTS, requests
-from .record import WHOLE_ARRIVAL, Kind, Outcome
+from .record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual
 from .transport import Exchange, Pool
 
 if TYPE_CHECKING:
@@ -83,23 +83,23 @@ class VirtualUser:
         self._kind = Kind.SINGLE if _is_single(flow) else Kind.STEP
         self._first_start = 0.0
         self._first = first
+        self._outcome = Outcome.ANSWERED
 
     def run(self) -> None:
         """Walk through the flow and record what came of it."""
         arrived = self._due
-        outcome = Outcome.ANSWERED
         try:
             self._walk(self._flow.steps)
         except Failed as failed:
-            outcome = failed.outcome
+            self._outcome = failed.outcome
         if self._kind is Kind.STEP:
-            self._note_arrival(arrived, outcome)
+            self._note_arrival(arrived)
 
-    def _note_arrival(self, arrived: float, outcome: Outcome) -> None:
+    def _note_arrival(self, arrived: float) -> None:
         whole = Exchange("", b"", _ignore)
         whole.started = self._first_start or arrived
         whole.ended = time.monotonic()
-        whole.outcome = outcome
+        whole.outcome = self._outcome
         self._engine.note(arrived, whole, self._phase, WHOLE_ARRIVAL, Kind.ARRIVAL)
 
     def _walk(self, steps: Iterable[Step]) -> None:
@@ -134,8 +134,10 @@ class VirtualUser:
         endpoint = self._engine.endpoint(request.label)
         self._engine.note(self._due, exchange, self._phase, endpoint, self._kind)
         self._due = time.monotonic()
-        if exchange.outcome is not Outcome.ANSWERED:
+        if exchange.outcome not in COMPLETED:
             raise Failed(exchange.outcome)
+        if not is_as_expected(exchange.outcome, exchange.status):
+            self._outcome = Outcome.UNEXPECTED
 
     def _exchange(self, request: Request) -> Exchange:
         needs_body = bool(request.captures or request.expectations)
@@ -217,6 +219,8 @@ class VirtualUser:
                 _failed(exchange, Outcome.CAPTURE, f"{capture.expression!r} found nothing")
                 return
             self._variables[capture.name] = "" if found is None else found
+        if request.expectations and not is_usual(exchange.status):
+            exchange.outcome = Outcome.EXPECTED
 
 
 class Answer:

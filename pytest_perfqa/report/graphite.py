@@ -138,6 +138,7 @@ def recorded(result: RunResult) -> Iterator[Value]:
         "arrivals.completed": course.completed,
         "arrivals.failed": course.failed,
         "arrivals.pending": course.pending,
+        "requests.unexpected": course.bad,
         **{f"status.{code}": counts for code, counts in course.status.items()},
         **{f"errors.{segment(kind)}": counts for kind, counts in course.errors.items()},
     }

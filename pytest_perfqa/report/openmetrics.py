@@ -46,6 +46,7 @@ FAMILIES = (
     Family("perfqa_pending", "gauge", "", "Arrivals in the system."),
     Family("perfqa_answers", "counter", "", "Answers by status code."),
     Family("perfqa_errors", "counter", "", "Requests without a whole, expected answer, by kind."),
+    Family("perfqa_unexpected", "counter", "", "Requests that were not answered as expected."),
     Family("perfqa_latency_seconds", "gauge", "seconds", "From the moment requests were due."),
     Family("perfqa_response_seconds", "gauge", "seconds", "From the actual send of requests."),
     Family("perfqa_cpu_ratio", "gauge", "ratio", "CPU seconds used per second, by part."),
@@ -99,6 +100,7 @@ def _points(record: Record, measured: Measured) -> Iterator[tuple[str, Point]]:
         yield from series("perfqa_answers", accumulate(counts), code=code)
     for kind, counts in windows.errors.items():
         yield from series("perfqa_errors", accumulate(counts), kind=kind)
+    yield from series("perfqa_unexpected", accumulate(windows.bad))
     for name, times in (("latency", windows.latency), ("response", windows.response)):
         for statistic, values in _statistics(times).items():
             yield from series(f"perfqa_{name}_seconds", values, statistic=statistic)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+
+from ..errors import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -80,6 +83,8 @@ def _figures(result: RunResult) -> dict[str, float]:
     }
     if result.status:
         figures["5xx"] = result.status["5xx"]
+    with contextlib.suppress(NoData):
+        figures["error_rate"] = result.error_rate
     if result.latency.count:
         for percent in (50, 95, 99):
             figures[f"latency_p{percent}_seconds"] = result.latency.sample_percentile(percent)

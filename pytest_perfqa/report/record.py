@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT: Literal["pytest-perfqa result"] = "pytest-perfqa result"
 #: Raised whenever a reader of the version before could misunderstand a file.
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 
 Counts = tuple[int, ...]
 Figures = tuple[float | None, ...]
@@ -45,7 +45,8 @@ class Totals:
         status: answers by code.
         errors: requests without a whole, expected answer, by kind.
         offered, throughput: requests sent and good answers, per second.
-        availability: requests answered as expected and not with a 5xx, as a share of all.
+        availability: requests answered as expected, as a share of all.
+        error_rate: requests that were not, as a share of those that ended.
     """
 
     launched: int
@@ -60,6 +61,7 @@ class Totals:
     offered: float | None
     throughput: float | None
     availability: float | None
+    error_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class Windows:
         completed, failed: arrivals that ended in it.
         pending: arrivals in the system at its end.
         status, errors: requests that ended in it, by code and by kind.
-        bad: those among the errors or answered with a 5xx; an answer that was not as expected may
-            be both.
+        bad: those that were not answered as expected: the errors, and answers with a status that
+            was not expected.
     """
 
     width: float
@@ -283,7 +285,7 @@ class Record:
     machine: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     format: Literal["pytest-perfqa result"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
 
 
 @dataclass(frozen=True)
@@ -339,7 +341,7 @@ class SearchRecord:
     machine: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     format: Literal["pytest-perfqa breaking point"] = "pytest-perfqa breaking point"
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
 
 
 @dataclass(frozen=True)
@@ -418,7 +420,7 @@ class CharacterRecord:
     machine: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     format: Literal["pytest-perfqa characterisation"] = "pytest-perfqa characterisation"
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
 
 
 def to_json(record: Record | SearchRecord | CharacterRecord) -> bytes:

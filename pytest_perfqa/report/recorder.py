@@ -196,6 +196,7 @@ def _totals(part: Slice) -> Totals:
         offered=finite(part.throughput.offered) if requests else None,
         throughput=finite(part.throughput.mean) if requests else None,
         availability=finite(part.availability.ratio) if requests else None,
+        error_rate=_known(lambda: part.error_rate),
     )
 
 

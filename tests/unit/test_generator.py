@@ -27,7 +27,7 @@ from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load import generator as generator_module
 from pytest_perfqa.load.generator import Progress, Recording, generate
 from pytest_perfqa.load.plan import Plan, Summary
-from pytest_perfqa.load.record import Kind, Outcome
+from pytest_perfqa.load.record import Kind, Outcome, as_expected
 from pytest_perfqa.samples import Samples, quantile, read_samples
 from pytest_perfqa.scenario import (
     Capture,
@@ -381,6 +381,9 @@ def test_what_the_server_did_is_what_is_recorded(behaved: tuple[Load, Server], p
     _, outcome, status, size = BEHAVIOURS[path]
     if load.scenario.keep_connections and path == "/excess-later":
         pytest.skip("on a kept connection, whose answer it is can't be known")
+    (first,) = load.scenario.flows[0].steps
+    if status == 503 and isinstance(first, Request) and first.expectations:
+        outcome = Outcome.EXPECTED
     rows = load.of(f"GET {path}")
     assert len(rows) > 0
     found = collections.Counter(
@@ -688,6 +691,56 @@ def test_misses_are_failures_with_a_cause(put: Any) -> None:
         assert set(load.of(label)["status"].tolist()) == {200}, label
     assert len(load.of("after")) == len(load.of("loose")) > 0
     assert {"expectation", "capture", "other"} <= set(load.examples())
+
+
+def test_what_was_asked_for_is_as_expected_whatever_its_status(put: Any) -> None:
+    """An expect that is met, and only that: without one, 4xx and 5xx are not, 3xx are."""
+    answers = {
+        "/200": "200 OK",
+        "/304": "304 Not Modified",
+        "/404": "404 Not Found",
+        "/503": "503 Service Unavailable",
+    }
+
+    def talk(connection: socket.socket, one: Received) -> bool:
+        connection.sendall(answer(b"" if one.path == "/304" else b"ok", status=answers[one.path]))
+        return False
+
+    def wants(path: str, value: Any) -> Request:
+        return get(path, label=f"{path} asked", expectations=(Expectation("statusCode", value),))
+
+    flows = [flow(get(path)) for path in answers]
+    flows += [flow(wants("/404", [404, 410])), flow(wants("/503", 503)), flow(wants("/404", 200))]
+    flows += [
+        flow(get("/200", label="all"), wants("/404", 404)),
+        flow(get("/404", label="one of two"), get("/200", label="goes on")),
+        flow(get("/404", label="then a miss"), wants("/200", 201)),
+    ]
+    with Server(talk) as server:
+        load = put(scenario(*flows, rate=100), server.url)
+    assert {
+        label: {(Outcome(row["outcome"]).name, bool(as_expected(row))) for row in load.of(label)}
+        for label in load.endpoints
+    } == {
+        "GET /200": {("ANSWERED", True)},
+        "GET /304": {("ANSWERED", True)},
+        "GET /404": {("ANSWERED", False)},
+        "GET /503": {("ANSWERED", False)},
+        "/404 asked": {("EXPECTED", True), ("EXPECTATION", False)},
+        "/503 asked": {("EXPECTED", True)},
+        "/200 asked": {("EXPECTATION", False)},
+        "all": {("ANSWERED", True)},
+        "one of two": {("ANSWERED", False)},
+        "goes on": {("ANSWERED", True)},
+        "then a miss": {("ANSWERED", False)},
+    }
+    rows = load.samples.rows
+    whole = rows[rows["kind"] == Kind.ARRIVAL]
+    assert {Outcome(one).name for one in whole["outcome"]} == {
+        "ANSWERED",
+        "UNEXPECTED",
+        "EXPECTATION",
+    }
 
 
 def test_think_and_loops_take_their_time_and_their_number(put: Any) -> None:

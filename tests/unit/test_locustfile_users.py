@@ -251,7 +251,7 @@ def test_addresses_that_can_not_be_reached(put: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
 def test_the_users_judgement_is_an_expectation(put: Any, kind: str) -> None:
-    """A response declared a failure; one of 404 declared good stays an answer."""
+    """A response declared a failure; one of 404 declared good is an answer as expected."""
     code = f"""
     class Someone({kind}):
         @task
@@ -266,7 +266,7 @@ def test_the_users_judgement_is_an_expectation(put: Any, kind: str) -> None:
     """
     with Server(_drop) as server:
         load = put(code, server.url)
-    assert load.outcomes() == {"EXPECTATION": 80, "ANSWERED": 40}
+    assert load.outcomes() == {"EXPECTATION": 80, "EXPECTED": 40}
     assert load.outcomes(arrivals=True) == {"EXPECTATION": 40}
     assert "too dull" in load.examples()["expectation"]
     # The user's code thought about it for a while: that is not the service's doing.

@@ -67,7 +67,7 @@ def test_counts_decide_as_the_percentile_does(operator: str, percent: str) -> No
 
 
 def test_what_each_metric_counts() -> None:
-    """Errors, codes and good answers, each out of those that could be."""
+    """What was not expected, errors, codes and good answers, each out of those that could be."""
     table = rows(
         (20.0, 0.1, 200, Outcome.ANSWERED),
         (20.1, 0.1, 404, Outcome.ANSWERED),
@@ -78,7 +78,7 @@ def test_what_each_metric_counts() -> None:
         (20.4, 0.1, 0, Outcome.PENDING),
     )
     expected = {
-        "error_rate": Tally(6, 4),
+        "error_rate": Tally(6, 5),
         "errors": Tally(6, 2),
         "errors.timeout": Tally(6, 1),
         "status.5xx": Tally(4, 2),

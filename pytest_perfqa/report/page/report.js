@@ -437,7 +437,7 @@ const perfqa = (() => {
       if (chart !== "status") return spec.series(measured, this.factor);
       const { windows } = measured;
       const bad = rates(windows.bad, windows.width, this.factor);
-      return [line("bad", "5xx and errors", bad, "c5", perSecond)];
+      return [line("bad", "not as expected", bad, "c5", perSecond)];
     }
 
     draw() {
