@@ -130,9 +130,10 @@ def _judge(result: RunResult, requirement: Ensure) -> Finding:
 
 def _judge_error_rate(result: RunResult, limit: float) -> Finding:
     text = f"maxErrorRate {limit * 100:g} %"
-    if not result.launched:
-        return Finding(text, met=False, found="no arrivals", strict=True)
-    rate = result.failed / result.launched
+    ended = result.completed + result.failed
+    if not ended:
+        return Finding(text, met=False, found="no arrival has come to an end", strict=True)
+    rate = result.failed / ended
     return Finding(text, rate <= limit, f"{rate * 100:.4g} % of virtual users failed", strict=True)
 
 
@@ -186,17 +187,17 @@ def _whole(scope: Slice, threshold: Threshold) -> Quantity:
         return times.mean if detail == "mean" else times.max
     if name == "error_rate":
         return scope.error_rate
-    if name == "errors":
-        count = scope.errors[detail] if detail else scope.errors.total
-        return _share(count, scope.requests) if threshold.unit is Unit.RATIO else count
-    if name == "status":
-        is_share = threshold.unit is Unit.RATIO
-        return scope.status.share(detail) if is_share else scope.status[detail]
+    if name in {"errors", "status"}:
+        return _counted(scope, name, detail, is_share=threshold.unit is Unit.RATIO)
     return scope.pending.max if name == "pending" else scope.throughput.mean
 
 
-def _share(part: float, whole: float) -> Quantity:
-    return Quantity(part / whole, Unit.RATIO)
+def _counted(scope: Slice, name: str, detail: str, *, is_share: bool) -> Quantity:
+    if name == "status":
+        return scope.status.share(detail) if is_share else scope.status[detail]
+    if detail:
+        return scope.errors.share_of(detail) if is_share else scope.errors[detail]
+    return scope.errors.share if is_share else scope.errors.total
 
 
 def lasting_spell(result: RunResult, threshold: Threshold) -> Spell | None:

@@ -26,7 +26,7 @@ from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .errors import NoData
-from .load.record import COMPLETED, TIMED_ENDS, Outcome, ended, unexpected
+from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .service.config import ANY_PATH, Limits
@@ -121,8 +121,7 @@ class Window:
 
 
 def _ended(samples: Samples) -> Samples:
-    requests = samples.requests
-    return requests.where(ended(requests.rows))
+    return samples.requests.ended
 
 
 class Slice(KnowsItsNames):
@@ -213,6 +212,8 @@ class Slice(KnowsItsNames):
     @cached_property
     def errors(self) -> ErrorCounts:
         """Requests without a whole, expected answer: ``errors["timeout"]``, ``errors.total``.
+
+        One that was under way when the run was cut off is none.
 
         With a locustfile, ``errors["user code"]`` counts arrivals in which it raised an exception.
         """

@@ -22,6 +22,7 @@ from .load.record import (
     RECORD,
     Kind,
     as_expected,
+    ended,
     read_records,
     with_status,
 )
@@ -62,6 +63,11 @@ class Samples:
     def arrivals(self) -> Samples:
         """The rows that stand for one arrival each, however many requests it made."""
         return self.where(self.rows["kind"] != Kind.STEP)
+
+    @property
+    def ended(self) -> Samples:
+        """The rows of what came to an end before the run was cut off."""
+        return self.where(ended(self.rows))
 
     @property
     def with_status(self) -> Samples:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NoData
-from ..load.record import COMPLETED, Kind, Outcome, completed
-from ..units import Quantity
+from ..load.record import COMPLETED, Kind, Outcome, completed, ended
+from ..units import Quantity, Unit
 from .names import HasFigures
 from .origin import Figure
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _CLASS = re.compile(r"([1-5])xx\Z")
-_FAILURES = {outcome.label: outcome for outcome in Outcome if outcome not in COMPLETED}
+_FAILURES = {one.label: one for one in Outcome if one not in {*COMPLETED, Outcome.PENDING}}
 
 
 class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
@@ -99,8 +99,10 @@ def _with_status(first: int, last: int) -> Callable[[NDArray[np.void]], NDArray[
 class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     """How many requests failed without a (whole, expected) answer, by kind such as ``"timeout"``.
 
+    What was under way when the run was cut off is none of them, and no part of ``share``.
+
     Raises:
-        NoData: there was no request, or the kind is unknown.
+        NoData: no request has come to an end, or the kind is unknown.
     """
 
     def __init__(self, samples: Samples, origin: Origin | None = None) -> None:
@@ -111,6 +113,7 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
             Outcome(kind).label: int(count) for kind, count in zip(kinds, counts, strict=True)
         }
         self._requests = samples.count
+        self._ended = samples.ended.count
         self._origin = origin
 
     def __getitem__(self, kind: str) -> Quantity:
@@ -124,6 +127,8 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     def _require_requests(self) -> None:
         if not self._requests:
             raise NoData("this slice has no requests")
+        if not self._ended:
+            raise NoData(f"errors: none of {self._requests} requests has come to an end")
 
     @property
     def total(self) -> Quantity:
@@ -135,10 +140,15 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
 
     @property
     def share(self) -> Quantity:
-        """All failures together, as a share of the requests of this run."""
+        """All failures together, as a share of the requests of this run that came to an end."""
         self._require_requests()
-        value = sum(self._counts.values()) / self._requests
-        return Figure("share of errors", accountable, _failed).share(value, self._origin)
+        value = sum(self._counts.values()) / self._ended
+        figure = Figure("share of errors", lambda samples: accountable(samples).ended, _failed)
+        return figure.share(value, self._origin)
+
+    def share_of(self, kind: str) -> Quantity:
+        """Give the failures of a kind as a share of the requests that came to an end."""
+        return Quantity(float(self[kind]) / self._ended, Unit.RATIO)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._counts)
@@ -158,4 +168,4 @@ def accountable(samples: Samples) -> Samples:
 
 
 def _failed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    return ~completed(rows)
+    return ended(rows) & ~completed(rows)

@@ -27,17 +27,19 @@ __tracebackhide__ = True
 class Availability(KnowsItsNames):
     """How much of what was asked was served: answered as expected.
 
-    All figures say what happened in this run, exactly.
+    All figures say what happened in this run, exactly. What was under way when the run was cut off
+    is left out: whether it would have been served, nobody knows.
 
     Raises:
-        NoData: the slice has no requests.
+        NoData: no request of the slice has come to an end.
     """
 
     def __init__(
         self, samples: Samples, end: float, *, scale: float, origin: Origin | None = None
     ) -> None:
         """Look at requests in the order of their times; ``end`` is that of the slice."""
-        self._samples = samples
+        self._asked = samples.count
+        self._samples = samples.ended
         self._end = end
         self._scale = scale
         self._origin = origin
@@ -79,13 +81,14 @@ class Availability(KnowsItsNames):
 
     def _require_requests(self) -> None:
         if not self._samples.count:
-            raise NoData("availability: this slice has no requests")
+            what = f"none of {self._asked} requests has come to an end"
+            raise NoData(f"availability: {what if self._asked else 'this slice has no requests'}")
 
     @property
     def ratio(self) -> Quantity:
-        """Requests served, as a share of all."""
+        """Requests served, as a share of all that came to an end."""
         self._require_requests()
-        figure = Figure("availability", lambda samples: samples.requests, as_expected)
+        figure = Figure("availability", lambda samples: samples.requests.ended, as_expected)
         return figure.share(self._ratio(), self._origin)
 
     def _ratio(self) -> float:

@@ -60,6 +60,11 @@ class Weighted:
         """How many samples there are."""
         return int(self.weights.sum(dtype=np.int64))
 
+    @property
+    def mean(self) -> float | None:
+        """Their average, None of none."""
+        return float(np.average(self.values, weights=self.weights)) if len(self.values) else None
+
     @cached_property
     def ranked(self) -> Ranked:
         """The values in order; sorted once."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import Inconclusive, NoData
-from ..load.record import TIMED, UNFINISHED
+from ..load.record import TIMED, UNFINISHED, ended
 from ..units import Estimate, Quantity, Unit
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
@@ -85,7 +84,7 @@ class Distribution(KnowsItsNames):
     def _gather(
         self,
         subject: str,
-        figure: Callable[[Distribution], float],
+        figure: Callable[[Distribution], float | None],
         unit: Unit = Unit.SECOND,
         interval: Callable[[], Interval] | None = None,
     ) -> Callable[[], Evidence] | None:
@@ -128,16 +127,23 @@ class Distribution(KnowsItsNames):
 
     @property
     def min(self) -> Quantity:
-        """The shortest."""
-        return self._extreme("shortest", lambda one: float(one._values.min()))
+        """The shortest; what was under way when the run was cut off would have taken longer."""
+        return self._extreme("shortest", Distribution._shortest)
 
     @property
     def max(self) -> Quantity:
         """The longest."""
         return self._extreme("longest", lambda one: float(one._values.max()))
 
-    def _extreme(self, subject: str, figure: Callable[[Distribution], float]) -> Quantity:
-        return Quantity(figure(self), Unit.SECOND, self._scale, self._gather(subject, figure))
+    def _shortest(self) -> float | None:
+        over = ended(self._samples.rows)
+        return float(self._values[over].min()) if over.any() else None
+
+    def _extreme(self, subject: str, figure: Callable[[Distribution], float | None]) -> Quantity:
+        value = figure(self)
+        if value is None:
+            raise self._no_data()
+        return Quantity(value, Unit.SECOND, self._scale, self._gather(subject, figure))
 
     @property
     def median(self) -> Estimate:
@@ -195,49 +201,60 @@ class Distribution(KnowsItsNames):
         return Quantity(value, Unit.SECOND, self._scale)
 
     def share_below(self, limit: str | float) -> Quantity:
-        """Give the share of requests that took at most ``limit``, in seconds or as a text."""
+        """Give the share of requests that were answered within ``limit``, in seconds or as a text.
+
+        Of those that were answered or timed out; also of those that had waited for longer already
+        when the run was cut off. The others of these may have been in time.
+        """
         seconds = self._seconds(limit)
-        return self._share(f"share within {limit}", lambda one: one._values <= seconds)
+        sample = self._in_time(seconds)
+        gather = self._gather(
+            f"share within {limit}",
+            lambda one: one._in_time(seconds).mean,
+            Unit.RATIO,
+            lambda: of_share(sample),
+        )
+        if sample.mean is None:
+            raise self._no_data()
+        return Quantity(sample.mean, Unit.RATIO, gather=gather)
+
+    def _in_time(self, seconds: float) -> Weighted:
+        """Tell 1 for each that was answered within so many seconds, 0 for each that was not."""
+        rows, quick = self._samples.rows, self._values <= seconds
+        known = ended(rows) | ~quick
+        good = quick & ~np.isin(rows["outcome"], UNFINISHED)
+        return Weighted(good[known].astype(float), rows["weight"][known], rows["intended"][known])
 
     def _seconds(self, limit: str | float) -> float:
         if isinstance(limit, str):
             return float(Quantity(0, Unit.SECOND, self._scale).required(limit))
         return limit
 
-    def _share(self, subject: str, which: Callable[[Distribution], NDArray[np.bool_]]) -> Quantity:
-        def figure(one: Distribution) -> float:
-            return float(np.average(which(one), weights=one._samples.rows["weight"]))
-
-        gather = self._gather(
-            subject,
-            figure,
-            Unit.RATIO,
-            lambda: of_share(replace(self._sample, values=which(self).astype(float))),
-        )
-        return Quantity(figure(self), Unit.RATIO, gather=gather)
-
     def apdex(self, limit: str | float) -> Quantity:
         """Give the Apdex score for a time that satisfies: from 0, nobody is content, to 1.
 
         A request with an answer as expected within ``limit`` counts 1, within four times that
         1/2; any other, be it slow, an error or without an answer, 0 (Apdex Alliance,
-        Application Performance Index, Technical Specification 1.1, 2007).
+        Application Performance Index, Technical Specification 1.1, 2007). What was under way when
+        the run was cut off is left out.
 
         Raises:
             NoData: the slice has no requests.
         """
         seconds = self._seconds(limit)
         gather = self._gather(f"Apdex({limit})", lambda one: one._apdex(seconds), Unit.COUNT)
-        return Quantity(self._apdex(seconds), Unit.COUNT, gather=gather)
+        score = self._apdex(seconds)
+        if score is None:
+            raise NoData(f"{self._name}: no request of this slice has come to an end")
+        return Quantity(score, Unit.COUNT, gather=gather)
 
-    def _apdex(self, seconds: float) -> float:
-        if not self._all.count:
-            raise NoData(f"{self._name}: this slice has no requests")
+    def _apdex(self, seconds: float) -> float | None:
+        over = self._all.ended.count
         good = self._all.as_expected
         times = good.latency if self._from_intended else good.rows["response"].astype(float)
         satisfied = good.where(times <= seconds).count
         tolerable = good.where(times <= _TOLERABLE * seconds).count
-        return (satisfied + tolerable) / 2 / self._all.count
+        return (satisfied + tolerable) / 2 / over if over else None
 
     def histogram(self, edges: NDArray[np.float64]) -> NDArray[np.int64]:
         """Count the requests from each of the ascending ``edges``, in seconds, to the next."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..load.record import TIMED_ENDS, Outcome, completed, ended, unexpected, with_status
+from ..load.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
 from .queueing import Pending
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def timeline(samples: Samples, start: float, end: float, width: float) -> Timeli
 
 
 def _ended(samples: Samples) -> tuple[Samples, NDArray[np.float64]]:
-    over = samples.where(ended(samples.rows))
-    return over, over.ends
+    return samples.ended, samples.ended.ends
 
 
 class _Windows:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class Outcome(enum.IntEnum):
-    """How a request, or a whole arrival, ended; ``PENDING`` had no end.
+    """How a request, or a whole arrival, ended.
 
+    ``PENDING`` had no end: it was under way when the run was cut off. That is neither good nor bad,
+    so whatever is a share of good or bad ones leaves it out (see ``ended``).
     ``ANSWERED`` is a whole answer that is as expected if its status is one of those that are,
     ``EXPECTED`` one that is whatever its status: its ``expect`` says so, or the user's own code.
     A whole arrival is ``ANSWERED`` if all that its requests were answered with was as expected,

@@ -45,7 +45,7 @@ class Totals:
         status: answers by code.
         errors: requests without a whole, expected answer, by kind.
         offered, throughput: requests sent and good answers, per second.
-        availability: requests answered as expected, as a share of all.
+        availability: requests answered as expected, as a share of those that ended.
         error_rate: requests that were not, as a share of those that ended.
     """
 

@@ -195,7 +195,7 @@ def _totals(part: Slice) -> Totals:
         response=_times(part.response),
         offered=finite(part.throughput.offered) if requests else None,
         throughput=finite(part.throughput.mean) if requests else None,
-        availability=finite(part.availability.ratio) if requests else None,
+        availability=_known(lambda: part.availability.ratio),
         error_rate=_known(lambda: part.error_rate),
     )
 
@@ -261,7 +261,9 @@ def _histogram(result: RunResult) -> Histogram | None:
     """Count times in bins of one width on a logarithmic scale."""
     if not result.latency.count:
         return None
-    low = max(float(min(result.latency.min, result.response.min)), 1e-6)
+    # The smallest of all values: the ``min`` of a latency is that of those that have ended.
+    smallest = (times.sample_percentile(0) for times in (result.latency, result.response))
+    low = max(min(map(float, smallest)), 1e-6)
     high = max(float(result.latency.max), low * 1.1)
     edges = np.geomspace(low * 0.999, high * 1.001, _BINS + 1)
     return Histogram(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from synthetic import run, samples
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import Samples, fold
+
+if TYPE_CHECKING:
+    from pytest_perfqa.result import RunResult
 
 TEN = np.arange(10.0)
 
@@ -109,6 +113,69 @@ def test_folded_rows_count_as_what_they_stand_for() -> None:
     assert folded.latency.p95.high == pytest.approx(whole.latency.p95.high, rel=0.01)
     spent = folded.availability.budget_spent("95%", window="5s")
     assert spent == whole.availability.budget_spent("95%", window="5s")
+
+
+def cut_off(more: int = 0) -> RunResult:
+    """Six requests that ended, two of them badly, and some that were under way at the end."""
+    outcome = [Outcome.ANSWERED] * 5 + [Outcome.TIMEOUT] + [Outcome.PENDING] * more
+    times = [0.2] * 5 + [5.0] + [0.1] * more
+    status = [503] + [200] * (5 + more)
+    return run(samples(np.arange(6.0 + more) / 2, times, outcome=outcome, status=status))
+
+
+FIGURES = {
+    "errors": lambda found: found.errors.total,
+    "timeouts": lambda found: found.errors["timeout"],
+    "share of errors": lambda found: found.errors.share,
+    "share of time-outs": lambda found: found.errors.share_of("timeout"),
+    "error rate": lambda found: found.error_rate,
+    "availability": lambda found: found.availability.ratio,
+    "outage": lambda found: found.between(0, 2).availability.longest_outage,
+    "budget": lambda found: found.availability.budget_spent("90%"),
+    "apdex": lambda found: found.latency.apdex(1.0),
+    "in time": lambda found: found.latency.share_below(1.0),
+    "shortest": lambda found: found.latency.min,
+    "failed": lambda found: found.failed,
+    "completed": lambda found: found.completed,
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_was_cut_off_is_neither_good_nor_bad(name: str) -> None:
+    """Every figure of good and bad ones is the same without those that were under way."""
+    figure = FIGURES[name]
+    assert float(figure(cut_off(4))) == float(figure(cut_off()))
+    assert cut_off(4).pending.at_end == 4
+    assert cut_off(4).launched == 10
+    assert list(cut_off(4).errors) == ["timeout"]
+
+
+def test_availability_is_all_but_the_error_rate() -> None:
+    """What is not the one is the other, whatever was under way."""
+    for more in range(4):
+        found = cut_off(more)
+        assert found.availability.ratio + found.error_rate == pytest.approx(1)
+        assert found.error_rate == pytest.approx(2 / 6)
+
+
+def test_of_what_never_ended_nothing_is_known() -> None:
+    """No figure of good or bad ones passes where all were cut off."""
+    nothing = run(samples(TEN, 0.1, outcome=Outcome.PENDING))
+    asked = [name for name in FIGURES if name not in {"failed", "completed"}]
+    for name in asked:
+        with pytest.raises(NoData, match=r"come to an end|was answered"):
+            FIGURES[name](nothing)
+    with pytest.raises(NoData, match="'pending' is no kind of error"):
+        _ = nothing.errors["pending"]
+
+
+def test_who_has_waited_for_too_long_already_is_not_in_time() -> None:
+    """Two were cut off after 0.1 s, two after 3 s: within a second are five of eight."""
+    outcome = [Outcome.ANSWERED] * 5 + [Outcome.TIMEOUT] + [Outcome.PENDING] * 4
+    times = [0.2] * 5 + [5.0, 0.1, 0.1, 3.0, 3.0]
+    found = run(samples(TEN, times, outcome=outcome))
+    assert found.latency.share_below(1.0) == 5 / 8
+    assert found.latency.share_below(10.0) == 5 / 6
 
 
 def cold(first: int, count: int, *, slow: float = 0.5) -> np.ndarray:

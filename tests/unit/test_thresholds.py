@@ -41,6 +41,7 @@ def judged(tmp_path: Path) -> Any:
             thresholds=scenario.thresholds,
             window=scenario.window,
             ensure=scenario.ensure,
+            max_error_rate=scenario.max_error_rate,
         )
 
     return of
@@ -166,3 +167,14 @@ def test_the_three_places_agree(judged: Any) -> None:
         assert [one.met for one in findings if one.source == "ensure"] == of_test
         assert [one.met for one in findings if one.source == "thresholds"] == of_test
         assert of_test[1:] == [False, True]
+
+
+def test_what_was_cut_off_is_no_failure(judged: Any) -> None:
+    """Of the requests of the last seconds nobody knows what would have become of them."""
+    outcome = np.where(DUE < 98, Outcome.ANSWERED, Outcome.PENDING)
+    samples = synthetic.samples(DUE, 0.05, outcome=outcome)
+    for text in ("errors > 0", "errors > 0%", "error_rate > 0%", "error_rate > 0% for 1s"):
+        (finding,) = judge(judged(samples, text))
+        assert finding.met, finding
+    (finding,) = judge(judged(samples, maxErrorRate=0))
+    assert finding.met, finding
