@@ -79,6 +79,29 @@ def test_the_longest_outage(served: str, longest: float) -> None:
     assert result.availability.longest_outage == f"{2 * longest}s"
 
 
+@pytest.mark.parametrize("status", [400, 404, 499, 500, 501, 503, 599])
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_what_is_not_served_is_no_service(status: int, count: int) -> None:
+    """Ratio, outage, budget and error rate are of one mind about every status."""
+    result = run(samples(TEN, 0.1, status=[200] * (10 - count) + [status] * count))
+    availability = result.availability
+    assert availability.ratio == pytest.approx(1 - count / 10)
+    assert availability.ratio + result.error_rate == pytest.approx(1)
+    assert availability.longest_outage == count
+    assert availability.budget_spent("50%") == pytest.approx(count / 10 / 0.5)
+    # Each window has one request, so time is spent as requests are.
+    assert availability.budget_spent("50%", window=1.0) == pytest.approx(count / 10 / 0.5)
+
+
+def test_a_window_that_just_meets_the_objective_spends_nothing() -> None:
+    """Nine of ten are 90 %; eight are not."""
+    due = np.arange(100) / 10
+    nine = run(samples(due, 0.1, status=np.where(np.arange(100) % 10 == 0, 503, 200)))
+    eight = run(samples(due, 0.1, status=np.where(np.arange(100) % 5 == 0, 503, 200)))
+    assert nine.availability.budget_spent("90%", window=1.0) == 0
+    assert eight.availability.budget_spent("90%", window=1.0) == pytest.approx(10)
+
+
 def test_answers_of_one_moment_end_an_outage_together() -> None:
     """Of two requests at once one was served: the service was there."""
     due = np.repeat(TEN, 2)

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from synthetic import run, samples
 
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.comparison import compare, conclude, row
 from pytest_perfqa.report.side_by_side import cells, overall, summary
+from pytest_perfqa.scenario import Flow, Phase, Scenario
 from pytest_perfqa.units import Quantity, Unit
 
 if TYPE_CHECKING:
@@ -211,3 +213,31 @@ def test_recoveries_are_counted_over_all_peaks() -> None:
         [False, False],
     ]
     assert [line[1] for line in cells(found)] == ["recovers", "2 of 2 peaks", "0 of 2 peaks"]
+
+
+def peaks(*phases: Phase) -> list[str]:
+    """Give the phases after which a recovery is told."""
+    definition = Scenario("s", phases, (Flow("f", 1.0, ()),))
+    result = run(samples(EVEN), phases=[(phase.name, phase.duration) for phase in phases])
+    result.definition = definition
+    return list(row(result).recoveries)
+
+
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize(
+    ("after", "is_peak"), [(0.1, True), (4.9, True), (5.0, True), (5.1, False), (12.0, False)]
+)
+def test_a_peak_is_what_the_load_falls_from_to_half_or_less(
+    after: float, *, counted: bool, is_peak: bool
+) -> None:
+    """From where it ended to where the next begins, be it told as a rate or as a count."""
+
+    def phase(name: str, begin: float, end: float) -> Phase:
+        if counted:
+            return Phase(name, 100, count=round(100 * (end if name == "high" else begin)))
+        return Phase(name, 100, begin, end)
+
+    high, low = phase("high", 2, 10), phase("low", after, 30)
+    assert peaks(high, low) == (["high"] if is_peak else [])
+    # A pause brings nothing: what counts is what the load goes on with.
+    assert peaks(high, Phase("pause", 5), low) == (["high"] if is_peak else [])

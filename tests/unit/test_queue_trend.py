@@ -43,3 +43,17 @@ def test_random_arrivals_need_more() -> None:
     even, random = TrendTest(10, 0.1, 0.3), TrendTest(10, 0.1, 0.3, poisson=True)
     assert random.likely_stable > 5 * even.likely_stable
     assert random.threshold > even.threshold
+
+
+@pytest.mark.parametrize("workers", [1, 4, 12, 48])
+def test_workers_who_finish_in_waves_are_no_trend(workers: int) -> None:
+    """What is pending then goes up and down by as many as there are, and comes to the same."""
+    test = TrendTest(rate=workers / 0.2, service_time=0.2)
+    assert test.averaged == workers
+    flat, waves = QueueWatch(test), QueueWatch(test)
+    said = [
+        (flat.add(workers), waves.add(workers // 2 + number % workers))
+        for number in range(test.arrivals)
+    ]
+    assert {first for first, _ in said} == {Trend.UNDECIDED, Trend.STABLE}
+    assert all(first is second for first, second in said)

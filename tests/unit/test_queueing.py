@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import simulated as sim
+from hypothesis import given
+from hypothesis import strategies as st
 from synthetic import queue, run, samples
 
 from pytest_perfqa.errors import Inconclusive, NoData
@@ -211,3 +213,17 @@ def test_the_verdict_says_what_it_rests_on() -> None:
     assert len(evidence.points) == 24
     late = [point.value or 0.0 for point in evidence.points[12:]]
     assert late == sorted(late)
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.booleans()), min_size=1, max_size=40))
+def test_what_never_came_to_an_end_is_pending_for_ever(arrivals: list[tuple[int, bool]]) -> None:
+    """However long it had been under way when the run was cut off."""
+    due = np.array([moment for moment, _ in arrivals], dtype=float)
+    outcome = [Outcome.ANSWERED if ended else Outcome.PENDING for _, ended in arrivals]
+    result = run(samples(due, 0.5, outcome=outcome), phases=[("all", 100.0)])
+    never = sum(not ended for _, ended in arrivals)
+    assert result.pending.at_end == result.pending.now == never
+    assert result.launched == result.completed + result.failed + never
+    # Time spent in the system: half a second each, and to the end for those that never left.
+    stayed = sum(0.5 if ended else 100.0 - moment for moment, ended in arrivals)
+    assert result.pending.mean == pytest.approx(stayed / 100.0)

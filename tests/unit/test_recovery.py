@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from synthetic import queue, run, samples
 
-from pytest_perfqa.attributes.recovery import Recovery, stretches
+from pytest_perfqa.attributes.recovery import Course, Recovery, Stretches, recovery, stretches
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.fifo import departures
 from pytest_perfqa.scenario import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WORKERS = 4
 CAPACITY = 20.0
@@ -175,3 +180,48 @@ def test_a_service_that_did_not_keep_up_before_has_nothing_to_come_back_to() -> 
     failing = run(samples(due, 1.0, status=504), phases=PHASES, warmup=["warm"])
     assert served.recovery_after("peak").recovered
     assert not failing.recovery_after("peak").recovered
+
+
+def course(level: Callable[[np.ndarray], np.ndarray], scale: float = 1.0) -> Course:
+    """A peak from 60 to 70 s, in what is pending as a function of the time at full scale."""
+
+    def arrivals(moments: np.ndarray) -> np.ndarray:
+        return 100 + level(moments / scale)
+
+    where = Stretches((0.0, 60.0 * scale), (60.0 * scale, 70.0 * scale), 130.0 * scale)
+    return Course("phase 'peak'", where, arrivals, lambda moments: np.full(len(moments), 100.0),
+                  scale)  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+@pytest.mark.parametrize("low", [0.25, 1.0, 2.0, 2.5, 3.5, 10.0])
+def test_what_is_low_for_less_than_3_s_has_not_recovered(low: float, scale: float) -> None:
+    """A queue that is empty between two waves is not gone; what is held for 3 s, is."""
+
+    def level(at: np.ndarray) -> np.ndarray:
+        dips = (at >= 80) & (at < 80 + low) | (at >= 100)
+        return np.where((at < 60) | dips, 1.0, 5.0)
+
+    found = recovery(course(level, scale))
+    assert found.recovered
+    assert found == pytest.approx((10 if low > 3 else 30) * scale, abs=0.26 * scale)
+
+
+@pytest.mark.parametrize("last", [1.0, 2.5, 5.0])
+def test_a_low_that_was_not_watched_for_3_s_is_not_known_to_last(last: float) -> None:
+    """At the end of what was watched there may be too little of it."""
+    found = recovery(course(lambda at: np.where((at < 60) | (at >= 130 - last), 1.0, 5.0)))
+    assert found.recovered is (last > 3)
+
+
+@pytest.mark.parametrize(
+    ("usual", "after", "recovers"),
+    [(0.0, 1.0, True), (1.0, 1.0, True), (4.0, 4.0, True), (4.0, 5.0, False), (0.0, 2.0, False)],
+)
+def test_as_low_as_before_is_recovered_and_one_more_is_not(
+    usual: float, after: float, *, recovers: bool
+) -> None:
+    """Where nothing used to be pending, one is as good as none."""
+    found = recovery(course(lambda at: np.where(at < 60, usual, np.where(at < 75, 9.0, after))))
+    assert found.recovered is recovers
+    assert found.limit == max(1, usual)

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
-from pytest_perfqa.schedule import Schedule, arrival_count, schedule
+from pytest_perfqa.schedule import (
+    Schedule,
+    _rates,
+    arrival_count,
+    crowd,
+    schedule,
+    shard_users,
+)
 
 FLOW = Flow("", 1, (Request("GET", "/", "GET /"),))
 
@@ -118,9 +125,9 @@ def test_poisson_repeats_with_its_seed_and_differs_with_another() -> None:
     first, again = (plan(*phases, arrivals="poisson", seed=7) for _ in range(2))
     other = plan(*phases, arrivals="poisson", seed=8)
     assert first.times.tolist() == again.times.tolist()
-    assert first.times[:50].tolist() != other.times[:50].tolist()
+    assert not np.allclose(first.times[:50], other.times[:50], rtol=0, atol=1e-6)
     one, two = (first.times[first.phases == index] for index in (0, 1))
-    assert one[:20].tolist() != (two[:20] - 100).tolist()
+    assert not np.allclose(one[:20], two[:20] - 100, rtol=0, atol=1e-6)
 
 
 def test_poisson_gaps_are_exponential() -> None:
@@ -183,3 +190,29 @@ def test_shards_are_a_partition(phases: list[Phase], shards: int) -> None:
     sizes = [len(part) for part in parts]
     assert sum(sizes) == len(laid)
     assert max(sizes) - min(sizes) <= 1
+
+
+@given(st.lists(PHASES, min_size=1, max_size=4), st.integers(1, 300))
+def test_users_follow_the_rates(phases: list[Phase], users: int) -> None:
+    """Rounded, and somebody wherever there is a rate; the highest has all, the end none."""
+    steps = crowd(Scenario("s", tuple(phases), (FLOW,), users=users))
+    rates = [_rates(phase) for phase in phases]
+    highest = max(max(pair) for pair in rates)
+    starts = np.cumsum([0.0, *(phase.duration for phase in phases)])
+    assert steps[-1][1] == 0
+    assert max(count for _, count in steps) == (users if highest > 0 else 0)
+    times, counts = (np.array(column) for column in zip(*steps, strict=True))
+    for (rate, end), start, phase in zip(rates, starts, phases, strict=False):
+        for share in (0.1, 0.5, 0.9):
+            level = users * (rate + (end - rate) * share) / max(highest, 1e-9)
+            there = counts[np.searchsorted(times, start + share * phase.duration, "right") - 1]
+            assert abs(there - level) <= 0.5 + 1e-6 or (there, level < 1) == (1, True)
+            assert (there > 0) == (max(rate, end) > 0)
+
+
+@given(st.integers(0, 500), st.integers(1, 9))
+def test_generators_share_the_users(users: int, count: int) -> None:
+    """Each has as many as any other, or one more."""
+    parts = [shard_users(users, index, count) for index in range(count)]
+    assert sum(parts) == users
+    assert max(parts) - min(parts) <= 1

@@ -150,6 +150,20 @@ def test_what_hardly_varies_is_stable_whatever_its_order() -> None:
     assert verdicts(values) == {"not": 1000}
 
 
+def test_stretches_that_depend_on_each_other_say_less() -> None:
+    """The same residuals: in waves they leave more doubt about the slope than one by one."""
+    each, times = 50, np.arange(750.0)
+    waves = np.sin(np.arange(12) / 12 * 4 * np.pi)
+    settling = np.ones(len(times) - 12 * each)
+
+    def width(residuals: np.ndarray) -> float:
+        values = np.concatenate([settling, 1 + 0.01 * np.repeat(residuals, each)])
+        low, high = drift("it", times, values, Unit.SECOND).interval
+        return float(high - low)
+
+    assert width(waves) > 1.3 * width(waves[[1, 4, 2, 5, 7, 10, 8, 11, 0, 3, 6, 9]])
+
+
 def test_a_walk_is_undecided() -> None:
     """Values that wander from batch to batch say that the run is too short."""
     steps = 0.02 * np.random.default_rng(2).standard_normal((100, 600))

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.tally import Spell, Tallies, Tally, Watch, holds, span
-from pytest_perfqa.load.watch import AbortWatch
+from pytest_perfqa.load.watch import AbortWatch, aborting
 from pytest_perfqa.samples import ROW, quantile
 from pytest_perfqa.scenario import Flow, Phase, Request, Scenario, Threshold
 from pytest_perfqa.units import Unit
@@ -186,3 +188,85 @@ def test_a_process_that_has_ended_is_not_waited_for() -> None:
     crossing = watch.hear(1, [[[1, 9]]] * 3)
     assert crossing is not None
     assert crossing.spell == Spell(30, 32)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_windows_are_judged_by_what_all_processes_told(data: st.DataObject) -> None:
+    """In whatever order and portions they tell, and wherever one has ended, it comes to the same.
+
+    What one of them has told of a window is not all that happened in it: one that sees only its
+    own errors would stop a run of which most went well.
+    """
+    processes = data.draw(st.integers(2, 3))
+    lengths = data.draw(st.lists(st.integers(1, 12), min_size=processes, max_size=processes))
+    counts = st.tuples(st.integers(1, 5), st.integers(0, 5)).map(lambda pair: (sum(pair), pair[1]))
+    told = [data.draw(st.lists(counts, min_size=n, max_size=n)) for n in lengths]
+    one = threshold("error_rate", 0.5, Unit.RATIO, lasting=3.0, abort=True)
+    scenario = replace(SCENARIO, thresholds=(one,))
+
+    alone, spells = Watch(one, scenario), []
+    for number in range(max(lengths)):
+        seen = [Tally(*windows[number]) for windows in told if number < len(windows)]
+        spells.append(alone.see(float(number), sum(seen, Tally(0, 0))))
+
+    watch, places, crossing = AbortWatch(scenario, processes), [0] * processes, None
+    left = list(range(processes))
+    while left:
+        process = data.draw(st.sampled_from(left))
+        portion = data.draw(st.integers(1, 4))
+        windows = told[process][places[process] : places[process] + portion]
+        places[process] += portion
+        crossing = crossing or watch.hear(process, [[window] for window in windows])
+        if places[process] >= lengths[process]:
+            watch.ended(process)
+            left.remove(process)
+    crossing = crossing or watch.hear(0, [])
+    assert (crossing and crossing.spell) == next(filter(None, spells), None)
+
+
+def test_nothing_is_judged_before_the_slowest_has_told() -> None:
+    """Nine bad seconds of one process say nothing while the other may have had good ones."""
+    one = threshold("error_rate", 0.5, Unit.RATIO, lasting=5.0, abort=True)
+    watch = AbortWatch(replace(SCENARIO, thresholds=(one,)), 2)
+    assert watch.hear(0, [[[4, 4]]] * 9) is None
+    assert watch.hear(1, [[[9, 0]]] * 9) is None
+    assert watch.hear(0, [[[4, 4]]] * 5) is None
+    crossing = watch.hear(1, [[[3, 0]]] * 5)
+    assert crossing is not None
+    assert crossing.spell == Spell(9, 14)
+
+
+@pytest.mark.parametrize(("others", "crosses"), [(2, False), (3, True)])
+def test_pending_is_judged_by_what_all_who_are_at_work_saw(others: int, *, crosses: bool) -> None:
+    """One that did not look in time leaves a gap: what the others saw is not all there was."""
+    one = threshold("pending", 5, lasting=2.0, abort=True)
+    watch = AbortWatch(replace(SCENARIO, thresholds=(one,)), 2)
+    looked, missed = [[1, others]], [[0, 0]]
+    assert watch.hear(0, [[[0, 0]]] * 10) is None
+    assert watch.hear(1, [[[0, 0]]] * 10) is None
+    assert watch.hear(0, [looked, looked, looked, looked]) is None
+    # Six are too many where both have looked; where one has not, six of the other are no verdict.
+    crossing = watch.hear(1, [looked, missed, missed, looked])
+    assert (crossing is not None) is crosses
+    gap = AbortWatch(replace(SCENARIO, thresholds=(one,)), 2)
+    gap.hear(0, [[[1, 9]]] * 20)
+    assert gap.hear(1, [missed] * 20) is None
+
+
+def test_only_what_is_meant_to_stops_a_run() -> None:
+    """Other thresholds are judged when it is over."""
+    stops = threshold("error_rate", 0.5, Unit.RATIO, lasting=2.0, abort=True)
+    tells = threshold("status.5xx", 0, Unit.COUNT)
+    scenario = replace(SCENARIO, thresholds=(tells, stops))
+    assert aborting(scenario) == (stops,)
+    assert AbortWatch(scenario, 1).hear(0, [[[4, 1]]] * 9) is None
+    assert aborting(replace(SCENARIO, thresholds=(tells,))) == ()
+
+
+def test_what_is_told_late_counts_in_the_next_window() -> None:
+    """A window that has been told is not told again, and no request is lost."""
+    counted = Tallies([threshold("errors", 0)], SCENARIO, lambda _: 0)
+    assert [tally.total for (tally,) in counted.close(30)] == [0] * 30
+    counted.add(rows((20.0, 0.1, 200, Outcome.ANSWERED), (31.2, 0.1, 200, Outcome.ANSWERED)))
+    assert [tally.total for (tally,) in counted.close(33)] == [1, 1, 0]

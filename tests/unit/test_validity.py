@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_perfqa.load.plan import Summary
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.record import Kind, Outcome
 from pytest_perfqa.samples import ROW, Samples
 from pytest_perfqa.validity import Generator, causes, examine
 
@@ -99,3 +99,15 @@ def test_an_account_that_does_not_add_up() -> None:
     generator = examine((SUMMARY,), samples())
     assert isinstance(generator, Generator)
     assert "999 recorded" in "; ".join(causes(generator, ARRIVALS - 1))
+
+
+def test_what_comes_late_within_an_arrival_is_not_the_schedules_fault() -> None:
+    """Its second request waits for the first to be answered: only the arrival can be late."""
+    rows = np.zeros(3 * ARRIVALS, ROW)
+    rows["weight"], rows["status"], rows["response"] = 1, 200, 0.1
+    rows["kind"] = np.tile([Kind.STEP, Kind.STEP, Kind.ARRIVAL], ARRIVALS)
+    rows["lag"] = np.tile([0.0, 0.5, 0.0], ARRIVALS)
+    assert examine((SUMMARY,), Samples(rows)).late == 0
+    rows["lag"] = np.tile([0.0, 0.0, 0.5], ARRIVALS)
+    assert examine((SUMMARY,), Samples(rows)).late == ARRIVALS
+    assert examine((SUMMARY,), Samples(rows), "closed").late == 0

@@ -1,0 +1,529 @@
+"""Do the quick unit tests notice when core logic is wrong? Breaks it, one place at a time.
+
+    ./run python bench/mutations.py [WORD ...]
+
+Each mutation is made in a copy of the tree, and the tests named beside it are run there: one of
+them must fail. WORDs choose mutations by parts of their names. The exit code is 1 if one survives,
+if what it replaces does not stand in its file exactly once any more, or if its tests don't pass
+without it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("pytest_perfqa", "tests", "services", "docs", "pyproject.toml", "README.md")
+# A mutation may make a loop endless.
+PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One way to be wrong.
+
+    Attributes:
+        name: what is wrong then.
+        file: where, below ``pytest_perfqa``.
+        old: the text that stands there, exactly once.
+        new: what takes its place.
+        tests: which of ``tests/unit`` are to fail: files, or parts of one (``FILE::NAME``).
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    def make(self, tree: Path) -> str | None:
+        """Put it into a tree; give what it took out, or None if that wasn't there once."""
+        path = tree / "pytest_perfqa" / self.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            return None
+        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
+        return text
+
+    def undo(self, tree: Path, text: str) -> None:
+        """Put back what ``make`` took out."""
+        (tree / "pytest_perfqa" / self.file).write_text(text, encoding="utf-8")
+
+
+def broken(file: str, tests: tuple[str, ...], *ways: tuple[str, str, str]) -> tuple[Mutation, ...]:
+    """Give several mutations of one file: the name of each, what it replaces, and by what."""
+    return tuple(Mutation(name, file, old, new, tests) for name, old, new in ways)
+
+
+MUTATIONS = [
+    *broken(
+        "load/record.py",
+        ("test_as_expected.py",),
+        ("a 400 is as expected", "range(200, 400)", "range(200, 401)"),
+        ("a 500 is as expected", "range(200, 400)", "range(200, 501)"),
+        ("a 100 is as expected", "range(200, 400)", "range(100, 400)"),
+        ("a 304 is not as expected", "range(200, 400)", "range(200, 300)"),
+    ),
+    *broken(
+        "attributes/availability.py",
+        ("test_as_expected.py", "test_attributes.py"),
+        (
+            "a 500 counts as available",
+            "np.average(as_expected(rows), ",
+            'np.average(rows["status"] <= 500, ',
+        ),
+        (
+            "an outage ends with a 500",
+            "up = np.bincount(places, as_expected(self._samples.rows) * weights) > 0",
+            'up = np.bincount(places, (self._samples.rows["status"] <= 500) * weights) > 0',
+        ),
+        (
+            "an outage lasts to its last failure",
+            "moments[ends], self._end",
+            "moments[ends - 1], self._end",
+        ),
+        (
+            "a window that just meets the objective is bad",
+            "served / totals < wanted",
+            "served / totals <= wanted",
+        ),
+    ),
+    *broken(
+        "attributes/throughput.py",
+        ("test_throughput.py",),
+        (
+            "the highest throughput counts the first answer",
+            "upto[last] - upto[1:]",
+            "upto[last] - upto[:-1]",
+        ),
+        (
+            "an answer at a window's end is not in it",
+            'ends + width, side="right"',
+            'ends + width, side="left"',
+        ),
+        ("the highest throughput is below the mean", "width, float(self.mean))", "width, 0.0)"),
+        (
+            "its window does not follow the time scale",
+            "self.max_over(WINDOW * self._scale)",
+            "self.max_over(WINDOW)",
+        ),
+        (
+            "what was turned away is throughput",
+            "good = self._samples.as_expected\n        order",
+            "good = self._samples.ended\n        order",
+        ),
+    ),
+    *broken(
+        "attributes/recovery.py",
+        ("test_recovery.py",),
+        ("recovery holds for one look", "needed = round(HOLD / LOOK)", "needed = 1"),
+        ("recovery holds for 2 s", "HOLD = 3.0", "HOLD = 2.0"),
+        ("recovery holds for 4 s", "HOLD = 3.0", "HOLD = 4.0"),
+        ("two are pending, and that is none", "limit = max(1.0,", "limit = max(2.0,"),
+        (
+            "as many as before is not recovered",
+            "course.pending(looks) <= limit",
+            "course.pending(looks) < limit",
+        ),
+        ("what is usual is its average", "_USUAL = 0.95", "_USUAL = 0.5"),
+        ("a second of usual load is enough", "LEAST_BASELINE = 50.0", "LEAST_BASELINE = 1.0"),
+        ("a service that is down recovers", "len(first) and course.kept_up", "len(first)"),
+        ("what was not watched is known", "limit > float(self.bound)", "limit > math.inf"),
+        (
+            "recovery does not follow the time scale",
+            "end + 1e-9, LOOK * scale)",
+            "end + 1e-9, LOOK)",
+        ),
+    ),
+    *broken(
+        "load/watch.py",
+        ("test_tally.py",),
+        (
+            "abort judges what one process told",
+            "self._next < min(self._told)",
+            "self._next < max(self._told)",
+        ),
+        (
+            "abort judges a window that is under way",
+            "self._next < min(self._told)",
+            "self._next <= min(self._told)",
+        ),
+        ("only the last process counts", "sum_ + Tally(total, part)", "Tally(total, part)"),
+        ("abort forgets a process that has ended", "self._told[process] = math.inf", "pass"),
+        ("pending is judged by those who looked", "tally.total < alive", "tally.total < 1"),
+        ("every threshold stops the run", "if threshold.abort)", ")"),
+    ),
+    *broken(
+        "load/tally.py",
+        ("test_tally.py",),
+        (
+            "a spell lasts one window",
+            "end - before.start >= lasting - _ROUNDING",
+            "end - before.start >= 0",
+        ),
+        (
+            "a spell must last longer than it says",
+            "end - before.start >= lasting - _ROUNDING",
+            "end - before.start > lasting",
+        ),
+        (
+            "a good window does not end a spell",
+            "            self._spell = None\n            return None",
+            "            return None",
+        ),
+        ("a silence joins two spells", "start > before.end + lasting + _ROUNDING", "start < 0"),
+        (
+            "a percentile is one rank too low",
+            "max(1, math.ceil(percent / 100 * tally.total - _ROUNDING))",
+            "max(1, math.ceil(percent / 100 * tally.total - _ROUNDING) - 1)",
+        ),
+        (
+            "at the limit is beyond it",
+            "return times <= threshold.limit",
+            "return times < threshold.limit",
+        ),
+        ("warm-up counts", "else name not in scenario.warmup", "else True"),
+        (
+            "what is told late is lost",
+            "np.maximum((ends / self._scenario.window).astype(np.int64), self._closed)",
+            "(ends / self._scenario.window).astype(np.int64)",
+        ),
+    ),
+    *broken(
+        "service/settling.py",
+        ("test_settling.py",),
+        ("a canary is quick at 40 times its idle time", "_SLOWER = 4.0", "_SLOWER = 40.0"),
+        ("a canary is quick at 5 times its idle time", "_SLOWER = 4.0", "_SLOWER = 5.0"),
+        ("a canary is quick at twice its idle time", "_SLOWER = 4.0", "_SLOWER = 2.0"),
+        ("a canary is quick within 0.1 s", "_FLOOR_SECONDS = 0.03", "_FLOOR_SECONDS = 0.1"),
+        ("a canary of each replica is enough", "max(3, replicas + 2)", "max(3, replicas)"),
+        (
+            "a failure that is fast is at rest",
+            "answer.is_good and answer.seconds <= fast",
+            "answer.seconds <= fast",
+        ),
+        (
+            "a row goes on after a slow canary",
+            "            row, seen = 0, set()\n        if row == needed",
+            "            pass\n        if row == needed",
+        ),
+        (
+            "a replica may be missing",
+            "row == needed and seen.issuperset(replicas)",
+            "row == needed",
+        ),
+        ("usual at rest is the slowest", "statistics.median(", "max("),
+    ),
+    *broken(
+        "comparison.py",
+        ("test_comparison.py",),
+        ("a fall to exactly half is no peak", "<= _FALL * ", "< _FALL * "),
+        ("a fall to two thirds is a peak", "_FALL = 0.5", "_FALL = 0.67"),
+        ("a fall to a third is no peak", "_FALL = 0.5", "_FALL = 0.33"),
+        (
+            "a peak ends at the rate it began with",
+            "phase.rate_end if phase.count",
+            "phase.rate if phase.count",
+        ),
+    ),
+    *broken(
+        "reaper.py",
+        ("test_reaper.py",),
+        (
+            "the reaper ends a stranger with a number of ours",
+            "process is None or process.start_time == start_time",
+            "True",
+        ),
+        (
+            "the reaper ends one that was born a little later",
+            "process.start_time == start_time",
+            "abs(process.start_time - start_time) <= 1",
+        ),
+        (
+            "without its leader a group is let live",
+            "process is None or process.start_time",
+            "process is not None and process.start_time",
+        ),
+        ("what was taken back is ended", "self.groups.pop(int(rest), None)", "pass"),
+        ("dead ones count as alive", 'self.state not in "ZX"', 'self.state not in "X"'),
+    ),
+    *broken(
+        "validity.py",
+        ("test_validity.py",),
+        ("a tenth may be late", "_LATE_ARRIVALS = 0.01", "_LATE_ARRIVALS = 0.1"),
+        ("late by 100 ms is on time", "_LATE_SECONDS = 0.010", "_LATE_SECONDS = 0.100"),
+        ("late by a median latency is on time", "_LATE_SHARE = 0.05", "_LATE_SHARE = 1.0"),
+        (
+            "arrivals that were never sent are no matter",
+            "generator.missed and not generator.was_told",
+            "False",
+        ),
+        (
+            "records that were lost are no matter",
+            "recorded != generator.launched",
+            "recorded > generator.launched",
+        ),
+        (
+            "out of ports is the service's fault",
+            "outcome.is_generators",
+            "outcome is Outcome.NO_DESCRIPTORS",
+        ),
+        (
+            "steps count as arrivals that are late",
+            'samples.where(samples.rows["kind"] != Kind.STEP)',
+            "samples",
+        ),
+    ),
+    *broken(
+        "attributes/confidence.py",
+        ("test_confidence.py",),
+        ("p95 needs 50 samples", "math.ceil(math.log(_ALPHA) / math.log(p))", "50"),
+        (
+            "one sample too few for a percentile",
+            "math.ceil(math.log(_ALPHA) / math.log(p))",
+            "math.floor(math.log(_ALPHA) / math.log(p))",
+        ),
+        ("requests in a queue are independent", "spread = math.sqrt(inflation)", "spread = 1.0"),
+        (
+            "a mean's interval is that of independent samples",
+            "deviation = math.sqrt(_variance(means, weights) / float(weights.sum()))",
+            "deviation = math.sqrt(np.average((sample.values - mean) ** 2) / sample.count)",
+        ),
+        (
+            "a percentile's upper bound is a rank lower",
+            "return int(below), int(above) + 1",
+            "return int(below), int(above)",
+        ),
+        ("a time-out is a time", "np.where(beyond, np.inf, sample.values)", "sample.values"),
+        ("ends are passed with 20 %", "_ALPHA = 0.05", "_ALPHA = 0.2"),
+    ),
+    *broken(
+        "schedule.py",
+        ("test_schedule.py",),
+        (
+            "a phase begins with an arrival",
+            "np.arange(1.0, arrival_count(phase) + 1)",
+            "np.arange(0.0, arrival_count(phase))",
+        ),
+        (
+            "a phase brings one too few",
+            "np.arange(1.0, arrival_count(phase) + 1)",
+            "np.arange(1.0, arrival_count(phase))",
+        ),
+        (
+            "0.3 x 200 is 59",
+            "np.floor(phase.expected * (1 + _ROUNDING) + _ROUNDING)",
+            "np.floor(phase.expected)",
+        ),
+        ("a ramp is a step", "slope = (end - rate) / phase.duration", "slope = 0.0"),
+        ("the root loses its factor", "rate * rate + 2 * slope", "rate * rate + slope"),
+        ("generators send the same", "self.times[index::count]", "self.times[::count]"),
+        (
+            "all phases have the same random arrivals",
+            "default_rng([seed, index])",
+            "default_rng([seed])",
+        ),
+        (
+            "a Poisson count is not kept",
+            "phase.count if phase.count is not None else",
+            "0 if False else",
+        ),
+        ("half a user is nobody", "anybody = int(max(first, last) > 0)", "anybody = 0"),
+    ),
+    *broken(
+        "fifo.py",
+        ("test_fifo.py",),
+        (
+            "a worker is free before it is done",
+            "end = max(arrival, free[0]) + service",
+            "end = arrival + service",
+        ),
+        (
+            "services are implied by one worker more",
+            "np.sort(ends)[: -int(workers)]",
+            "np.sort(ends)[1 : len(ends) - int(workers) + 1]",
+        ),
+    ),
+    *broken(
+        "capacity/queue_trend.py",
+        ("test_queue_trend.py", "test_confirm.py"),
+        (
+            "the first service time counts",
+            "_WARM_UP_SERVICE_TIMES = 2.0",
+            "_WARM_UP_SERVICE_TIMES = 0.0",
+        ),
+        ("the queue is not averaged", "max(1, round(self.at_work))", "1"),
+        ("half the growth is too much", "+ _MARGIN", "/ 4"),
+        ("stable is said too soon", "ratio < -math.log(1 / test.error)", "ratio < 0"),
+        ("random arrivals add no variance", "(1.0 if self.poisson else 0.0)", "0.0"),
+    ),
+    *broken(
+        "capacity/burst_search.py",
+        ("test_burst_search.py",),
+        (
+            "a bracket of two is narrow",
+            "self.failed - self.passed <= self._resolution",
+            "self.failed - self.passed <= 2 * self._resolution",
+        ),
+        (
+            "what was served of a burst that failed does not count",
+            "self.passed = max(self.passed, witnessed)",
+            "pass",
+        ),
+        ("the ceiling is no limit", "return min(self.ceiling, wanted)", "return wanted"),
+    ),
+    *broken(
+        "attributes/stability.py",
+        ("test_stability.py",),
+        ("a hundredth is drift", "_GROWTH = 0.10", "_GROWTH = 0.01"),
+        ("half as much again is no drift", "_GROWTH = 0.10", "_GROWTH = 0.50"),
+        ("chance is drift", "slope > _T_RISES * error", "slope > 0"),
+        (
+            "batches never depend on each other",
+            "lone_error * _inflation(max(correlation, 0.0))",
+            "lone_error",
+        ),
+        ("drift that may be hidden is none", "if at_most > limit:", "if False:"),
+        ("the first fifth counts", "_SETTLING = 0.2", "_SETTLING = 0.0"),
+    ),
+    *broken(
+        "attributes/queueing.py",
+        ("test_queueing.py",),
+        (
+            "growth by chance is growth",
+            "return float(self.by) > float(self.limit)",
+            "return float(self.by) > 0",
+        ),
+        ("too few arrivals tell", "or self.arrivals >= self.needed", "or True"),
+        (
+            "who gives up does not wait",
+            "gave_up(self._arrivals)[order],",
+            "np.zeros(len(order), bool),",
+        ),
+        (
+            "what never ended has ended",
+            "np.where(unfinished, np.inf, arrivals.ends)",
+            "arrivals.ends",
+        ),
+    ),
+    *broken(
+        "attributes/level.py",
+        ("test_level.py",),
+        (
+            "an average leaves out the last stretch",
+            "self._areas[last] + self._values[last] * since",
+            "self._areas[last]",
+        ),
+        (
+            "before the first step is after it",
+            "np.maximum(moments - self._moments[last], 0.0)",
+            "np.abs(moments - self._moments[last])",
+        ),
+    ),
+    *broken(
+        "requirements.py",
+        ("test_thresholds.py", "test_ensure_judged.py"),
+        ("a failure at the limit is none", '">": operator.le,', '">": operator.lt,'),
+        ("what can't be told is met", "[one for one in strict if one.met is None]", "[]"),
+        (
+            "a soft requirement fails",
+            "[finding for finding in judge(result) if finding.strict]",
+            "[*judge(result)]",
+        ),
+        (
+            "a run that was stopped is judged by what is left",
+            "aborted.threshold == threshold.text and threshold.abort",
+            "False",
+        ),
+        ("times are not at full scale", "factor = 1000 / scale", "factor = 1000.0"),
+        (
+            "nothing ended, and that is well",
+            'met=False, found="no arrival has come to an end"',
+            'met=True, found="no arrival has come to an end"',
+        ),
+    ),
+    *broken(
+        "samples.py",
+        ("test_estimates.py", "test_tally.py", "test_confidence.py", "test_attributes.py"),
+        ("folded rows count once", "np.add.reduceat(weights, starts)", "np.ones(len(starts))"),
+    ),
+    *broken(
+        "units.py",
+        ("test_message.py", "test_estimates.py", "test_attributes.py"),
+        (
+            "a text does not follow the time scale",
+            "wanted * self.time_scale**self.unit.time_exponent",
+            "wanted * 1.0",
+        ),
+    ),
+    *broken(
+        "service/readiness.py",
+        ("test_readiness.py",),
+        ("a redirect is ready", "200 <= response.status < 300", "200 <= response.status < 400"),
+        ("an error is an answer", "answer.status < 500", "answer.status < 600"),
+        ("what was printed before a restart counts", "logs.read(log, start)", "logs.read(log, 0)"),
+        ("the last word is the first", "if answer.is_good or time", "if time"),
+    ),
+]
+
+
+def fails(tree: Path, tests: tuple[str, ...]) -> bool | None:
+    """Run tests in a tree; None if they could not be run."""
+    words = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    try:
+        done = subprocess.run(
+            [sys.executable, *words, *(f"tests/unit/{test}" for test in tests)],
+            cwd=tree,
+            env=os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return {0: False, 1: True}.get(done.returncode)
+
+
+def became(mutation: Mutation, tree: Path) -> str:
+    """Try a mutation, and say what became of it."""
+    taken = mutation.make(tree)
+    if taken is None:
+        return "does not apply"
+    try:
+        failed = fails(tree, mutation.tests)
+    finally:
+        mutation.undo(tree, taken)
+    return {True: "killed", False: "SURVIVED", None: "no tests ran"}[failed]
+
+
+def main(words: list[str]) -> int:
+    """Try all mutations, or those that were asked for; give the exit code."""
+    chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
+    with tempfile.TemporaryDirectory(prefix="perfqa-mutations-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, tree / name)
+        tests = tuple(dict.fromkeys(test for one in chosen for test in one.tests))
+        if fails(tree, tests) is not False:
+            print("the tests don't pass as it is")
+            return 1
+        counts: Counter[str] = Counter()
+        print("| mutation | file | |\n| --- | --- | --- |")
+        for one in chosen:
+            said = became(one, tree)
+            counts[said] += 1
+            print(f"| {one.name} | {one.file} | {said} |", flush=True)
+    print("\n" + ", ".join(f"{count} {said}" for said, count in counts.items()))
+    return int(counts.total() != counts["killed"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
