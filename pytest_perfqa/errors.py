@@ -79,6 +79,12 @@ class RequirementMissed(PerfqaError, AssertionError):
     """A requirement that the scenario file states (``ensure``, ``thresholds``) is not met."""
 
 
+class Lasting(str):
+    """A reason not to believe a measurement that another one of the same would have, too."""
+
+    __slots__ = ()
+
+
 class InvalidRun(PerfqaError):
     """The measurement can't be trusted; says why and what would help.
 
@@ -89,6 +95,11 @@ class InvalidRun(PerfqaError):
     def __init__(self, causes: Iterable[str]) -> None:
         self.causes = tuple(causes)
         super().__init__("INVALID: " + "; ".join(self.causes))
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may be otherwise another time."""
+        return not any(isinstance(cause, Lasting) for cause in self.causes)
 
 
 class Inconclusive(PerfqaError):

@@ -1,4 +1,8 @@
-"""May this run be believed? Only if the service, not the generator, decided what came out."""
+"""May this run be believed? Only if the service, not the generator, decided what came out.
+
+How the service did is never looked at: neither its answers nor its times. So a run can't be made
+again, which is what becomes of one that can't be believed, because of what came out of it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .errors import Lasting
+from .load.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
 from .load.record import Kind, Outcome
 from .samples import quantile
 from .units import Unit, show
@@ -19,15 +25,15 @@ if TYPE_CHECKING:
     from .samples import Samples
     from .scenario import Model
 
-# An arrival is late when its send was behind schedule by more than this, or by more than this
-# share of the run's median latency: then the lag shows in the figures.
-_LATE_SECONDS = 0.010
-_LATE_SHARE = 0.05
 # One hiccup of a shared machine doesn't make a run worthless, a hundredth of the arrivals does.
 _LATE_ARRIVALS = 0.01
-# From these shares of the run on, the lack of a CPU, or the generator's own work, explains it.
-_PRESSED = 0.1
+# From this share of the time that it was late on, its own work explains all of it.
 _BUSY = 0.8
+# What took this share of the time that it was behind explains it; of the whole run, less does.
+_EXPLAINS = 0.5
+_PRESSED = 0.1
+_NONE_LATE = Lateness(0, 0, 0.0)
+_LATE = f"{LATE_SECONDS * 1e3:.0f} ms"
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,16 @@ class Generator:
         skipped: arrivals left out because ``maxVusers`` virtual users were at work.
         missed: arrivals it did not get to.
         lag_p99, lag_max: how far behind schedule arrivals were sent, in seconds.
-        late, late_limit: how many arrivals were behind by more than ``late_limit`` seconds.
+        late: how many arrivals were behind by more than ``LATE_SECONDS``.
         cpu: CPU seconds of its busiest process per second of the run.
         waited: seconds per second of the run that the worst of its processes had to wait for a CPU.
         failures: requests that failed for want of something on the generator's side, by kind.
         stopped: why it ended early, if it did and was not told to.
         was_told: whether it was told to end early; then arrivals are missing rightly.
+        model: in a closed one nothing can be late but the generator's own looks at its clock.
+        worst: the lateness of the process that was late most often, and what it did meanwhile.
+        full, seconds: in how many whole seconds its busiest process did all it could, and of how
+            many, warm-up left out.
     """
 
     planned: int
@@ -54,12 +64,15 @@ class Generator:
     lag_p99: float
     lag_max: float
     late: int
-    late_limit: float
     cpu: float
     waited: float
     failures: dict[str, int]
     stopped: str | None
     was_told: bool = False
+    model: Model = "open"
+    worst: Lateness = _NONE_LATE
+    full: int = 0
+    seconds: int = 0
 
 
 def examine(
@@ -68,50 +81,59 @@ def examine(
     model: Model = "open",
     aborted: Aborted | None = None,
 ) -> Generator:
-    """Look at how the generator did; in a closed model nothing can be late."""
+    """Look at how the generator did; in a closed model no arrival can be late."""
     told = None if aborted is None else aborted.reason
     sent = samples.where(samples.rows["kind"] != Kind.STEP)
     lag = sent.rows["lag"].astype(float)
     weights = sent.rows["weight"]
-    limit = _late_limit(samples)
-    launched = sum(summary.launched for summary in summaries)
     reasons = [summary.stopped for summary in summaries]
+    busiest = max(summaries, key=lambda summary: summary.full)
+    lateness = [summary.late for summary in summaries if summary.late is not None]
     return Generator(
         planned=sum(summary.planned for summary in summaries),
-        launched=launched,
+        launched=sum(summary.launched for summary in summaries),
         skipped=sum(summary.skipped for summary in summaries),
         missed=sum(summary.missed for summary in summaries),
         lag_p99=quantile(lag, weights, 0.99) if len(lag) else 0.0,
         lag_max=float(lag.max(initial=0.0)),
-        late=int(weights[lag > limit].sum()) if model == "open" else 0,
-        late_limit=limit,
+        late=int(weights[lag > LATE_SECONDS].sum()) if model == "open" else 0,
         cpu=max(summary.cpu / max(summary.wall, 1e-9) for summary in summaries),
         waited=max(summary.waited / max(summary.wall, 1e-9) for summary in summaries),
         failures=_own_failures(samples),
         stopped=next((why for why in reasons if why and why != told), None),
         was_told=told is not None,
+        model=model,
+        worst=max(lateness, key=lambda one: one.count, default=_NONE_LATE),
+        full=busiest.full,
+        seconds=busiest.seconds,
     )
 
 
 def causes(generator: Generator, recorded: int) -> Iterator[str]:
-    """Give every reason not to believe the run, with what would help; none if it may be."""
+    """Give every reason not to believe the run, with what would help; none if it may be.
+
+    Those that another run of the same would have as well are ``Lasting``.
+    """
     if generator.stopped:
-        yield f"the load generator stopped early: {generator.stopped}"
+        said = f"the load generator stopped early: {generator.stopped}"
+        # For any other reason, it was the user's own code that stopped it.
+        yield said if generator.stopped == FELL_BEHIND else Lasting(said)
+    is_late = _is_too_many(generator.late, generator.launched)
     if generator.missed and not generator.was_told:
-        yield (
-            f"{generator.missed} of {generator.planned} arrivals were never sent; "
-            "use more generator processes (--perfqa-processes) or a lower rate"
-        )
-    if generator.late > 1 + _LATE_ARRIVALS * generator.launched:
-        yield (
+        said = f"{generator.missed} of {generator.planned} arrivals were never sent"
+        yield said if is_late or generator.stopped else _explained(generator, said)
+    if is_late:
+        yield _explained(
+            generator,
             f"{generator.late} of {generator.launched} arrivals were sent more than "
-            f"{generator.late_limit * 1e3:.0f} ms late (worst {generator.lag_max * 1e3:.0f} ms): "
-            f"{_why_late(generator)}"
+            f"{_LATE} late (worst {generator.lag_max * 1e3:.0f} ms)",
         )
+    if generator.model == "closed":
+        yield from _distortions(generator)
     for kind, count in generator.failures.items():
-        yield f"{count} requests failed on the generator's side: {kind}; {_HELP[kind]}"
+        yield Lasting(f"{count} requests failed on the generator's side: {kind}; {_HELP[kind]}")
     if recorded != generator.launched:
-        yield (
+        yield Lasting(
             f"{generator.launched} arrivals were sent but {recorded} recorded: "
             "the account does not add up"
         )
@@ -126,35 +148,70 @@ def state(generator: Generator) -> str:
     )
 
 
-def _why_late(generator: Generator) -> str:
-    if generator.waited > _PRESSED:
-        return (
-            f"the generator waited for a CPU {generator.waited:.0%} of the time, others were using "
-            "it; use a quieter machine, or limits that leave the generator a CPU"
-        )
-    if generator.cpu > _BUSY:
-        return (
-            f"the generator used {generator.cpu:.0%} of a CPU, all it can; use more generator "
-            "processes (--perfqa-processes), a lower rate, or kept connections (http.pool)"
-        )
-    return (
-        f"the generator used {generator.cpu:.0%} of a CPU and was held up by something else; "
-        "use a quieter machine"
-    )
+def _is_too_many(count: int, of: int) -> bool:
+    return count > 1 + _LATE_ARRIVALS * of
 
 
+def _distortions(generator: Generator) -> Iterator[str]:
+    """Say what else spoils the times of a closed model, in which nothing is due."""
+    worst = generator.worst
+    if _is_too_many(worst.count, worst.of):
+        yield _explained(
+            generator,
+            f"the generator was more than {_LATE} late to see to its users at {worst.count} of "
+            f"{worst.of} looks (worst {worst.worst * 1e3:.0f} ms)",
+        )
+    used = ""
+    if generator.cpu >= FULL:
+        used = f"{generator.cpu:.0%} of a CPU"
+    elif _is_too_many(generator.full, generator.seconds):
+        used = f"{FULL:.0%} of a CPU or more in {generator.full} of {generator.seconds} s"
+    if used:
+        yield Lasting(
+            f"the generator used {used}: answers waited for it to read them; use more generator "
+            "processes (--perfqa-processes), fewer users, less work in a locustfile, or a warm-up "
+            "phase for their start"
+        )
+
+
+def _explained(generator: Generator, said: str) -> str:
+    """Add why the generator was late, and what would help.
+
+    What it did at the time explains it, its own work first; where only the run as a whole is known,
+    that must do.
+    """
+    late = generator.worst
+    if late.behind is None:
+        computed, waited, blocked, enough = generator.cpu, generator.waited, 0.0, _PRESSED
+    else:
+        computed, waited, blocked = late.computed, late.waited, late.blocked
+        enough = _EXPLAINS * late.behind
+    if computed >= _BUSY:
+        return Lasting(f"{said}: the generator used {computed:.0%} of a CPU, all it can; {_WORK}")
+    did, helps = [], []
+    if computed > enough and late.behind is not None:
+        did.append(f"used {computed:.0%} of a CPU at the time")
+        helps.append(_WORK)
+    if waited > enough:
+        did.append(f"waited for a CPU {waited:.0%} of the time, others were using it")
+        helps.append("use a quieter machine, or limits that leave the generator a CPU")
+    if blocked > enough:
+        did.append(f"was blocked {blocked:.0%} of the time by code that lets nothing else run")
+        helps.append("let the locustfile make no calls that wait without gevent knowing it")
+    if not did:
+        did = [f"used {computed:.0%} of a CPU and was held up by something else"]
+        helps = ["use a quieter machine"]
+    return f"{said}: the generator {', and '.join(did)}; {'; '.join(helps)}"
+
+
+_WORK = (
+    "use more generator processes (--perfqa-processes), a lower rate, kept connections "
+    "(http.pool), or less work in a locustfile"
+)
 _HELP = {
     Outcome.NO_DESCRIPTORS.label: "raise the limit of open files (ulimit -n)",
     Outcome.NO_PORTS.label: "keep connections (http.pool) or widen net.ipv4.ip_local_port_range",
 }
-
-
-def _late_limit(samples: Samples) -> float:
-    answered = samples.requests.with_status
-    if not answered.count:
-        return _LATE_SECONDS
-    median = quantile(answered.latency, answered.rows["weight"], 0.5)
-    return max(_LATE_SECONDS, _LATE_SHARE * median)
 
 
 def _own_failures(samples: Samples) -> dict[str, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from itertools import accumulate
-from pathlib import Path
 from typing import Protocol
 
 from gevent.event import Event
 
+from .effort import Effort
 from .plan import Plan, Summary, endpoints
 from .record import (
     NAMED_ENDPOINTS,
@@ -19,9 +19,6 @@ from .record import (
     Outcome,
     Recorder,
 )
-
-# Time on a CPU, time runnable but waiting for one (both in ns), and number of turns.
-_SCHEDULER = Path("/proc/self/schedstat")
 
 
 class Ended(Protocol):
@@ -44,11 +41,12 @@ class Account:
     Attributes:
         start: the moment of ``time.monotonic`` from which records count.
         idle: set while no arrival is at work.
+        effort: what the process spends its time on.
     """
 
-    def __init__(self, plan: Plan, recorder: Recorder) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder, effort: Effort | None = None) -> None:
         self.start = 0.0
-        self._cost = (0.0, 0.0)
+        self.effort = effort or Effort(plan)
         self.launched = self.skipped = self.running = 0
         self.idle = Event()
         self.idle.set()
@@ -64,7 +62,7 @@ class Account:
     def open(self, start: float) -> None:
         """Begin to count: records from ``start``, what the process costs from now."""
         self.start = start
-        self._cost = _cost()
+        self.effort.open()
 
     def began(self) -> None:
         """Count one arrival more at work."""
@@ -128,7 +126,9 @@ class Account:
 
     def summary(self, planned: int, stopped: str | None) -> Summary:
         """Give the account as it stands."""
-        cpu, waited = (now - then for now, then in zip(_cost(), self._cost, strict=True))
+        wall = time.monotonic() - self.start
+        self.effort.close(wall)
+        cpu, waited = self.effort.total()
         return Summary(
             planned=planned,
             launched=self.launched,
@@ -137,18 +137,9 @@ class Account:
             replicas=tuple(self._replicas),
             cpu=cpu,
             waited=waited,
-            wall=time.monotonic() - self.start,
+            wall=wall,
             examples=self.examples,
             stopped=stopped,
             endpoints=tuple(self._endpoints),
             notes=tuple(self.notes),
         )
-
-
-def _cost() -> tuple[float, float]:
-    """Give the CPU time of this process, and how long it has waited for a CPU, in seconds."""
-    try:
-        waited = int(_SCHEDULER.read_text().split()[1]) * 1e-9
-    except (OSError, IndexError, ValueError):  # not every kernel keeps that account
-        waited = 0.0
-    return time.process_time(), waited

@@ -74,3 +74,32 @@ class Alarm:
             self._watcher.stop()
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class Idle:
+    """Tells for how long gevent's loop has waited for events: the rest of the time, code ran.
+
+    Twice a turn of the loop a little work (half a microsecond), so not where turns are many.
+    """
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._since: float | None = None
+        loop = get_hub().loop
+        # The last before the loop waits, and the first after: gevent runs callbacks before, too.
+        self._before, self._after = loop.prepare(ref=False), loop.check(ref=False)
+        self._before.priority, self._after.priority = loop.MINPRI, loop.MAXPRI
+        self._before.start(self._wait)
+        self._after.start(self._go_on)
+
+    def _wait(self) -> None:
+        self._since = time.monotonic()
+
+    def _go_on(self) -> None:
+        if self._since is not None:
+            self._seconds += time.monotonic() - self._since
+            self._since = None
+
+    def __call__(self) -> float:
+        """Give the seconds so far."""
+        return self._seconds

@@ -10,6 +10,7 @@ from gevent.hub import get_hub
 
 from ..schedule import schedule
 from .clock import Alarm
+from .plan import FELL_BEHIND, HOPELESS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _PER_TURN = 32
 # Arrival times are turned into Python floats in blocks: ten million at once would take 0.3 GB.
 _BLOCK = 16_384
-# So late that the run can only be INVALID: no use to go on for as long as the backlog takes.
-_HOPELESS_SECONDS = 10.0
 
 
 class Work(Protocol):
@@ -83,8 +82,8 @@ class Dispatcher:
             elif sent_in_turn >= _PER_TURN:
                 gevent.sleep(0)
                 sent_in_turn = 0
-            if time.monotonic() - due > _HOPELESS_SECONDS:
-                self.stop(f"it fell {_HOPELESS_SECONDS:g} s behind its schedule")
+            if time.monotonic() - due > HOPELESS_SECONDS:
+                self.stop(FELL_BEHIND)
             if self._stopped is not None:
                 break
             sent_in_turn += 1

@@ -19,6 +19,7 @@ import resource
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,8 +34,10 @@ from locust.env import Environment
 
 from . import locust_stats
 from .account import Account
+from .clock import Idle
 from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
 from .dispatcher import Dispatcher
+from .effort import EVERY, Effort
 from .flows import Flows
 from .plan import Plan, Summary, endpoints
 from .record import (
@@ -57,8 +60,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Looking at new records holds up arrivals for as long as it takes: little and often is best.
-_WATCH = 0.1
 _STATUSES = 1000  # codes have three digits
 _FAILED = [one for one in Outcome if one not in {*COMPLETED, Outcome.PENDING}]
 _LINES_EVERY = 10  # a line of progress for about so many looks at the records
@@ -96,7 +97,11 @@ class Generator:
     def __init__(self, plan: Plan, recorder: Recorder, say: Lines) -> None:
         self.plan = plan
         self.recorder = recorder
-        self.account = Account(plan, recorder)
+        self._window = plan.scenario.window
+        self._every = _looks(self._window)
+        # Only code of the user's can block the loop.
+        idle = None if plan.scenario.locustfile is None else Idle()
+        self.account = Account(plan, recorder, Effort(plan, self._every, idle=idle))
         self.labels = endpoints(plan.scenario)
         self._say = say
         self._start: AsyncResult[float] = AsyncResult()
@@ -104,8 +109,6 @@ class Generator:
         self._errors = np.zeros(len(Outcome), dtype=np.int64)
         self._bad = 0
         self._arrivals = np.zeros(len(Outcome), dtype=np.int64)
-        self._window = plan.scenario.window
-        self._every = _looks(self._window)
         self._tallies = self.tallies()
         self._summary: Summary | None = None
         classes = [] if plan.scenario.locustfile is None else self._load(plan.scenario.locustfile)
@@ -213,7 +216,10 @@ class Generator:
         self._look()
         self.environment.events.quitting.fire(environment=self.environment, reverse=True)
         if self._summary is not None:
-            self._summary.write(self.plan.summary_path)
+            effort = self.account.effort
+            full, seconds = effort.full()
+            summary = replace(self._summary, late=effort.lateness(), full=full, seconds=seconds)
+            summary.write(self.plan.summary_path)
         self.environment.events.quit.fire(exit_code=0)
 
     def _listen(self) -> None:
@@ -234,10 +240,11 @@ class Generator:
             now = time.monotonic() - start
             looks = max(looks + 1, int(now / self._every))
             pending = self.account.running
+            self.account.effort.look(now)
             fresh = self._look()
             self._tell_windows(now, fresh, pending)
             recent.append(fresh["response"])
-            if len(recent) >= _LINES_EVERY * _WATCH / self._every:
+            if len(recent) >= _LINES_EVERY * EVERY / self._every:
                 times = np.concatenate(recent)
                 recent.clear()
                 self._say(json.dumps(self._progress(now, times)))
@@ -257,6 +264,7 @@ class Generator:
 
     def _look(self) -> Any:
         fresh = self.recorder.drain()
+        self.account.effort.sent(fresh)
         if self.plan.scenario.locustfile is None:  # else Locust's own listener has counted them
             locust_stats.feed(self.environment, self.labels, fresh)
         requests = fresh[fresh["kind"] != Kind.ARRIVAL]
@@ -287,9 +295,10 @@ class Generator:
 
 def _looks(window: float) -> float:
     """Give a time of about a tenth of a second that windows are a multiple of, or a part."""
-    if window >= _WATCH:
-        return window / math.ceil(window / _WATCH - _ROUNDING)
-    return window * max(1, round(_WATCH / window))
+    # Looking at new records holds up arrivals for as long as it takes: little and often is best.
+    if window >= EVERY:
+        return window / math.ceil(window / EVERY - _ROUNDING)
+    return window * max(1, round(EVERY / window))
 
 
 class Lines:

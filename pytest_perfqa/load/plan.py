@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
+#: What is sent later than this is late: so much more or less shows in the figures.
+LATE_SECONDS = 0.010
+#: From this share of a CPU on, a process does all it can: answers wait for it to read them.
+FULL = 0.9
+#: So late that the run can only be INVALID: no use to go on for as long as the backlog takes.
+HOPELESS_SECONDS = 10.0
+#: Why it is stopped then.
+FELL_BEHIND = f"it fell {HOPELESS_SECONDS:g} s behind its schedule"
 #: How many redirects of one request are followed.
 REDIRECTS = 10
 # No reason to give a run up: a generator that hangs is known by its silence.
@@ -65,6 +73,29 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Lateness:
+    """What was late by more than ``LATE_SECONDS``, and what the process did at the time.
+
+    Attributes:
+        count, of: arrivals; in a closed model, where none is due, looks at the clock, about ten a
+            second: a process that is late for them is late for answers, too.
+        worst: by how many seconds.
+        behind: of the time between the looks around what was late, the share in which it was;
+            None where that isn't known.
+        computed, waited, blocked: the shares of the same time in which the process computed, had
+            to wait for a CPU, and was held up by a call that lets nobody else run.
+    """
+
+    count: int
+    of: int
+    worst: float
+    behind: float | None = None
+    computed: float = 0.0
+    waited: float = 0.0
+    blocked: float = 0.0
+
+
+@dataclass(frozen=True)
 class Summary:
     """One generator's account of its run; times in seconds.
 
@@ -77,9 +108,12 @@ class Summary:
         endpoints: names of endpoints, in the order of the numbers in records.
         notes: what a reader of the run must know.
         stopped: why it ended before all arrivals were sent, if it did.
-        cpu: CPU time of the process from first to last arrival and answer.
+        cpu: CPU time of its loop from first to last arrival and answer.
         waited: how long it could have run in that time, but had to wait for a CPU.
         wall: the time from the start of the run to the last answer.
+        late: what was late, and why.
+        full, seconds: in how many whole seconds it used ``FULL`` of a CPU or more, and of how many,
+            warm-up left out.
     """
 
     planned: int
@@ -94,6 +128,9 @@ class Summary:
     endpoints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     waited: float = 0.0
+    late: Lateness | None = None
+    full: int = 0
+    seconds: int = 0
 
     def write(self, path: Path) -> None:
         """Write the account to its file."""

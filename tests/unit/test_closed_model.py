@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import threading
 import time
@@ -56,13 +57,25 @@ class Busy:
         connection.sendall(answer())
 
 
+def causes(load: Load) -> str:
+    """Give all reasons not to believe a load."""
+    found = validity.examine(load.summaries, load.samples, load.scenario.model)
+    return "; ".join(validity.causes(found, load.samples.arrivals.count))
+
+
 @pytest.fixture
 def put(tmp_path: Path) -> Iterator[Callable[..., Load]]:
     """Give the function that puts users, of flows or of code, on a server."""
     with Reaper() as reaper:
 
         def put(
-            what: Any, url: str, *phases: Phase, users: int = 10, timeout: float = 2, **o: Any
+            what: Any,
+            url: str,
+            *phases: Phase,
+            users: int = 10,
+            timeout: float = 2,
+            is_invalid: bool = False,
+            **o: Any,
         ) -> Load:
             file = None
             if isinstance(what, str):
@@ -82,8 +95,7 @@ def put(tmp_path: Path) -> Iterator[Callable[..., Load]]:
             load = Load(one, recording, *read_samples(recording))
             assert load.samples.arrivals.count == sum(s.launched for s in load.summaries)
             assert all(s.planned == s.launched and not s.missed for s in load.summaries)
-            found = validity.examine(load.summaries, load.samples, one.model)
-            assert not list(validity.causes(found, load.samples.arrivals.count))
+            assert bool(causes(load)) == is_invalid
             return load
 
         yield put
@@ -238,3 +250,20 @@ def test_users_are_split_exactly(count: int) -> None:
         assert sum(parts) == users
         assert all(new >= old for new, old in zip(parts, before, strict=True))
         before = parts
+
+
+def test_a_generator_that_does_all_it_can_is_invalid(put: Any) -> None:
+    """Users wait for it, not for the service: what they take for response times is its own."""
+    computes = """
+    import time
+    from locust import *
+    class Someone(FastHttpUser):
+        @task
+        def work(self):
+            self.client.get("/")
+            end = time.thread_time() + 0.02
+            while time.thread_time() < end: pass
+    """
+    with Server(Busy(0.001)) as server:
+        load = put(computes, server.url, users=5, is_invalid=True)
+    assert re.search(r"the generator used (9|10)\d% of a CPU: answers waited", causes(load))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import re
 import socket
 import textwrap
 import time
@@ -24,7 +25,7 @@ from test_generator import (
 )
 
 from pytest_perfqa.children import Reaper
-from pytest_perfqa.errors import GeneratorError
+from pytest_perfqa.errors import GeneratorError, InvalidRun
 from pytest_perfqa.load.generator import Progress, generate
 from pytest_perfqa.load.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Kind, Outcome
 from pytest_perfqa.samples import merged_endpoints
@@ -501,3 +502,40 @@ def test_records_of_users(put: Any) -> None:
     kinds = collections.Counter(load.samples.rows["kind"].tolist())
     assert kinds == {Kind.STEP: 40, Kind.ARRIVAL: 40}
     assert generate is not None
+
+
+# ---- code that holds the generator up --------------------------------------------------------
+
+COMPUTES = """
+def work():
+    end = time.thread_time() + 0.03
+    while time.thread_time() < end: pass
+"""
+BLOCKS = """
+import gevent.monkey
+def work(): gevent.monkey.get_original("time", "sleep")(0.03)
+"""
+WORKS = """
+class Someone(FastHttpUser):
+    @task
+    def go(self):
+        work()
+        self.client.get("/")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "passes"),
+    [
+        (COMPUTES, r"arrivals were sent .* used (8|9|10)\d% of a CPU, all it can", False),
+        (BLOCKS, r"arrivals were sent .* was blocked [6-9]\d% of the time by code that", True),
+    ],
+)
+def test_code_that_holds_the_generator_up_is_named(
+    put: Any, code: str, said: str, *, passes: bool
+) -> None:
+    """30 ms of it at 40/s is more than there is time for; nobody else is to blame."""
+    with serve(answer()) as server:
+        load = put(code + WORKS, server.url)
+    assert re.search(said, "; ".join(load.causes))
+    assert InvalidRun(load.causes).passes is passes
