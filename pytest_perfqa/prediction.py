@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .attributes.queueing import Pending
     from .scenario import Scenario
+    from .spans import Spans
 
 __tracebackhide__ = True
 
@@ -49,7 +50,7 @@ class Observed:
         name: of the slice.
         pending: the arrivals of the whole run, watched over the slice.
         arrivals: the same as samples.
-        start, end: of the slice, in seconds from the start of the run.
+        spans: the time of the slice.
         scenario: as it ran, scaled.
         endpoints: how many there are.
         workers: how many requests the service does at once, by its configuration; None: not said.
@@ -59,8 +60,7 @@ class Observed:
     name: str
     pending: Pending
     arrivals: Samples
-    start: float
-    end: float
+    spans: Spans
     scenario: Scenario
     endpoints: int
     workers: float | None
@@ -253,23 +253,20 @@ class QueueModel:
         ends = self.times + self.latency
         predicted = Level.of_stays(self.times, ends, self._entered.rows["weight"])
         off = predicted.distance(self._observed.pending.level)
-        return Quantity(self._mean(off), Unit.COUNT)
+        return Quantity(off.mean(self._observed.spans), Unit.COUNT)
 
     @property
     def pending_error(self) -> Quantity:
         """``pending_mae`` as a share of the measured mean."""
-        mean = self._mean(self._observed.pending.level)
+        mean = self._observed.pending.level.mean(self._observed.spans)
         if not mean:
             raise NoData(f"{self._observed.name}: nothing was ever pending")
         return Quantity(float(self.pending_mae) / mean, Unit.RATIO)
 
-    def _mean(self, level: Level) -> float:
-        return float(level.means(np.array([self._observed.start, self._observed.end]))[0])
-
     @property
     def p95_error(self) -> Quantity:
         """How far the predicted 95th percentile of latency is from the measured, as a share."""
-        inside = (self.times >= self._observed.start) & (self.times < self._observed.end)
+        inside = self._observed.spans.contain(self.times)
         if not inside.any():
             raise NoData(f"{self._observed.name} has no arrivals that were let in")
         weights = self._entered.rows["weight"][inside]

@@ -11,12 +11,11 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from .artillery.ensure import ERROR_KINDS, METRIC_NAME
 from .attributes.queueing import Pending
 from .errors import Inconclusive, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
+from .spans import Spans, edges
 from .units import Estimate, Quantity, Unit
 
 if TYPE_CHECKING:
@@ -173,8 +172,7 @@ def _scope(result: RunResult, threshold: Threshold) -> Slice:
     if threshold.endpoint is not None:
         found = found.endpoint(threshold.endpoint)
     if threshold.after:
-        # The last arrival may be due at the very end.
-        found = found.between(threshold.after, math.nextafter(result.definition.duration, math.inf))
+        found = found.between(threshold.after, math.inf)
     return found
 
 
@@ -209,13 +207,12 @@ def lasting_spell(result: RunResult, threshold: Threshold) -> Spell | None:
     scenario = result.definition
     tallies = Tallies([threshold], scenario, result.endpoint_number)
     tallies.add(result.everything.requests.rows)
-    last = int(float(result.everything.ends.max(initial=0.0)) / scenario.window) + 1
+    over = edges(0.0, float(result.everything.ends.max(initial=0.0)), scenario.window)[1:]
     if threshold.metric == "pending":
-        edges = scenario.window * np.arange(1, last + 1, dtype=np.float64)
-        arrivals = result.everything.arrivals
-        for window, pending in enumerate(Pending(arrivals, 0, 0).at(edges).tolist()):
-            tallies.note_pending(window, pending)
-    windows = [tally for (tally,) in tallies.close(last * scenario.window)]
+        pending = Pending(result.everything.arrivals, Spans(((0.0, float(over[-1])),)))
+        for window, count in enumerate(pending.at(over).tolist()):
+            tallies.note_pending(window, count)
+    windows = [tally for (tally,) in tallies.close(float(over[-1]))]
     if not any(tally.total for tally in windows):
         raise NoData(f"the run has no request that {threshold.text!r} is about")
     return _first_spell(Watch(threshold, scenario), windows, scenario.window)

@@ -30,6 +30,7 @@ from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .service.config import ANY_PATH, Limits
+from .spans import Spans, bounds, only_stretch, upto
 from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Context:
         limits: the budget of the service.
         workers: how many requests the service does at once, by path or ``ANY_PATH``, where known.
         generator: how the load generator did, for the evidence behind figures.
-        until: when the run was ended before its time, if it was.
+        until: when the last arrival came, where the run was ended before its time, or users began
+            something when it was over.
     """
 
     service: str
@@ -84,15 +86,20 @@ class Context:
 
     @property
     def duration(self) -> float:
-        """Over how many seconds arrivals came: those of all phases, or until the run was ended."""
+        """Over how many seconds arrivals came."""
         return self.scenario.duration if self.until is None else self.until
 
     def bounds(self) -> list[tuple[float, float]]:
         """Give from when to when each phase lasted; one that was never reached took no time."""
-        last = math.inf if self.until is None else self.until
-        return [
-            (min(start, last), min(end, last)) for start, end in _phase_bounds(self.scenario.phases)
-        ]
+        *planned, (start, _) = bounds(self.scenario.phases)
+        planned.append((start, math.inf))
+        return [(min(start, self.duration), min(end, self.duration)) for start, end in planned]
+
+    @property
+    def named(self) -> tuple[tuple[str, float, float], ...]:
+        """Give the name of each phase, and from when to when it lasted."""
+        phases = zip(self.scenario.phases, self.bounds(), strict=True)
+        return tuple((phase.name, *bound) for phase, bound in phases)
 
 
 @dataclass(frozen=True)
@@ -131,13 +138,12 @@ class Slice(KnowsItsNames):
     a generator on schedule they are equal, for the first request of an arrival.
     """
 
-    def __init__(
-        self, context: Context, samples: Samples, start: float, end: float, name: str
-    ) -> None:
+    def __init__(self, context: Context, samples: Samples, spans: Spans, name: str) -> None:
         self._context = context
         self._samples = samples
-        self._start = start
-        self._end = end
+        self._spans = spans
+        # Whether the time after its end is its own, too: nothing else follows.
+        self._goes_on = False
         self._earlier: tuple[Slice, ...] = ()
         self.name = name
 
@@ -146,21 +152,13 @@ class Slice(KnowsItsNames):
 
     @cached_property
     def _origin(self) -> Origin:
-        phases = self._context.scenario.phases
-        bounds = zip(phases, self._context.bounds(), strict=True)
-        return Origin(
-            self.name,
-            self._samples,
-            self._start,
-            self._end,
-            tuple((phase.name, start, end) for phase, (start, end) in bounds),
-            self._context.generator,
-        )
+        context = self._context
+        return Origin(self.name, self._samples, self._spans, context.named, context.generator)
 
     @property
     def duration(self) -> Quantity:
-        """The length of the slice, over which arrivals came."""
-        return Quantity(self._end - self._start, Unit.SECOND, self._context.time_scale)
+        """The length of the slice, over which arrivals came; of all its stretches together."""
+        return Quantity(self._spans.length, Unit.SECOND, self._context.time_scale)
 
     @property
     def requests(self) -> Quantity:
@@ -179,7 +177,10 @@ class Slice(KnowsItsNames):
 
     @property
     def launched(self) -> Quantity:
-        """Arrivals that were sent; ``completed + failed + pending.at_end`` adds up to it."""
+        """Arrivals that were sent.
+
+        Of a run without warm-up, ``completed + failed + pending.at_end`` adds up to it.
+        """
         return self._arrivals("launched")
 
     @property
@@ -194,14 +195,14 @@ class Slice(KnowsItsNames):
 
     @cached_property
     def pending(self) -> Pending:
-        """Arrivals in the system, over the time of the slice."""
+        """Arrivals in the system, over the time of the slice, whenever they came."""
         return Pending(
             self._context.everything.arrivals,
-            self._start,
-            self._end,
+            self._spans,
             self._context.time_scale,
             self.name,
             self._origin,
+            self._samples.arrivals,
         )
 
     @cached_property
@@ -263,11 +264,7 @@ class Slice(KnowsItsNames):
     def throughput(self) -> Throughput:
         """Rates of requests and of good answers."""
         return Throughput(
-            self._samples.requests,
-            self._start,
-            self._end,
-            self._context.time_scale,
-            self._origin,
+            self._samples.requests, self._spans, self._context.time_scale, self._origin
         )
 
     @property
@@ -288,7 +285,7 @@ class Slice(KnowsItsNames):
         """How much of what was asked was served."""
         return Availability(
             self._samples.requests,
-            self._end,
+            self._spans,
             scale=self._context.time_scale,
             origin=self._origin,
         )
@@ -301,7 +298,7 @@ class Slice(KnowsItsNames):
         Raises:
             NoData: there are no answers.
         """
-        return ColdStart(self._recorded.requests, first, scale=self._context.time_scale)
+        return ColdStart(self._recorded[0].requests, first, scale=self._context.time_scale)
 
     @cached_property
     def replicas(self) -> Shares:
@@ -314,25 +311,25 @@ class Slice(KnowsItsNames):
         )
 
     @property
-    def _recorded(self) -> Samples:
+    def _recorded(self) -> tuple[Samples, Spans]:
         """What phases are taken from."""
-        return self._samples
+        return self._samples, self._spans
 
     @cached_property
     def resources(self) -> Resources:
         """What each part of the service used: ``resources["app"].cpu.mean``."""
-        return self._resources(self._end)
+        return self._resources(self._spans)
 
-    def _resources(self, end: float) -> Resources:
+    def _resources(self, spans: Spans) -> Resources:
         context = self._context
-        phases = context.scenario.phases
-        bounds = zip((one.name for one in phases), _phase_bounds(phases), strict=True)
-        named = tuple((name, *bound) for name, bound in bounds)
-        stretch = Stretch(self._start, end, named, context.time_scale)
+        stretch = Stretch(spans, self.name, context.named, context.time_scale)
         return Resources(context.readings, context.limits, stretch)
 
     def phase(self, name: str) -> Slice:
-        """Give the slice of what arrived in a phase; phases of one name are taken together.
+        """Give the slice of what arrived in a phase.
+
+        Phases of one name are taken together: the time of the slice is that of all of them, without
+        what lies between.
 
         Raises:
             NoData: there is no such phase.
@@ -342,13 +339,16 @@ class Slice(KnowsItsNames):
         if not chosen:
             known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
             raise NoData(f"no phase {name!r}; there are: {known}")
-        bounds = self._context.bounds()
-        if bounds[chosen[0]][0] == self._context.until:
+        lasted = self._context.bounds()
+        stretches = Spans.of(lasted[number] for number in chosen)
+        if not stretches:
             raise NoData(f"phase {name!r} never came: the run was ended before")
-        recorded = self._recorded
+        recorded, time = self._recorded
+        spans = stretches.within(time)
+        if not spans:
+            raise NoData(f"phase {name!r} ({stretches}) is no part of {self.name} ({time})")
         samples = recorded.where(np.isin(recorded.rows["phase"], chosen))
-        start, end = bounds[chosen[0]][0], bounds[chosen[-1]][1]
-        found = Slice(self._context, samples, start, end, f"phase {name!r}")
+        found = Slice(self._context, samples, spans, f"phase {name!r}")
         return self._like(found, lambda one: one.phase(name))
 
     def endpoint(self, name: str) -> Slice:
@@ -366,23 +366,30 @@ class Slice(KnowsItsNames):
             self._context,
             everything=_requests_to(self._context.everything, endpoints.index(name)),
         )
-        found = Slice(context, chosen, self._start, self._end, name)
+        found = Slice(context, chosen, self._spans, name)
+        found._goes_on = self._goes_on
         return self._like(found, lambda one: one.endpoint(name))
 
     def between(self, start: str | float, end: str | float) -> Slice:
-        """Give the slice of what was due from ``start`` until before ``end``.
+        """Give the slice of what was due after ``start`` and until ``end``.
 
-        Times count from the start of the run: seconds, or texts, which follow the time scale.
+        Times count from the start of the run: seconds, or texts, which follow the time scale. What
+        is due at ``end`` itself is part of it, what is due at ``start`` only where that is 0; so
+        slices side by side share nothing, and miss nothing.
 
         Raises:
-            NoData: nothing lies between.
+            NoData: no part of this slice lies between; that of a run is without its warm-up.
         """
+        own = self._spans
         first, last = self._moment(start), self._moment(end)
-        if not first < last:
-            raise NoData(f"nothing lies between {start!r} and {end!r}")
-        due = self._samples.rows["intended"]
-        samples = self._samples.where((due >= first) & (due < last))
-        found = Slice(self._context, samples, first, last, f"{first:g} s to {last:g} s")
+        last = own.end if math.isinf(last) else last
+        if self._goes_on:
+            own = own.ending(max(own.end, last))
+        spans = own.within(Spans(((max(first, 0.0), last),)))
+        if not spans:
+            raise NoData(f"nothing of {self.name} ({own}) lies between {start!r} and {end!r}")
+        samples = self._samples.where(spans.contain(self._samples.rows["intended"]))
+        found = Slice(self._context, samples, spans, f"{first:g} s to {last:g} s")
         return self._like(found, lambda one: one.between(start, end))
 
     @cached_property
@@ -399,8 +406,7 @@ class Slice(KnowsItsNames):
                 name=self.name,
                 pending=self.pending,
                 arrivals=context.everything.arrivals,
-                start=self._start,
-                end=self._end,
+                spans=self._spans,
                 scenario=context.scenario,
                 endpoints=len(context.endpoints),
                 workers=_workers_for(names, context.workers),
@@ -427,6 +433,7 @@ class Slice(KnowsItsNames):
             raise NoData(f"{self.name} has no requests: there is nothing to recover")
         scenario = self._context.scenario
         where = stretches(scenario.phases, scenario.warmup, phase, baseline)
+        where = where.up_to(self._context.duration, phase)
         return recovery(
             Course(
                 name=f"phase {phase!r}",
@@ -434,15 +441,14 @@ class Slice(KnowsItsNames):
                 arrivals=self.pending.arrived,
                 completions=self.pending.ended,
                 time_scale=self._context.time_scale,
-                kept_up=self._good_share(*where.baseline) >= _KEPT_UP,
+                kept_up=self._good_share(where.baseline) >= _KEPT_UP,
             )
         )
 
-    def _good_share(self, start: float, end: float) -> float:
-        """Give the share of good answers to what was due between two moments; 1 if nothing was."""
+    def _good_share(self, spans: Spans) -> float:
+        """Give the share of good answers to what was due in some time; 1 if nothing was."""
         requests = self._samples.requests
-        due = requests.rows["intended"]
-        within = requests.where((due >= start) & (due < end))
+        within = requests.where(spans.contain(requests.rows["intended"]))
         return within.as_expected.count / within.count if within.count else 1.0
 
     def drift(self, of: str | Series = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
@@ -456,12 +462,13 @@ class Slice(KnowsItsNames):
 
         Raises:
             Inconclusive: the slice is too short, or the figure varies too much, to tell.
-            NoData: there is no such figure.
+            NoData: there is no such figure; or the slice is several stretches of time.
         """
+        only_stretch("a drift", self._spans, self.name)
         if isinstance(of, str) and of == "memory":
             return self.resources.total.memory.drift()
         name, times, values, unit = self._figure(of, unit)
-        within = (times >= self._start) & (times <= self._end)
+        within = self._spans.contain(times)
         scale = self._context.time_scale
         return drift(f"{name} of {self.name}", times[within], values[within], unit, scale)
 
@@ -473,7 +480,7 @@ class Slice(KnowsItsNames):
         if of == "pending":
             # As many averages as there are arrivals: more would not know more.
             parts = min(int(self.launched), _MOST_AVERAGES)
-            edges = np.linspace(self._start, self._end, parts + 1)
+            edges = np.linspace(self._spans.start, self._spans.end, parts + 1)
             return of, (edges[1:] + edges[:-1]) / 2, self.pending.level.means(edges), Unit.COUNT
         if of not in {"latency", "response"}:
             raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending', 'memory'")
@@ -492,10 +499,12 @@ class Slice(KnowsItsNames):
     def windows(self, width: str | float = 1.0) -> tuple[Window, ...]:
         """Sum the slice up by windows of one second, or as wide as given.
 
-        A width in seconds is taken as it is, a text follows the time scale.
+        A width in seconds is taken as it is, a text follows the time scale. Windows lie side by
+        side from the start of the slice until all that came in it has ended; of a slice that is
+        several stretches of time, from the start of each until the next at most. What happens at
+        the end of a window is in it.
         """
-        course = timeline(self._samples, self._start, self._end, self._moment(width))
-        return tuple(_windows(course))
+        return tuple(_windows(timeline(self._samples, self._spans, self._moment(width))))
 
 
 class RunResult(Slice):
@@ -528,13 +537,17 @@ class RunResult(Slice):
         aborted: Aborted | None = None,
         faults: tuple[FaultRecord, ...] = (),
     ) -> None:
+        last = float(context.everything.arrivals.rows["intended"].max(initial=0.0))
+        if last > upto(context.duration):
+            context = replace(context, until=last)
         context = replace(context, generator=generator)
         phases = context.scenario.phases
         warm = [index for index, one in enumerate(phases) if one.name in context.scenario.warmup]
         counted = context.everything.where(~np.isin(context.everything.rows["phase"], warm))
-        cold = [one for number, one in enumerate(context.bounds()) if number not in warm]
-        start, end = (cold[0][0], cold[-1][1]) if cold else (0.0, context.scenario.duration)
-        super().__init__(context, counted, start, end, "the run")
+        cold = Spans.of(one for number, one in enumerate(context.bounds()) if number not in warm)
+        nothing = Spans(((context.duration, context.duration),))
+        super().__init__(context, counted, cold or nothing, "the run")
+        self._goes_on = self._spans.end == context.duration
         self.service = context.service
         self.scenario = context.scenario.name
         self.definition = context.scenario
@@ -560,12 +573,17 @@ class RunResult(Slice):
     @cached_property
     def resources(self) -> Resources:
         """What each part of the service used, until the last answer."""
-        return self._resources(max(self._end, self.wall))
+        return self._resources(self._spans.ending(max(self._spans.end, self.wall)))
 
     @property
-    def _recorded(self) -> Samples:
+    def resources_throughout(self) -> Resources:
+        """What each part used over all the time that was watched, warm-up and all."""
+        return self._resources(Spans(((0.0, max(self.wall, self.definition.duration)),)))
+
+    @property
+    def _recorded(self) -> tuple[Samples, Spans]:
         # Warm-up phases, too: who asks for one by its name wants it.
-        return self._context.everything
+        return self._context.everything, Spans(((0.0, self._context.duration),))
 
     def pooled_with(self, earlier: RunResult) -> RunResult:
         """Give this result with the samples of an earlier run of the same pooled in.
@@ -594,19 +612,34 @@ class RunResult(Slice):
 
     def timeline(self, width: float) -> Timeline:
         """Give the course of the whole run, warm-up and all, by windows of ``width`` seconds."""
-        context = self._context
-        return timeline(context.everything, 0.0, context.duration, width)
+        return timeline(*self._recorded, width)
 
     @property
     def phases(self) -> Mapping[str, Slice]:
         """The slices of all phases that bring arrivals, by name."""
-        return {
-            phase.name: self.phase(phase.name)
-            for phase, (start, _) in zip(
-                self._context.scenario.phases, self._context.bounds(), strict=True
+        names = (phase.name for phase in self._came())
+        return {name: self.phase(name) for name in dict.fromkeys(names)}
+
+    def _came(self) -> Iterator[Phase]:
+        phases = zip(self.definition.phases, self._context.bounds(), strict=True)
+        return (phase for phase, (start, end) in phases if phase.expected and start < end)
+
+    @property
+    def each_phase(self) -> tuple[Slice | None, ...]:
+        """The slice of each phase alone, whatever its name; None where it brought no arrivals."""
+        rows = self.everything.rows
+        phases = zip(self.definition.phases, self._context.bounds(), strict=True)
+        return tuple(
+            Slice(
+                self._context,
+                self.everything.where(rows["phase"] == number),
+                Spans((bound,)),
+                f"phase {phase.name!r}",
             )
-            if phase.expected and start != self._context.until
-        }
+            if phase.expected and bound[0] < bound[1]
+            else None
+            for number, (phase, bound) in enumerate(phases)
+        )
 
     @property
     def everything(self) -> Samples:
@@ -629,6 +662,8 @@ def _workers_for(endpoints: list[str], workers: Mapping[str, float]) -> float | 
 
 def _windows(course: Timeline) -> Iterator[Window]:
     for number, (start, end) in enumerate(pairwise(course.edges)):
+        if course.idle[number]:
+            continue
         times = (float(course.latency[percent][number]) for percent in (50.0, 95.0))
         p50, p95 = (None if np.isnan(time) else time for time in times)
         yield Window(
@@ -642,13 +677,6 @@ def _windows(course: Timeline) -> Iterator[Window]:
             p50=p50,
             p95=p95,
         )
-
-
-def _phase_bounds(phases: tuple[Phase, ...]) -> Iterator[tuple[float, float]]:
-    start = 0.0
-    for phase in phases:
-        yield start, start + phase.duration
-        start += phase.duration
 
 
 def _all_of(rows: NDArray[np.void]) -> NDArray[np.bool_]:

@@ -26,6 +26,7 @@ from .load.record import (
     read_records,
     with_status,
 )
+from .spans import window_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,7 +182,7 @@ def _folded_when_many(tables: Iterable[NDArray[np.void]]) -> NDArray[np.void]:
 def fold(rows: NDArray[np.void], seconds: float = 1.0) -> NDArray[np.void]:
     """Merge rows that agree in second (or so many), times (to a bin) and all that is counted."""
     folded = rows.copy()
-    folded["intended"] = (np.floor(rows["intended"] / seconds) + 0.5) * seconds
+    folded["intended"] = (window_number(rows["intended"], seconds) + 0.5) * seconds
     folded["response"] = _binned(rows["response"])
     folded["lag"] = _binned_lag(rows["lag"], folded["response"])
     folded["size"] = 0

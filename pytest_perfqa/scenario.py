@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -276,16 +275,6 @@ class Scenario:
             window=self.window * factor,
             faults=tuple(fault.scaled(factor) for fault in self.faults),
         )
-
-    def stretch(self, phase: str | None = None) -> tuple[float, float]:
-        """Give when phases of a name, or without one all but the warm-up, begin and end."""
-        edges = list(accumulate((one.duration for one in self.phases), initial=0.0))
-        chosen = [
-            number
-            for number, one in enumerate(self.phases)
-            if (one.name not in self.warmup if phase is None else one.name == phase)
-        ]
-        return (edges[chosen[0]], edges[chosen[-1] + 1]) if chosen else (0.0, self.duration)
 
 
 def _scaled_step(step: Step, factor: float) -> Step:

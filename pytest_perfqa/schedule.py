@@ -1,7 +1,8 @@
 """Phases to arrival times: pure functions, seeded, without a clock.
 
 The k-th arrival (k = 1, 2, ...) of a phase comes where the integral of its rate reaches k, so a
-phase of rate r and duration d brings exactly floor(r d) of them, the first after 1/r seconds.
+phase of rate r and duration d brings exactly floor(r d) of them, the first after 1/r seconds, and
+one at the very end of the phase where r d is whole. ``spans`` says to what that moment belongs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .spans import EDGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +125,9 @@ def _poisson(phase: Phase, random: np.random.Generator) -> NDArray[np.float64]:
     # given its number of points, they are uniform. A count keeps its number.
     total = phase.expected
     number = phase.count if phase.count is not None else random.poisson(total)
-    return _time_of(phase, np.sort(random.uniform(0, total, number)))
+    times = _time_of(phase, np.sort(random.uniform(0, total, number)))
+    # None at the very start of the phase: that moment belongs to the one before.
+    return np.maximum(times, min(2 * EDGE, phase.duration))
 
 
 def _time_of(phase: Phase, integral: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from pytest_perfqa.result import Context, RunResult
 from pytest_perfqa.samples import ROW, Samples
 from pytest_perfqa.scenario import Flow, Phase, Scenario
 from pytest_perfqa.service.config import Limits
+from pytest_perfqa.spans import place
 from pytest_perfqa.validity import causes, examine
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def run(
     Args:
         recorded: its rows are given their phases by when they were due.
         phases: names and durations in seconds as they ran, in order; without it one phase,
-            "steady", from 0 to the end of the second in which the last arrival was due.
+            "steady", from 0 to the end of the second in which the last arrival was due. What is due
+            at the moment between two of them is of the first.
         warmup: names of the phases that are left out of the statistics.
         summary: the generator's account; without it, of one that worked well.
         readings: what the parts of the service used, see ``readings``; unknown without it.
@@ -90,7 +92,7 @@ def run(
     if phases is None:
         phases = [("steady", float(np.floor(due.max(initial=0.0)) + 1))]
     starts = np.cumsum([0.0, *(duration for _, duration in phases)])
-    recorded.rows["phase"] = np.clip(np.searchsorted(starts, due, "right") - 1, 0, len(phases) - 1)
+    recorded.rows["phase"] = np.clip(place(due, starts), 0, len(phases) - 1)
     launched = recorded.arrivals.count
     if summary is None:
         end = starts[-1] if aborted is None else aborted.at

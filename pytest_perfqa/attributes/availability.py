@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import NoData
 from ..load.record import as_expected
+from ..spans import window_number
 from ..units import Quantity, Unit, parse, show
 from .names import KnowsItsNames
 from .origin import Figure
@@ -15,10 +16,9 @@ from .origin import Figure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from ..evidence import Evidence
     from ..samples import Samples
+    from ..spans import Spans
     from .origin import Origin, Part
 
 __tracebackhide__ = True
@@ -35,12 +35,12 @@ class Availability(KnowsItsNames):
     """
 
     def __init__(
-        self, samples: Samples, end: float, *, scale: float, origin: Origin | None = None
+        self, samples: Samples, spans: Spans, *, scale: float, origin: Origin | None = None
     ) -> None:
-        """Look at requests in the order of their times; ``end`` is that of the slice."""
+        """Look at requests in the order of their times; ``spans`` is the time of the slice."""
         self._asked = samples.count
         self._samples = samples.ended
-        self._end = end
+        self._spans = spans
         self._scale = scale
         self._origin = origin
 
@@ -74,10 +74,7 @@ class Availability(KnowsItsNames):
         )
 
     def _of(self, part: Part) -> Availability:
-        return Availability(part.samples.requests, part.end, scale=self._scale)
-
-    def _when(self) -> tuple[NDArray[np.uint32], NDArray[np.float64]]:
-        return self._samples.rows["weight"], self._samples.rows["intended"]
+        return Availability(part.samples.requests, part.spans, scale=self._scale)
 
     def _require_requests(self) -> None:
         if not self._samples.count:
@@ -100,8 +97,8 @@ class Availability(KnowsItsNames):
         """The longest time without service: from when the first of successive requests that were
         not served was due, to when the next that was served was due, or the end of the slice.
 
-        0 if all were served. Of more than two million requests, seconds in which one was served
-        are no outage.
+        0 if all were served. In a slice of several stretches of time it lies in one of them. Of
+        more than two million requests, seconds in which one was served are no outage.
         """
         self._require_requests()
         start, end = self._longest_outage()
@@ -115,16 +112,12 @@ class Availability(KnowsItsNames):
         return end - start
 
     def _longest_outage(self) -> tuple[float, float]:
-        weights, due = self._when()
-        moments, places = np.unique(due, return_inverse=True)
-        up = np.bincount(places, as_expected(self._samples.rows) * weights) > 0
-        begins = np.flatnonzero(~up & np.concatenate([[True], up[:-1]]))
-        ends = np.flatnonzero(up & np.concatenate([[False], ~up[:-1]]))
-        back = np.append(moments[ends], self._end)[: len(begins)]
-        if not len(begins):
-            return 0.0, 0.0
-        longest = int(np.argmax(back - moments[begins]))
-        return float(moments[begins[longest]]), float(back[longest])
+        stretch = self._spans.which(self._samples.rows["intended"])
+        outages = (
+            _outage(self._samples.where(stretch == number), end)
+            for number, (_, end) in enumerate(self._spans)
+        )
+        return max(outages, key=lambda outage: outage[1] - outage[0])
 
     def budget_spent(self, slo: str | float, *, window: str | float | None = None) -> Quantity:
         """Give how much of the error budget of an availability such as ``"99.9%"`` is spent; 1 is
@@ -136,6 +129,7 @@ class Availability(KnowsItsNames):
                 be. A width, in seconds or as a text, counts time: the share of windows in which
                 less than ``slo`` was served, over the share that may be. A night without service
                 spends as much then as a busy day without; windows without requests don't count.
+                They lie side by side from the start of the slice.
 
         Raises:
             ValueError: the objective is not between 0 and 100 %: all or nothing leaves no budget.
@@ -157,14 +151,32 @@ class Availability(KnowsItsNames):
             width = float(parse(width, Unit.SECOND)) * self._scale
         if not width > 0:
             raise ValueError(f"a window is longer than 0 s, not {window!r}")
-        weights, due = self._when()
-        numbers = np.floor(due / width).astype(np.int64)
-        _, places = np.unique(numbers, return_inverse=True)
-        totals = np.bincount(places, weights)
-        served = np.bincount(places, as_expected(self._samples.rows) * weights)
+        rows = self._samples.rows
+        stretch = self._spans.which(rows["intended"])
+        starts = np.array([start for start, _ in self._spans])
+        numbers = window_number(rows["intended"] - starts[stretch], width)
+        _, places = np.unique([stretch, numbers], axis=1, return_inverse=True)
+        totals = np.bincount(places, rows["weight"])
+        served = np.bincount(places, as_expected(rows) * rows["weight"])
         return float(np.mean(served / totals < wanted))
 
     def __repr__(self) -> str:
         if not self._samples.count:
             return "<availability of nothing>"
         return f"<availability: {self.ratio}, longest outage {self.longest_outage}>"
+
+
+def _outage(samples: Samples, end: float) -> tuple[float, float]:
+    """Give the longest time without service of a stretch of time that ends so."""
+    moments, places = np.unique(samples.rows["intended"], return_inverse=True)
+    served = as_expected(samples.rows) * samples.rows["weight"]
+    up = np.bincount(places, served, len(moments)) > 0
+    before = np.concatenate([[True], up])[:-1]
+    begins, ends = np.flatnonzero(~up & before), np.flatnonzero(up & ~before)
+    # A later request of an arrival may be due after the end.
+    last = max(end, float(moments.max(initial=0.0)))
+    back = np.append(moments[ends], last)[: len(begins)]
+    if not len(begins):
+        return 0.0, 0.0
+    longest = int(np.argmax(back - moments[begins]))
+    return float(moments[begins[longest]]), float(back[longest])

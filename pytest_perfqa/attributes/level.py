@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..spans import Spans
+
     Floats = NDArray[np.float64]
 
 
@@ -63,6 +65,11 @@ class Level:
         since = np.maximum(moments - self._moments[last], 0.0)
         areas: Floats = self._areas[last] + self._values[last] * since
         return areas
+
+    def mean(self, spans: Spans) -> float:
+        """Give the average over some stretches of time together."""
+        edges = np.array(spans.stretches)
+        return float((self.area(edges[:, 1]) - self.area(edges[:, 0])).sum()) / spans.length
 
     def means(self, edges: Floats) -> Floats:
         """Give the average over time between each of these moments and the next."""

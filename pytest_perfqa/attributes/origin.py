@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evidence import Evidence, Point
+from ..spans import Spans, upto
 from ..units import Quantity, Unit, show
 from ..validity import state
 from .confidence import NEAR_SATURATION, Weighted, of_share
@@ -29,11 +30,10 @@ _WINDOWS = 40
 
 @dataclass(frozen=True)
 class Part:
-    """What was due within a stretch of time, in seconds from the start of the run."""
+    """What was due within a window, or in a phase: some stretches of time."""
 
     samples: Samples
-    start: float
-    end: float
+    spans: Spans
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Origin:
 
     name: str
     samples: Samples
-    start: float
-    end: float
+    spans: Spans
     phases: tuple[tuple[str, float, float], ...] = ()
     generator: Generator | None = None
 
@@ -71,7 +70,7 @@ class Origin:
             samples=samples,
             interval=(interval.low, interval.high) if interval else None,
             points=tuple(
-                Point(part.start, part.end, figure(part), self._phase_at(part.start))
+                Point(part.spans.start, part.spans.end, figure(part), self._phase_of(part))
                 for part in self._windows()
             ),
             phases={name: value for name, value in by_phase if value is not None},
@@ -85,23 +84,26 @@ class Origin:
         for name in dict.fromkeys(name for name, _, _ in self.phases):
             chosen = [number for number, one in enumerate(self.phases) if one[0] == name]
             samples = self.samples.where(np.isin(self.samples.rows["phase"], chosen))
-            if samples.count:
-                found[name] = Part(samples, self.phases[chosen[0]][1], self.phases[chosen[-1]][2])
+            spans = Spans.of(self.phases[number][1:] for number in chosen).within(self.spans)
+            if samples.count and spans:
+                found[name] = Part(samples, spans)
         return found
 
-    def _phase_at(self, moment: float) -> str | None:
-        within = (name for name, start, end in self.phases if start <= moment < end)
-        return next(within, None)
+    def _phase_of(self, part: Part) -> str | None:
+        """Name the phase that is on where a window begins."""
+        begun = upto(part.spans.start)
+        return next((name for name, start, end in self.phases if start <= begun < end), None)
 
     def _windows(self) -> Iterator[Part]:
-        width = _round_width((self.end - self.start) / _WINDOWS)
-        edges = self.start + width * np.arange(
-            math.ceil((self.end - self.start) / width - 1e-9) + 1
+        """Cut the slice into windows; what was due between two of its stretches (a later request of
+        an arrival) is in the last window before, so that all of it is in one."""
+        windows = list(self.spans.windows(_round_width(self.spans.length / _WINDOWS)))
+        rows = self.samples.rows
+        places = np.searchsorted(
+            Spans(tuple(windows)).which(rows["intended"]), np.arange(len(windows) + 1)
         )
-        places = np.searchsorted(self.samples.rows["intended"], edges)
-        for number, (first, last) in enumerate(pairwise(places)):
-            samples = type(self.samples)(self.samples.rows[first:last])
-            yield Part(samples, float(edges[number]), float(edges[number + 1]))
+        for one, (first, last) in zip(windows, pairwise(places), strict=True):
+            yield Part(type(self.samples)(rows[first:last]), Spans((one,)))
 
 
 def _round_width(width: float) -> float:

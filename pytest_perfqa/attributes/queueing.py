@@ -13,6 +13,7 @@ from ..errors import Inconclusive, NoData
 from ..evidence import Evidence, Point
 from ..load.record import Outcome, as_expected, with_status
 from ..samples import Samples, quantile
+from ..spans import EDGE, Spans, only_stretch, upto
 from ..units import Quantity, Unit
 from .latency import Distribution
 from .level import Level
@@ -116,16 +117,20 @@ class Pending(KnowsItsNames):
     def __init__(
         self,
         arrivals: Samples,
-        start: float,
-        end: float,
+        spans: Spans,
         scale: float = 1.0,
         name: str = "the run",
         origin: Origin | None = None,
+        own: Samples | None = None,
     ) -> None:
-        """Watch all ``arrivals`` of a run between two moments, in seconds from its start."""
+        """Watch all ``arrivals`` of a run over some stretches of time.
+
+        Args:
+            own: those that are of this slice; if it is not said, those that came in its time.
+        """
         self._arrivals = arrivals
-        self._start = start
-        self._end = end
+        self._spans = spans
+        self._own = own
         self._scale = scale
         self._name = name
         self._origin = origin
@@ -155,19 +160,21 @@ class Pending(KnowsItsNames):
 
     @property
     def at_end(self) -> Quantity:
-        """How many arrivals of the run never came to an end."""
-        unfinished = self._arrivals.rows["outcome"] == Outcome.PENDING
-        return Quantity(self._arrivals.where(unfinished).count, Unit.COUNT)
+        """How many arrivals of the whole run, warm-up and all, never came to an end."""
+        return Quantity(self._arrivals.count - self._arrivals.ended.count, Unit.COUNT)
 
     @property
     def now(self) -> Quantity:
-        """How many are pending at the end of this stretch.
+        """How many are pending at the end of this slice.
 
         Raises:
             NoData: there were no arrivals.
         """
         self._require_arrivals()
-        return self._count("pending at the end", lambda _, end: float(self.at(np.array([end]))[0]))
+        return self._count("pending at the end", lambda spans: self._at(spans.end))
+
+    def _at(self, moment: float) -> float:
+        return float(self.at(np.array([moment]))[0])
 
     @property
     def max(self) -> Quantity:
@@ -179,10 +186,10 @@ class Pending(KnowsItsNames):
         self._require_arrivals()
         return self._count("most pending", self._most)
 
-    def _most(self, start: float, end: float) -> float:
+    def _most(self, spans: Spans) -> float:
         moments = self._arrivals.rows["intended"]
-        within = moments[(moments >= start) & (moments <= end)]
-        return float(self.at(np.append(within, start)).max())
+        starts = [start for start, _ in spans]
+        return float(self.at(np.concatenate([moments[spans.contain(moments)], starts])).max())
 
     @property
     def mean(self) -> Quantity:
@@ -192,18 +199,13 @@ class Pending(KnowsItsNames):
             NoData: there were no arrivals.
         """
         self._require_arrivals()
-        return self._count("mean pending", self._average)
+        return self._count("mean pending", self.level.mean)
 
-    def _average(self, start: float, end: float) -> float:
-        return float(self.level.means(np.array([start, end]))[0])
-
-    def _count(self, subject: str, figure: Callable[[float, float], float]) -> Quantity:
+    def _count(self, subject: str, figure: Callable[[Spans], float]) -> Quantity:
         origin, gather = self._origin, None
         if origin is not None:
-            gather = partial(
-                origin.evidence, subject, lambda part: figure(part.start, part.end), Unit.COUNT
-            )
-        return Quantity(figure(self._start, self._end), Unit.COUNT, gather=gather)
+            gather = partial(origin.evidence, subject, lambda part: figure(part.spans), Unit.COUNT)
+        return Quantity(figure(self._spans), Unit.COUNT, gather=gather)
 
     @cached_property
     def grows(self) -> Growth:
@@ -220,13 +222,14 @@ class Pending(KnowsItsNames):
             NoData: there were no arrivals, or none got a good answer: no service time is known.
         """
         self._require_arrivals()
+        start, end = only_stretch("whether pending grows", self._spans, self._name)
         count = self._within.count
         if count < _LEAST_ARRIVALS:
             raise Inconclusive(
                 f"whether pending grows needs at least {_LEAST_ARRIVALS} arrivals, {self._name} "
                 f"has {count}"
             )
-        growth = _growth(self._waiting, count, np.linspace(self._start, self._end, _WINDOWS + 1))
+        growth = _growth(self._waiting, count, np.linspace(start, end, _WINDOWS + 1))
         if not growth.certain:
             raise Inconclusive(
                 f"whether pending grows: an overload of {_OVERLOAD:.0%} would not show in the "
@@ -302,8 +305,9 @@ class Pending(KnowsItsNames):
         best = min(known, key=lambda part: np.average(part.latency, weights=part.rows["weight"]))
         shares = (np.arange(_BASE_POINTS) + 0.5) / _BASE_POINTS
         order = np.argsort(best.latency)
-        upto = np.cumsum(best.rows["weight"][order], dtype=np.float64)
-        points: NDArray[np.float64] = best.latency[order][np.searchsorted(upto, shares * upto[-1])]
+        ranks = np.cumsum(best.rows["weight"][order], dtype=np.float64)
+        places = np.searchsorted(ranks, shares * ranks[-1])
+        points: NDArray[np.float64] = best.latency[order][places]
         return points
 
     @cached_property
@@ -344,12 +348,13 @@ class Pending(KnowsItsNames):
 
     @cached_property
     def _within(self) -> Samples:
-        due = self._arrivals.rows["intended"]
-        return self._arrivals.where((due >= self._start) & (due <= self._end))
+        if self._own is not None:
+            return self._own
+        return self._arrivals.where(self._spans.contain(self._arrivals.rows["intended"]))
 
     def _moments(self, count: int) -> NDArray[np.float64]:
-        width = (self._end - self._start) / count
-        return self._start + width * (np.arange(count, dtype=np.float64) + 0.5)
+        start, end = only_stretch("a queue over time", self._spans, self._name)
+        return start + (end - start) / count * (np.arange(count, dtype=np.float64) + 0.5)
 
     def _require_arrivals(self) -> None:
         if not self._arrivals.count:
@@ -373,8 +378,9 @@ class Steps:
         self, moments: NDArray[np.float64], side: Literal["left", "right"] = "right"
     ) -> NDArray[np.float64]:
         """Count up to each of the moments; with ``left`` without what lies at the moment itself."""
-        upto: NDArray[np.float64] = self._upto[np.searchsorted(self._moments, moments, side)]
-        return upto
+        limits = moments - EDGE if side == "left" else upto(moments)
+        counts: NDArray[np.float64] = self._upto[np.searchsorted(self._moments, limits, side)]
+        return counts
 
 
 def _growth(waiting: NDArray[np.float64], arrivals: int, edges: NDArray[np.float64]) -> Growth:

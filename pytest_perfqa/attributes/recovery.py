@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from ..errors import Inconclusive, NoData
 from ..evidence import Evidence, Point
+from ..spans import Spans, bounds
 from ..units import Quantity, Unit
 
 if TYPE_CHECKING:
@@ -37,14 +38,24 @@ class Stretches:
     """Where a peak lies in a run; all times in seconds from its start.
 
     Attributes:
-        baseline: from when to when the load was usual, before the peak.
+        baseline: when the load was usual, before the peak.
         peak: when the peak began and ended.
         until: when the load is no longer usual, or no arrivals come any more.
     """
 
-    baseline: tuple[float, float]
+    baseline: Spans
     peak: tuple[float, float]
     until: float
+
+    def up_to(self, end: float, peak: str) -> Stretches:
+        """Give the same where a run came to no more than this.
+
+        Raises:
+            NoData: the peak had not ended by then.
+        """
+        if end < self.peak[1]:
+            raise NoData(f"phase {peak!r} did not end: the run was ended before")
+        return replace(self, until=min(self.until, end))
 
 
 def stretches(
@@ -53,37 +64,45 @@ def stretches(
     """Find the usual load before and after a peak.
 
     Usual are phases whose highest rate is less than half way from the lowest of these to the
-    peak's. The baseline is what lies before the first that isn't, warm-up left out, or the phase
-    that is named.
+    peak's. The baseline is what lies before the first that isn't, warm-up left out, or what lies
+    before the peak of the phases of the name that is given.
 
     Raises:
-        NoData: there is no such phase, or several; or nothing usual before it.
+        NoData: there is no such phase, or several peaks; or nothing usual before it.
     """
-    edges = np.concatenate([[0.0], np.cumsum([phase.duration for phase in phases])]).tolist()
+    lasted = bounds(phases)
     at = _only(phases, peak)
     counted = [index for index, phase in enumerate(phases) if phase.name not in warmup]
     heights = [max(_rates(phase)) for phase in phases]
     unusual = (heights[at] + min([heights[index] for index in counted] + [heights[at]])) / 2
     high = [index for index in counted if heights[index] >= unusual]
-    if baseline is not None:
-        named = _only(phases, baseline)
-        before = (edges[named], edges[named + 1])
+    if baseline is None:
+        before = [index for index in counted if index < min([*high, at])]
     else:
-        usual = [index for index in counted if index < min([*high, at])]
-        before = (edges[usual[0]], edges[usual[-1] + 1]) if usual else (edges[at], edges[at])
-    if before[1] > edges[at]:
-        raise NoData(f"phase {baseline!r} is no baseline: it does not lie before {peak!r}")
-    after = min([index for index in high if index > at], default=len(phases))
-    return Stretches(before, (edges[at], edges[at + 1]), edges[after])
+        before = [index for index in _named(phases, baseline) if index < at]
+        if not before:
+            raise NoData(f"phase {baseline!r} is no baseline: it does not lie before {peak!r}")
+    after = [lasted[index][0] for index in high if index > at]
+    usual = Spans.of(lasted[index] for index in before)
+    return Stretches(usual, lasted[at], min(after, default=lasted[-1][1]))
 
 
 def _only(phases: Sequence[Phase], name: str) -> int:
+    first, *others = _named(phases, name)
+    if others:
+        raise NoData(
+            f"not one but {1 + len(others)} phases {name!r}: after which of them can't be told; "
+            "give them names of their own"
+        )
+    return first
+
+
+def _named(phases: Sequence[Phase], name: str) -> list[int]:
     found = [index for index, phase in enumerate(phases) if phase.name == name]
-    if len(found) != 1:
+    if not found:
         known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
-        how_many = "no" if not found else f"not one but {len(found)}"
-        raise NoData(f"{how_many} phase {name!r}; there are: {known}")
-    return found[0]
+        raise NoData(f"no phase {name!r}; there are: {known}")
+    return found
 
 
 def _rates(phase: Phase) -> tuple[float, float]:
@@ -178,7 +197,8 @@ class Recovery(Quantity):
     def evidence(self) -> Evidence:
         """Gather what it rests on."""
         course = self._course
-        edges = np.linspace(course.where.baseline[0], course.where.until, 61)
+        began = course.where.baseline.start if course.where.baseline else course.where.peak[0]
+        edges = np.linspace(began, course.where.until, 61)
         levels = course.pending((edges[1:] + edges[:-1]) / 2)
         points = zip(edges[:-1].tolist(), edges[1:].tolist(), levels.tolist(), strict=True)
         fluid = "none" if self.fluid is None else str(self.fluid)
@@ -205,13 +225,13 @@ def recovery(course: Course) -> Recovery:
     """
     scale = course.time_scale
     where = course.where
-    start, end = where.baseline
-    if end - start < LEAST_BASELINE * scale * (1 - 1e-9):
+    if where.baseline.length < LEAST_BASELINE * scale * (1 - 1e-9):
         raise Inconclusive(
             f"recovery after {course.name} needs {LEAST_BASELINE * scale:g} s of usual load before "
-            f"it, warm-up not counted; there are {end - start:g} s"
+            f"it, warm-up not counted; there are {where.baseline.length:g} s"
         )
-    limit = max(1.0, float(np.quantile(course.pending(_looks(start, end, scale)), _USUAL)))
+    usual = np.concatenate([_looks(start, end, scale) for start, end in where.baseline])
+    limit = max(1.0, float(np.quantile(course.pending(usual), _USUAL)))
     looks = _looks(where.peak[1], where.until, scale)
     low = course.pending(looks) <= limit
     needed = round(HOLD / LOOK)

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import NoData
 from ..evidence import Evidence, Point
 from ..monitor.readings import Metric, Readings, Series
+from ..spans import Spans, only_stretch, place
 from ..units import Quantity, Unit, show
 from .names import KnowsItsNames
 from .stability import Drift, drift
@@ -29,19 +30,23 @@ class Stretch:
     """What is asked about, in seconds from the start of the run.
 
     Attributes:
+        name: of the slice.
         phases: of each phase of the scenario its name, start and end.
         time_scale: the factor on times that the run had.
     """
 
-    start: float
-    end: float
+    spans: Spans
+    name: str = "the run"
     phases: tuple[tuple[str, float, float], ...] = ()
     time_scale: float = 1.0
 
-    def phase_at(self, moment: float) -> str | None:
-        """Name the phase that holds a moment."""
-        within = (name for name, start, end in self.phases if start < moment <= end)
-        return next(within, None)
+    def names_at(self, moments: NDArray[np.float64]) -> NDArray[np.str_]:
+        """Name the phase that each moment lies in, nothing where it lies in none."""
+        names = np.array(["", *(name for name, _, _ in self.phases), ""])
+        ends = [end for _, _, end in self.phases]
+        edges = np.array([start for _, start, _ in self.phases[:1]] + ends)
+        named: NDArray[np.str_] = names[place(moments, edges) + 1]
+        return named
 
 
 class Resources(Mapping[str, "PartResources"]):
@@ -213,17 +218,15 @@ class _Look:
 
     @property
     def rise(self) -> tuple[float, float]:
-        """How much it rose in the stretch, as far as it was looked at, and in how many seconds.
+        """How much it rose in that time, as far as it was looked at, and in how many seconds.
 
         Between two looks it rises evenly.
         """
         self._inside(self._middles)
         series = self.everything
-        start, end = np.clip(
-            (self.stretch.start, self.stretch.end), series.times[0], series.times[-1]
-        )
-        first, last = np.interp((start, end), series.times, series.values)
-        return float(last - first), float(end - start)
+        edges = np.clip(self.stretch.spans.stretches, series.times[0], series.times[-1])
+        rises = np.diff(np.interp(edges, series.times, series.values))
+        return float(rises.sum()), float(np.diff(edges).sum())
 
     @property
     def _middles(self) -> NDArray[np.float64]:
@@ -237,16 +240,15 @@ class _Look:
         Raises:
             NoData: there are none.
         """
-        start, end = self.stretch.start, self.stretch.end
-        inside: NDArray[np.bool_] = (moments >= start) & (moments <= end)
+        inside = self.stretch.spans.contain(moments)
         if not inside.any():
-            raise NoData(f"{self.title}: nobody looked from {start:g} s to {end:g} s")
+            raise NoData(f"{self.title}: nobody looked from {self.stretch.spans}")
         return inside
 
     def evidence(self, series: Series, unit: Unit) -> Evidence:
         """Say how it went over time, and what it was like in each phase."""
-        times, values, phase_at = series.times, series.values, self.stretch.phase_at
-        names = np.array([phase_at(moment) or "" for moment in times.tolist()])
+        times, values = series.times, series.values
+        names = self.stretch.names_at(times)
         begins = times - np.diff(times, prepend=times[0])
         points = zip(begins.tolist(), times.tolist(), values.tolist(), names.tolist(), strict=True)
         return Evidence(
@@ -424,8 +426,9 @@ class Gauge(KnowsItsNames):
         Raises:
             Inconclusive: too few looks, or it varies too much, to tell.
         """
-        scale = self._look.stretch.time_scale
-        return drift(self._look.title, self.times, self.values, self._unit, scale)
+        look = self._look
+        only_stretch(f"drift of {look.title}", look.stretch.spans, look.stretch.name)
+        return drift(look.title, self.times, self.values, self._unit, look.stretch.time_scale)
 
     def __repr__(self) -> str:
         try:

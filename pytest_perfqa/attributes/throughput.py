@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NoData
+from ..spans import Spans
 from ..units import Quantity, Unit, parse
 from .names import KnowsItsNames
 
@@ -36,14 +37,12 @@ class Throughput(KnowsItsNames):
     def __init__(
         self,
         samples: Samples,
-        start: float,
-        end: float,
+        spans: Spans,
         scale: float,
         origin: Origin | None = None,
     ) -> None:
         self._samples = samples
-        self._start = start
-        self._duration = end - start
+        self._spans = spans
         self._scale = scale
         self._origin = origin
 
@@ -56,29 +55,34 @@ class Throughput(KnowsItsNames):
         moments = counted.rows["intended"] if name == "offered" else counted.ends
 
         def rate(part: Part) -> float:
-            within = (moments >= part.start) & (moments < part.end)
-            return counted.where(within).count / (part.end - part.start)
+            return counted.where(part.spans.contain(moments)).count / part.spans.length
 
         return origin.evidence(f"{name} throughput", rate, Unit.PER_SECOND, samples=counted.count)
 
     def _require_requests(self) -> None:
-        if not self._samples.count or self._duration <= 0:
+        if not self._samples.count or self._spans.length <= 0:
             raise NoData("throughput: this slice has no requests")
 
     @property
     def offered(self) -> Quantity:
         """Requests sent, over the length of the slice."""
         self._require_requests()
-        return self._rate(self._samples.count / self._duration, "offered")
+        return self._rate(self._samples.count / self._spans.length, "offered")
 
     @property
     def mean(self) -> Quantity:
-        """Good answers, over the time from the start of the slice to the last of them."""
+        """Good answers, over the time of the slice, or until the last of them if that is later."""
         self._require_requests()
+        return self._rate(self._samples.as_expected.count / self._time, "mean")
+
+    @property
+    def _time(self) -> float:
+        """The length of the slice, and what it took beyond to answer what came in it."""
         good = self._samples.as_expected
-        if not good.count:
-            return self._rate(0, "mean")
-        return self._rate(good.count / (float(good.ends.max()) - self._start), "mean")
+        answered = np.array([end for _, end in self._spans])
+        np.maximum.at(answered, self._spans.which(good.rows["intended"]), good.ends)
+        starts = (start for start, _ in self._spans)
+        return Spans.of(zip(starts, answered.tolist(), strict=True)).length
 
     @property
     def max(self) -> Quantity:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..load.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
+from ..spans import edges as side_by_side
+from ..spans import place, upto
 from .queueing import Pending
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..samples import Samples
+    from ..spans import Spans
 
 #: The percentiles that are kept of each window; 100 is the maximum.
 PERCENTS = (50.0, 95.0, 99.0, 100.0)
@@ -25,9 +28,12 @@ PERCENTS = (50.0, 95.0, 99.0, 100.0)
 class Timeline:
     """One value per window in every array; windows lie side by side.
 
+    ``launched`` less ``completed`` and ``failed`` is by how much ``pending`` changes in a window.
+
     Attributes:
-        start: of the first window, in seconds from the start of the run.
-        width: of each window, in seconds.
+        edges: where windows begin, and where the last one ends, in seconds from the start of the
+            run. What happens at an edge is in the window that ends there.
+        idle: whether the window is none, but the time between two stretches of a slice.
         launched: arrivals that came in the window.
         completed, failed: arrivals that ended in it, with an answer or without.
         pending: arrivals in the system at its end.
@@ -39,8 +45,8 @@ class Timeline:
             out; not a number where there were none.
     """
 
-    start: float
-    width: float
+    edges: NDArray[np.float64]
+    idle: NDArray[np.bool_]
     launched: NDArray[np.int64]
     completed: NDArray[np.int64]
     failed: NDArray[np.int64]
@@ -51,83 +57,87 @@ class Timeline:
     latency: Mapping[float, NDArray[np.float64]]
     response: Mapping[float, NDArray[np.float64]]
 
-    @property
-    def edges(self) -> NDArray[np.float64]:
-        """Where windows begin, and where the last one ends."""
-        edges: NDArray[np.float64] = self.start + self.width * np.arange(
-            len(self.launched) + 1, dtype=np.float64
-        )
-        return edges
 
+def timeline(samples: Samples, spans: Spans, width: float) -> Timeline:
+    """Sum samples up by windows of ``width`` seconds, from the first stretch until all have ended.
 
-def timeline(samples: Samples, start: float, end: float, width: float) -> Timeline:
-    """Sum samples up by windows of ``width`` seconds, from ``start`` until all have ended.
-
-    There are windows up to ``end`` at least.
+    In each stretch they lie side by side from its start to its end, and on for as long as anything
+    that came until then ends before the next one begins: there the last of them is cut short. What
+    lies between is a window in which nothing happens, see ``idle``.
     """
+    edges, idle = window_edges(samples, spans, width)
     arrivals, requests = samples.arrivals, samples.requests
-    came = _Windows(start, width, arrivals, arrivals.rows["intended"])
-    over = _Windows(start, width, *_ended(arrivals))
-    done = _Windows(start, width, *_ended(requests))
-    number = max(
-        int(np.ceil(np.round((end - start) / width, 9))), *(w.last + 1 for w in (over, done))
-    )
-    moments = start + width * np.arange(1, number + 1, dtype=np.float64)
+    came = _Windows(edges, arrivals, arrivals.rows["intended"])
+    over = _Windows(edges, arrivals.ended, arrivals.ended.ends)
+    done = _Windows(edges, requests.ended, requests.ended.ends)
+    pending = Pending(arrivals, spans).at(edges[1:])
     came_to_an_end = completed(over.samples.rows)
     failed = ~completed(done.samples.rows)
     whole = with_status(done.samples.rows)
     timed = np.isin(done.samples.rows["outcome"], TIMED_ENDS)
     return Timeline(
-        start=start,
-        width=width,
-        launched=came.counts(number),
-        completed=over.counts(number, came_to_an_end),
-        failed=over.counts(number, ~came_to_an_end),
-        pending=np.round(Pending(arrivals, start, end).at(moments)).astype(np.int64),
+        edges=edges,
+        idle=idle,
+        launched=came.counts(),
+        completed=over.counts(came_to_an_end),
+        failed=over.counts(~came_to_an_end),
+        pending=np.round(pending).astype(np.int64),
         status={
-            int(code): done.counts(number, whole & (done.samples.rows["status"] == code))
+            int(code): done.counts(whole & (done.samples.rows["status"] == code))
             for code in np.unique(done.samples.rows["status"][whole])
         },
         errors={
-            Outcome(kind).label: done.counts(number, done.samples.rows["outcome"] == kind)
+            Outcome(kind).label: done.counts(done.samples.rows["outcome"] == kind)
             for kind in np.unique(done.samples.rows["outcome"][failed])
         },
-        bad=done.counts(number, unexpected(done.samples.rows)),
-        latency=done.percentiles(number, done.samples.latency, timed),
-        response=done.percentiles(number, done.samples.rows["response"].astype(float), timed),
+        bad=done.counts(unexpected(done.samples.rows)),
+        latency=done.percentiles(done.samples.latency, timed),
+        response=done.percentiles(done.samples.rows["response"].astype(float), timed),
     )
 
 
-def _ended(samples: Samples) -> tuple[Samples, NDArray[np.float64]]:
-    return samples.ended, samples.ended.ends
+def window_edges(
+    samples: Samples, spans: Spans, width: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Give the edges of the windows of a timeline, and which of these are idle."""
+    ends = np.sort(samples.ended.ends)
+    begins = [start for start, _ in spans]
+    found: list[float] = []
+    idle: list[bool] = []
+    for (start, end), following in zip(spans, [*begins[1:], np.inf], strict=True):
+        last = ends[: np.searchsorted(ends, upto(following), "right")][-1:].max(initial=end)
+        part = np.minimum(side_by_side(start, float(last), width), following).tolist()
+        if found and found[-1] == start:  # the windows before go on until now
+            found.pop()
+        elif found:
+            idle.append(True)
+        found += part
+        idle += [False] * (len(part) - 1)
+    return np.array(found), np.array(idle)
 
 
 class _Windows:
     """Rows, and the windows that they fall into."""
 
     def __init__(
-        self, start: float, width: float, samples: Samples, moments: NDArray[np.float64]
+        self, edges: NDArray[np.float64], samples: Samples, moments: NDArray[np.float64]
     ) -> None:
-        places = np.floor((moments - start) / width).astype(np.int64)
-        inside = places >= 0
-        self.samples = samples.where(inside)
-        self.places = places[inside]
-        self.last = int(self.places.max(initial=-1))
+        self.samples = samples
+        self._number = len(edges) - 1
+        self._places = np.maximum(place(moments, edges), 0)
 
-    def counts(
-        self, number: int, mask: NDArray[np.bool_] | slice = slice(None)
-    ) -> NDArray[np.int64]:
+    def counts(self, mask: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.int64]:
         """Count the rows that the mask chooses, by window."""
         weights = self.samples.rows["weight"][mask]
-        counted = np.bincount(self.places[mask], weights, minlength=number)[:number]
-        return counted.astype(np.int64)
+        return np.bincount(self._places[mask], weights, self._number).astype(np.int64)
 
     def percentiles(
-        self, number: int, values: NDArray[np.float64], mask: NDArray[np.bool_]
+        self, values: NDArray[np.float64], mask: NDArray[np.bool_]
     ) -> dict[float, NDArray[np.float64]]:
         """Give the smallest value that so many percent of each window lie at or below."""
-        order = np.lexsort((values[mask], self.places[mask]))
-        places, ranked = self.places[mask][order], values[mask][order]
+        number, chosen = self._number, self._places[mask]
+        order = np.lexsort((values[mask], chosen))
+        places, ranked = chosen[order], values[mask][order]
         upto = np.cumsum(self.samples.rows["weight"][mask][order], dtype=np.int64)
         first = np.searchsorted(places, np.arange(number), "left")
         beyond = np.searchsorted(places, np.arange(number), "right")

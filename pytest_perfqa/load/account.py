@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left
 from itertools import accumulate
 from typing import Protocol
 
 from gevent.event import Event
 
+from ..spans import upto
 from .effort import Effort
 from .plan import Plan, Summary, endpoints
 from .record import (
@@ -57,7 +58,7 @@ class Account:
         self._replicas: dict[str, int] = {}
         self._endpoints = {label: number for number, label in enumerate(endpoints(plan.scenario))}
         durations = (phase.duration for phase in plan.scenario.phases)
-        self._ends = list(accumulate(durations))[:-1]
+        self._ends = [upto(end) for end in accumulate(durations)][:-1]
 
     def open(self, start: float) -> None:
         """Begin to count: records from ``start``, what the process costs from now."""
@@ -78,7 +79,7 @@ class Account:
 
     def phase_at(self, moment: float) -> int:
         """Give the number of the phase that a moment of ``time.monotonic`` lies in."""
-        return bisect_right(self._ends, moment - self.start)
+        return bisect_left(self._ends, moment - self.start)
 
     def endpoint(self, label: str) -> int:
         """Give the number of an endpoint; one that is new gets the next, as long as there are."""

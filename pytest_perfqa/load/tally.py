@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..spans import Spans, bounds, window_number
 from ..units import Unit
 from .record import TIMED, Kind, Outcome, as_expected, completed, ended, unexpected, with_status
 
@@ -81,26 +82,31 @@ def holds(threshold: Threshold, tally: Tally, width: float) -> bool | None:
 
 def chosen(threshold: Threshold, scenario: Scenario, rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which rows of requests are in its scope; that of the endpoint is not looked at."""
-    names = [phase.name for phase in scenario.phases]
-    wanted = [
-        number
-        for number, name in enumerate(names)
-        if (name == threshold.phase if threshold.phase else name not in scenario.warmup)
-    ]
+    since = Spans(((threshold.after, math.inf),))
     found: NDArray[np.bool_] = (
-        np.isin(rows["phase"], wanted)
-        & (rows["intended"] >= threshold.after)
+        np.isin(rows["phase"], _phases(threshold, scenario))
+        & since.contain(rows["intended"])
         & (rows["kind"] != Kind.ARRIVAL)
     )
     return found
 
 
-def span(threshold: Threshold, scenario: Scenario) -> tuple[float, float]:
-    """Give from when to when windows are looked at, where it isn't requests that tell."""
-    start, end = scenario.stretch(threshold.phase)
-    if threshold.metric == "pending" and threshold.phase is None:
-        end = math.inf  # the last arrivals may be at work for long
-    return max(threshold.after, start), end
+def _phases(threshold: Threshold, scenario: Scenario) -> list[int]:
+    """Give the numbers of the phases that it is about."""
+    return [
+        number
+        for number, phase in enumerate(scenario.phases)
+        if (phase.name == threshold.phase if threshold.phase else phase.name not in scenario.warmup)
+    ]
+
+
+def span(threshold: Threshold, scenario: Scenario) -> Spans:
+    """Give the time in which windows are looked at, where it isn't requests that tell."""
+    phases = bounds(scenario.phases)
+    found = Spans.of(phases[number] for number in _phases(threshold, scenario))
+    if threshold.metric == "pending" and threshold.phase is None and found:
+        found = found.ending(math.inf)  # the last arrivals may be at work for long
+    return found.within(Spans(((threshold.after, math.inf),)))
 
 
 def parts_of(threshold: Threshold, rows: NDArray[np.void]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -167,7 +173,7 @@ class Tallies:
         if not len(rows):
             return
         ends = rows["intended"] + rows["lag"].astype(float) + rows["response"]
-        windows = np.maximum((ends / self._scenario.window).astype(np.int64), self._closed)
+        windows = np.maximum(window_number(ends, self._scenario.window), self._closed)
         numbers, places = np.unique(windows, return_inverse=True)
         for column, threshold in enumerate(self.thresholds):
             if threshold.metric == "pending":
@@ -235,9 +241,8 @@ class Watch:
     def see(self, start: float, tally: Tally) -> Spell | None:
         """Take in the window that begins at ``start``; give the spell if it is crossed by now."""
         end = start + self._width
-        if self._threshold.metric in {"pending", "throughput"} and not (
-            self._span[0] <= start + _ROUNDING and end <= self._span[1] + _ROUNDING
-        ):
+        of_time = self._threshold.metric in {"pending", "throughput"}
+        if of_time and not self._span.cover(start, end):
             return None
         lasting = self._threshold.lasting
         if lasting is None:

@@ -19,7 +19,8 @@ class Aborted:
     """Why and when a run was ended before its time.
 
     Attributes:
-        at: seconds from the start of the run; no arrival was sent after that.
+        at: seconds from the start of the run; arrivals that were sent before the generator heard of
+            it may be a little later.
         threshold: the condition that was met, as it stands in the file; None for Ctrl-C and the
             like.
         reason: a sentence.

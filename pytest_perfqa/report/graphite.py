@@ -154,7 +154,7 @@ def recorded(result: RunResult) -> Iterator[Value]:
 
 
 def _resources(result: RunResult, start: int) -> Iterator[Value]:
-    resources = result.between(0.0, max(result.wall, result.definition.duration)).resources
+    resources = result.resources_throughout
     for name in resources:
         for kind in ("cpu", "memory"):
             figure = getattr(resources[name], kind)

@@ -10,6 +10,7 @@ import numpy as np
 from .. import comparison
 from ..errors import Inconclusive, NoData
 from ..requirements import judge
+from ..spans import bounds
 from .record import (
     EndpointRecord,
     Event,
@@ -209,14 +210,11 @@ def _times(times: Distribution) -> Times:
 
 
 def _phases(result: RunResult) -> Iterator[PhaseRecord]:
-    start = 0.0
-    slices = result.phases
-    for phase in result.definition.phases:
-        end = start + phase.duration
-        totals = _totals(slices[phase.name]) if phase.name in slices else None
+    phases = result.definition.phases
+    for phase, (start, end), found in zip(phases, bounds(phases), result.each_phase, strict=True):
+        totals = None if found is None else _totals(found)
         warmup = phase.name in result.definition.warmup
         yield PhaseRecord(phase.name, round(start, 6), round(end, 6), warmup, totals)
-        start = end
 
 
 def _endpoints(result: RunResult) -> Iterator[EndpointRecord]:
@@ -280,7 +278,7 @@ def _parts(result: RunResult) -> tuple[tuple[PartRecord, ...], str | None]:
         _ = counted.total
     except NoData as error:
         return (), str(error)
-    whole = result.between(0.0, max(result.wall, result.definition.duration)).resources
+    whole = result.resources_throughout
     return tuple(_part(name, whole[name], counted[name]) for name in whole), None
 
 

@@ -24,7 +24,7 @@ PHASES = [("warm up", 10), ("plateau", 20)]
 @pytest.fixture
 def overloaded() -> RunResult:
     """20/s for 10 s, 50/s for 20 s on a service of 40/s, at a tenth of the times."""
-    due = np.concatenate([np.arange(200) / 20, 10 + np.arange(1000) / 50])
+    due = np.concatenate([np.arange(1, 201) / 20, 10 + np.arange(1, 1001) / 50])
     late = queue(due, 1 / 40)
     status = np.where(late > 4, 504, 200)
     return run(samples(due, np.minimum(late, 4), status=status), phases=PHASES, time_scale=0.1)
@@ -34,14 +34,14 @@ def overloaded() -> RunResult:
 def steady() -> RunResult:
     """120 answers at 4/s in 90 to 110 ms."""
     times = np.random.default_rng(1).permutation(np.linspace(0.09, 0.11, 120))
-    return run(samples(np.arange(120) / 4, times))
+    return run(samples(np.arange(1, 121) / 4, times), phases=[("steady", 30.0)])
 
 
 @pytest.fixture
 def interrupted() -> RunResult:
     """10/s for 30 s, the service away from 12 s to 15 s."""
-    due = np.arange(300) / 10
-    away = (due >= 12) & (due < 15)
+    due = np.arange(1, 301) / 10
+    away = (due > 12) & (due <= 15)
     outcome = np.where(away, Outcome.REFUSED, Outcome.ANSWERED)
     return run(samples(due, 0.02, outcome=outcome), phases=PHASES)
 
@@ -49,7 +49,7 @@ def interrupted() -> RunResult:
 @pytest.fixture
 def cold() -> RunResult:
     """100 answers in 20 ms, the first in 700 ms."""
-    return run(samples(np.arange(100.0), np.where(np.arange(100) < 1, 0.7, 0.02)))
+    return run(samples(np.arange(1.0, 101.0), np.where(np.arange(100) < 1, 0.7, 0.02)))
 
 
 def test_percentile_fails(overloaded: RunResult) -> None:
@@ -161,7 +161,7 @@ def test_no_data(steady: RunResult) -> None:
 def test_no_answer_in_time() -> None:
     outcome = np.where(np.arange(100) % 10 == 0, Outcome.TIMEOUT, Outcome.ANSWERED)
     times = np.where(outcome == Outcome.TIMEOUT, 10.0, 0.1)
-    found = run(samples(np.arange(100.0), times, outcome=outcome))
+    found = run(samples(np.arange(1.0, 101.0), times, outcome=outcome), phases=[("steady", 100.0)])
     assert found.latency.p95 < "15s"
 
 

@@ -12,6 +12,7 @@ import synthetic
 
 from pytest_perfqa.attributes.queueing import Pending
 from pytest_perfqa.fifo import departures
+from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,4 +121,4 @@ def pending(arrivals: Floats, ends: Floats, limit: float = np.inf) -> Pending:
     times = ends - arrivals
     status = np.where(times > limit, 504, 200)
     recorded = synthetic.samples(arrivals, np.minimum(times, limit), status=status)
-    return Pending(recorded, 0.0, float(arrivals[-1]))
+    return Pending(recorded, Spans(((0.0, float(arrivals[-1])),)))

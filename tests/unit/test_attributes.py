@@ -16,7 +16,7 @@ from pytest_perfqa.samples import Samples, fold
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult
 
-TEN = np.arange(10.0)
+TEN = np.arange(1.0, 11.0)
 
 
 def test_apdex_counts_what_satisfies_and_half_of_what_is_tolerable() -> None:
@@ -95,7 +95,7 @@ def test_what_is_not_served_is_no_service(status: int, count: int) -> None:
 
 def test_a_window_that_just_meets_the_objective_spends_nothing() -> None:
     """Nine of ten are 90 %; eight are not."""
-    due = np.arange(100) / 10
+    due = np.arange(1, 101) / 10
     nine = run(samples(due, 0.1, status=np.where(np.arange(100) % 10 == 0, 503, 200)))
     eight = run(samples(due, 0.1, status=np.where(np.arange(100) % 5 == 0, 503, 200)))
     assert nine.availability.budget_spent("90%", window=1.0) == 0

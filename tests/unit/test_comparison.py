@@ -208,7 +208,7 @@ def test_recoveries_are_counted_over_all_peaks() -> None:
         for scenario in ("first", "second")
     ]
     found = conclude(compare(results), [])
-    assert [[each and each.recovered for each in one.recoveries] for one in found] == [
+    assert [[each is not None and each.recovered for each in one.recoveries] for one in found] == [
         [True, True],
         [False, False],
     ]

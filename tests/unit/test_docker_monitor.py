@@ -17,6 +17,7 @@ from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.monitor.sampler import Monitor
 from pytest_perfqa.service import docker
 from pytest_perfqa.service.config import Docker, Limits, ServiceConfig
+from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
         body = sum(ask(service, "/") for _ in range(100))
         wait_for_looks(monitor, 2)
         end = time.monotonic()
-    web = Resources(monitor.readings(start), Limits(), Stretch(-1, end - start))["web"]
+    web = Resources(monitor.readings(start), Limits(), Stretch(Spans(((-1, end - start),))))["web"]
     assert BUSY_SECONDS < web.cpu_seconds < BUSY_SECONDS + 1
     assert web.cpu.max > "80%"
     assert "4MiB" < web.memory.end < "200MiB"

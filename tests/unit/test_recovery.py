@@ -12,6 +12,7 @@ from pytest_perfqa.attributes.recovery import Course, Recovery, Stretches, recov
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.fifo import departures
 from pytest_perfqa.scenario import Phase
+from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,14 +163,14 @@ def test_where_the_peaks_of_the_study_lie(
 ) -> None:
     """Both are compared with the plateau, and watched until the load is unusual again."""
     found = stretches(SPIKE, {"warm-up"}, name)
-    assert found.baseline == (60.0, 180.0)
+    assert found.baseline == Spans(((60.0, 180.0),))
     assert found.peak == where
     assert found.until == until
 
 
 def test_two_phases_of_a_name_are_not_one_peak() -> None:
     """Which of them is meant can't be told."""
-    with pytest.raises(NoData, match="not one but 2 phase 'a'"):
+    with pytest.raises(NoData, match="not one but 2 phases 'a'"):
         stretches([Phase("a", 60, 1, 1), Phase("a", 10, 9, 9)], set(), "a")
 
 
@@ -188,7 +189,7 @@ def course(level: Callable[[np.ndarray], np.ndarray], scale: float = 1.0) -> Cou
     def arrivals(moments: np.ndarray) -> np.ndarray:
         return 100 + level(moments / scale)
 
-    where = Stretches((0.0, 60.0 * scale), (60.0 * scale, 70.0 * scale), 130.0 * scale)
+    where = Stretches(Spans(((0.0, 60.0 * scale),)), (60.0 * scale, 70.0 * scale), 130.0 * scale)
     return Course("phase 'peak'", where, arrivals, lambda moments: np.full(len(moments), 100.0),
                   scale)  # fmt: skip
 

@@ -74,8 +74,8 @@ def test_another_version_or_a_wrong_field_is_refused(
 
 def test_the_record_agrees_with_the_result() -> None:
     """Counts over the windows are the counts of the run; phases and endpoints its slices."""
-    due = np.arange(600) / 10
-    recorded = samples(due, 0.2, lag=0.01, status=np.where(due < 50, 200, 503))
+    due = np.arange(1, 601) / 10
+    recorded = samples(due, 0.2, lag=0.01, status=np.where(due <= 50, 200, 503))
     result = run(recorded, phases=[("warm up", 10), ("plateau", 50)], warmup=["warm up"])
     asked = cell("s", "x", result)
     asked.judge("t", Verdict.PASSED)

@@ -16,6 +16,7 @@ from pytest_perfqa.load.tally import Spell, Tallies, Tally, Watch, holds, span
 from pytest_perfqa.load.watch import AbortWatch, aborting
 from pytest_perfqa.samples import ROW, quantile
 from pytest_perfqa.scenario import Flow, Phase, Request, Scenario, Threshold
+from pytest_perfqa.spans import Spans
 from pytest_perfqa.units import Unit
 
 SCENARIO = Scenario(
@@ -145,7 +146,10 @@ def test_pending_counts_only_within_its_span() -> None:
     assert told == [None, Spell(97, 99), Spell(97, 100), None, None, None]
     cooling = replace(SCENARIO, phases=(*SCENARIO.phases, Phase("cool", 50, 1, 1)))
     cooling = replace(cooling, warmup=frozenset({"warm", "cool"}))
-    assert (span(one, cooling), span(many, cooling)) == ((10, 100), (10, math.inf))
+    assert (span(one, cooling), span(many, cooling)) == (
+        Spans(((10, 100),)),
+        Spans(((10, math.inf),)),
+    )
 
 
 def test_several_processes_and_chunks_count_as_one() -> None:

@@ -47,12 +47,12 @@ def judged(tmp_path: Path) -> Any:
     return of
 
 
-DUE = np.arange(0, 100, 0.1)
+DUE = np.arange(1, 1001) / 10
 
 
 def trouble(start: float, end: float, scale: float = 1.0) -> Samples:
     """Give a run of ten requests a second, slow and failing for a while."""
-    bad = (start <= DUE) & (end > DUE)
+    bad = (start < DUE) & (end >= DUE)
     return synthetic.samples(
         DUE * scale,
         response=np.where(bad, 0.88, 0.12) * scale,

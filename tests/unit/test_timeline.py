@@ -9,6 +9,9 @@ from synthetic import run, samples
 from pytest_perfqa.attributes.timeline import PERCENTS, timeline
 from pytest_perfqa.load.record import Kind, Outcome
 from pytest_perfqa.samples import Samples, fold, quantile
+from pytest_perfqa.spans import Spans
+
+SECOND, MINUTE = Spans(((0.0, 1.0),)), Spans(((0.0, 60.0),))
 
 
 def recorded(number: int = 3000) -> Samples:
@@ -27,15 +30,15 @@ def recorded(number: int = 3000) -> Samples:
 def test_every_window_against_masks() -> None:
     """Counts, codes, kinds of errors and percentiles are those of the rows that fall into it."""
     rows = recorded()
-    course = timeline(rows, 0.0, 60.0, 2.5)
+    course = timeline(rows, MINUTE, 2.5)
     outcome, status, ends = rows.rows["outcome"], rows.rows["status"], rows.ends
     never = outcome == Outcome.PENDING
     assert course.edges[-1] > ends[~never].max()
     for number, (start, end) in enumerate(zip(course.edges[:-1], course.edges[1:], strict=True)):
         due = rows.rows["intended"]
-        inside = (ends >= start) & (ends < end) & ~never
+        inside = (ends > start) & (ends <= end) & ~never
         answered = inside & (outcome == Outcome.ANSWERED)
-        assert course.launched[number] == np.sum((due >= start) & (due < end))
+        assert course.launched[number] == np.sum((due > start) & (due <= end))
         assert course.completed[number] == np.sum(answered)
         assert course.failed[number] == np.sum(inside & (outcome != Outcome.ANSWERED))
         assert course.pending[number] == np.sum(due <= end) - np.sum((ends <= end) & ~never)
@@ -61,7 +64,7 @@ def test_nothing_falls_between_windows() -> None:
     rows = recorded(500)
     never = int(np.sum(rows.rows["outcome"] == Outcome.PENDING))
     for width in (0.1, 1.0, 7.0, 1000.0):
-        course = timeline(rows, 0.0, 60.0, width)
+        course = timeline(rows, MINUTE, width)
         assert course.launched.sum() == 500
         assert course.completed.sum() + course.failed.sum() == 500 - never
         assert course.pending[-1] == never
@@ -71,22 +74,23 @@ def test_nothing_falls_between_windows() -> None:
 def test_weights_count() -> None:
     """Folded rows stand for as many requests as were folded."""
     rows = recorded()
-    whole, folded = (timeline(each, 0.0, 60.0, 1.0) for each in (rows, Samples(fold(rows.rows))))
+    whole, folded = (timeline(each, MINUTE, 1.0) for each in (rows, Samples(fold(rows.rows))))
     assert folded.completed.sum() == whole.completed.sum()
     assert folded.latency[50.0][30] == pytest.approx(whole.latency[50.0][30], rel=0.5)
 
 
-def test_an_end_on_an_edge_is_in_the_window_it_begins() -> None:
-    """Even in the last window there is."""
-    course = timeline(samples([0.5], 0.5), 0.0, 1.0, 1.0)
-    assert course.completed.tolist() == [0, 1]
-    assert course.launched.tolist() == [1, 0]
+def test_what_stands_on_an_edge_is_in_the_window_that_ends_there() -> None:
+    """An arrival as an end."""
+    course = timeline(samples([0.5, 1.0], 0.5), SECOND, 1.0)
+    assert course.launched.tolist() == [2, 0]
+    assert course.completed.tolist() == [1, 1]
+    assert course.pending.tolist() == [1, 0]
 
 
 def test_steps_are_requests_and_arrivals_are_not() -> None:
     """Codes count requests, launched counts arrivals."""
     kinds = [Kind.ARRIVAL, Kind.STEP, Kind.STEP]
-    course = timeline(samples([0.1, 0.1, 0.2], kind=kinds), 0.0, 1.0, 1.0)
+    course = timeline(samples([0.1, 0.1, 0.2], kind=kinds), SECOND, 1.0)
     assert course.launched.tolist() == [1]
     assert course.completed.tolist() == [1]
     assert course.status[200].tolist() == [2]
@@ -94,7 +98,7 @@ def test_steps_are_requests_and_arrivals_are_not() -> None:
 
 def test_no_arrivals_at_all() -> None:
     """A run of nothing still has its windows."""
-    course = timeline(samples([]), 0.0, 3.0, 1.0)
+    course = timeline(samples([]), Spans(((0.0, 3.0),)), 1.0)
     assert course.launched.tolist() == [0, 0, 0]
     assert course.status == {}
     assert np.isnan(course.latency[50.0]).all()
