@@ -35,15 +35,25 @@ class Reaper:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._watched: set[int] = set()
+
+    @property
+    def sessions(self) -> frozenset[int]:
+        """The leaders of all sessions under watch, and of its own."""
+        with self._lock:
+            own = () if self._process is None else (self._process.pid,)
+            return frozenset((*self._watched, *own))
 
     def watch(self, process: subprocess.Popen[bytes]) -> None:
         """Put the session that ``process`` leads under watch."""
         status = reaper_program.status(process.pid)
         if status is not None:
+            self._watched.add(process.pid)
             self._tell(f"group {process.pid} {status.start_time}")
 
     def forget(self, process: subprocess.Popen[bytes]) -> None:
         """Take back ``watch``: the session has ended."""
+        self._watched.discard(process.pid)
         self._tell(f"done {process.pid}")
 
     def remove_at_end(self, directory: Path) -> None:

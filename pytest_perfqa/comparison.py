@@ -99,11 +99,11 @@ class Conclusion:
 def compare(results: Iterable[RunResult]) -> dict[str, tuple[Row, ...]]:
     """Give the rows of each scenario that more than one service ran under.
 
-    INVALID runs are left out: they say nothing of the service.
+    INVALID runs are left out, and those that others disturbed: they say nothing of the service.
     """
     together: list[list[RunResult]] = []
     for result in results:
-        if result.invalid:
+        if result.invalid or result.disturbances:
             continue
         alike = (each for each in together if _same_scenario(each[0], result))
         if (group := next(alike, None)) is not None:

@@ -51,7 +51,9 @@ def _note(
 ) -> None:
     for cell in cells:
         # Of several runs only some may be unfit to be believed.
-        is_fit = len(cells) > 1 and cell.result is not None and not cell.result.invalid
+        result = cell.result
+        is_fit = result is not None and not (result.invalid or result.disturbances)
+        is_fit = is_fit and len(cells) > 1
         if verdict is not Verdict.INVALID or not is_fit:
             cell.judge(item.nodeid, verdict, said)
     for search in session.searches_of(item.nodeid):

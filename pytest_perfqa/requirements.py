@@ -6,6 +6,7 @@ Artillery's ``ensure`` states what is wanted, ``thresholds`` and ``abort`` what 
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import operator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .artillery.ensure import ERROR_KINDS, METRIC_NAME
 from .attributes.queueing import Pending
-from .errors import Inconclusive, NoData, RequirementMissed
+from .errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
 from .spans import Spans, edges
 from .units import Estimate, Quantity, Unit
@@ -53,6 +54,9 @@ _OPPOSITES: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+_NOT_JUDGED = "INVALID: others disturbed the service"
+
+
 @dataclass(frozen=True)
 class Finding:
     """What became of a requirement.
@@ -64,6 +68,7 @@ class Finding:
         strict: whether a miss is a failure, or is only told.
         source: the key that it stands under.
         spell: for how long it was not met, in seconds from the start of the run, if that is known.
+        disturbed: how others disturbed the stretch that it is about; then nothing is concluded.
     """
 
     text: str
@@ -72,6 +77,7 @@ class Finding:
     strict: bool
     source: Literal["ensure", "thresholds"] = "ensure"
     spell: Spell | None = None
+    disturbed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.source == "thresholds":
@@ -81,11 +87,11 @@ class Finding:
 
 def judge(result: RunResult) -> tuple[Finding, ...]:
     """Judge every requirement of the scenario; none if it has none."""
-    scenario = result.definition
+    result, scenario = result.guarded, result.definition
     findings = [_judge(result, requirement) for requirement in scenario.ensure]
     if scenario.max_error_rate is not None:
         findings.append(_judge_error_rate(result, scenario.max_error_rate))
-    findings += (_judge_threshold(result, threshold) for threshold in scenario.thresholds)
+    findings += (_judge_undisturbed(result, threshold) for threshold in scenario.thresholds)
     return tuple(findings)
 
 
@@ -94,12 +100,15 @@ def require(result: RunResult) -> None:
 
     Raises:
         RequirementMissed: with all that are not.
+        InvalidRun: none is missed, but some are about stretches that others disturbed.
         Inconclusive: none is missed, but of some the data can't tell.
     """
     strict = [finding for finding in judge(result) if finding.strict]
     missed = [one for one in strict if one.met is False]
     if missed:
         raise RequirementMissed(_by_source(missed))
+    if disturbed := [cause for one in strict for cause in one.disturbed]:
+        raise InvalidRun(dict.fromkeys(disturbed))
     unknown = [one for one in strict if one.met is None]
     if unknown:
         # Only percentiles and means have intervals here, and their samples add up.
@@ -121,6 +130,10 @@ def _judge(result: RunResult, requirement: Ensure) -> Finding:
         met = bool(_evaluate(_tree(requirement.text, names), tuple(values.values())))
     except Inconclusive as error:
         return Finding(requirement.text, None, error.reason, requirement.strict)
+    except InvalidRun as error:
+        return Finding(
+            requirement.text, None, _NOT_JUDGED, requirement.strict, disturbed=error.causes
+        )
     except (NoData, ZeroDivisionError) as error:
         return Finding(requirement.text, met=False, found=str(error), strict=requirement.strict)
     found = ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
@@ -129,11 +142,24 @@ def _judge(result: RunResult, requirement: Ensure) -> Finding:
 
 def _judge_error_rate(result: RunResult, limit: float) -> Finding:
     text = f"maxErrorRate {limit * 100:g} %"
-    ended = result.completed + result.failed
+    try:
+        ended = result.completed + result.failed
+    except InvalidRun as error:
+        return Finding(text, None, _NOT_JUDGED, strict=True, disturbed=error.causes)
     if not ended:
         return Finding(text, met=False, found="no arrival has come to an end", strict=True)
     rate = result.failed / ended
     return Finding(text, rate <= limit, f"{rate * 100:.4g} % of virtual users failed", strict=True)
+
+
+def _judge_undisturbed(result: RunResult, threshold: Threshold) -> Finding:
+    with contextlib.suppress(NoData):  # whoever asks for a figure is told
+        try:
+            _scope(result, threshold).refuse_disturbed()
+        except InvalidRun as error:
+            said, causes = threshold.text, error.causes
+            return Finding(said, None, _NOT_JUDGED, True, "thresholds", None, causes)
+    return _judge_threshold(result, threshold)
 
 
 def _judge_threshold(result: RunResult, threshold: Threshold) -> Finding:

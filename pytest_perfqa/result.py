@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from .attributes.resources import Resources, Stretch
 from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
-from .errors import NoData
+from .errors import InvalidRun, NoData
 from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from .faults import FaultRecord
     from .load.watch import Aborted
+    from .monitor.disturbance import Disturbance
     from .samples import Samples
     from .scenario import Model as LoadModel
     from .scenario import Phase, Scenario
@@ -52,6 +54,12 @@ __tracebackhide__ = True
 _KEPT_UP = 0.5
 
 _MOST_AVERAGES = 1200
+# What a message tells of them; result.json has all.
+MOST_TOLD = 3
+ADVICE = (
+    "nothing is concluded from that: use a quieter machine, and declare what serves the service "
+    "under 'beside' in its service.yaml"
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ class Context:
         generator: how the load generator did, for the evidence behind figures.
         until: when the last arrival came, where the run was ended before its time, or users began
             something when it was over.
+        is_guarded: whether figures of stretches that others disturbed are refused.
     """
 
     service: str
@@ -83,6 +92,7 @@ class Context:
     workers: Mapping[str, float] = field(default_factory=dict)
     generator: Generator | None = None
     until: float | None = None
+    is_guarded: bool = False
 
     @property
     def duration(self) -> float:
@@ -131,8 +141,37 @@ def _ended(samples: Samples) -> Samples:
     return samples.requests.ended
 
 
+S = TypeVar("S", bound="Slice")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _undisturbed(figure: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Refuse a figure of a stretch in which others took what the service was entitled to."""
+
+    @functools.wraps(figure)
+    def believed(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self.refuse_disturbed()
+        return figure(self, *args, **kwargs)
+
+    return believed
+
+
+class _undisturbed_property(cached_property[T]):  # noqa: N801
+    """The same for what is kept; one thing, else frames of functools would stand in tracebacks."""
+
+    def __get__(self, instance: Slice, owner: type[Slice] | None = None) -> T:  # type: ignore[override]
+        if instance is None:
+            return self
+        instance.refuse_disturbed()
+        return super().__get__(instance, owner)
+
+
 class Slice(KnowsItsNames):
     """The quality attributes of a run, or of a part of it.
+
+    What tests are given is guarded: where others took CPU or memory that the service was entitled
+    to, within the slice, all figures but those of the load that was made raise ``InvalidRun``.
 
     ``latency`` counts from the moment an arrival was due, ``response`` from the actual send; with
     a generator on schedule they are equal, for the first request of an arrival.
@@ -148,7 +187,7 @@ class Slice(KnowsItsNames):
         self.name = name
 
     def __repr__(self) -> str:
-        return f"<{self.name}: {self.launched} launched, {self.completed} completed>"
+        return f"<{self.name}: {self.launched} launched, {self._completed} completed>"
 
     @cached_property
     def _origin(self) -> Origin:
@@ -156,11 +195,36 @@ class Slice(KnowsItsNames):
         return Origin(self.name, self._samples, self._spans, context.named, context.generator)
 
     @property
+    def disturbances(self) -> tuple[Disturbance, ...]:
+        """When others took, within the slice, what the service was entitled to."""
+        found = self._context.readings.disturbances
+        return tuple(one for one in found if self._spans.within(Spans(((one.start, one.end),))))
+
+    def undisturbed(self, samples: Samples) -> Samples:
+        """Leave out what was due while others took what the service was entitled to."""
+        found = self._context.readings.disturbances
+        disturbed = Spans.of(sorted((one.start, one.end) for one in found))
+        return samples.where(~disturbed.contain(samples.rows["intended"]))
+
+    def refuse_disturbed(self) -> None:
+        """Make sure that figures of this slice are the service's doing, if it is guarded.
+
+        Raises:
+            InvalidRun: others took what the service was entitled to.
+        """
+        if not self._context.is_guarded:
+            return
+        found = (text for one in (*self._earlier, self) for text in disturbed(one))
+        if causes := tuple(dict.fromkeys(found)):
+            raise InvalidRun((*causes, ADVICE))
+
+    @property
     def duration(self) -> Quantity:
         """The length of the slice, over which arrivals came; of all its stretches together."""
         return Quantity(self._spans.length, Unit.SECOND, self._context.time_scale)
 
     @property
+    @_undisturbed
     def requests(self) -> Quantity:
         """Requests that were sent; as many as ``launched`` if each arrival makes one."""
         figure = Figure("requests", lambda samples: samples.requests, _all_of)
@@ -184,16 +248,26 @@ class Slice(KnowsItsNames):
         return self._arrivals("launched")
 
     @property
+    @_undisturbed
     def completed(self) -> Quantity:
         """Arrivals whose every request was answered, with whatever status."""
+        return self._completed
+
+    @property
+    def _completed(self) -> Quantity:
         return self._arrivals("completed", *COMPLETED)
 
     @property
+    @_undisturbed
     def failed(self) -> Quantity:
         """Arrivals that ended without an answer, or with one that was not as expected."""
+        return self._failed
+
+    @property
+    def _failed(self) -> Quantity:
         return self._arrivals("failed", *set(Outcome) - {*COMPLETED, Outcome.PENDING})
 
-    @cached_property
+    @_undisturbed_property
     def pending(self) -> Pending:
         """Arrivals in the system, over the time of the slice, whenever they came."""
         return Pending(
@@ -205,12 +279,12 @@ class Slice(KnowsItsNames):
             self._samples.arrivals,
         )
 
-    @cached_property
+    @_undisturbed_property
     def status(self) -> StatusCounts:
         """Answers by status: ``status[504]``, ``status["5xx"]``."""
         return StatusCounts(self._samples.requests, self._origin)
 
-    @cached_property
+    @_undisturbed_property
     def errors(self) -> ErrorCounts:
         """Requests without a whole, expected answer: ``errors["timeout"]``, ``errors.total``.
 
@@ -220,12 +294,12 @@ class Slice(KnowsItsNames):
         """
         return ErrorCounts(accountable(self._samples), self._origin)
 
-    @cached_property
+    @_undisturbed_property
     def latency(self) -> Distribution:
         """Times from the moment a request was due to the last byte of its answer."""
         return self._distribution("latency", from_intended=True)
 
-    @cached_property
+    @_undisturbed_property
     def response(self) -> Distribution:
         """Times from the actual send of a request to the last byte of its answer."""
         return self._distribution("response", from_intended=False)
@@ -260,7 +334,7 @@ class Slice(KnowsItsNames):
                 found._earlier += (of_earlier(one),)
         return found
 
-    @cached_property
+    @_undisturbed_property
     def throughput(self) -> Throughput:
         """Rates of requests and of good answers."""
         return Throughput(
@@ -268,6 +342,7 @@ class Slice(KnowsItsNames):
         )
 
     @property
+    @_undisturbed
     def error_rate(self) -> Quantity:
         """The share of requests that did not get what they asked for; pending ones aside.
 
@@ -280,7 +355,7 @@ class Slice(KnowsItsNames):
         figure = Figure("share of requests not answered as expected", _ended, unexpected)
         return figure.share(over.where(unexpected(over.rows)).count / over.count, self._origin)
 
-    @cached_property
+    @_undisturbed_property
     def availability(self) -> Availability:
         """How much of what was asked was served."""
         return Availability(
@@ -290,6 +365,7 @@ class Slice(KnowsItsNames):
             origin=self._origin,
         )
 
+    @_undisturbed
     def cold_start(self, first: int = 1) -> ColdStart:
         """Compare the first requests, as many as there are workers, with the rest.
 
@@ -300,7 +376,7 @@ class Slice(KnowsItsNames):
         """
         return ColdStart(self._recorded[0].requests, first, scale=self._context.time_scale)
 
-    @cached_property
+    @_undisturbed_property
     def replicas(self) -> Shares:
         """The share of answers that each replica gave."""
         return Shares(
@@ -315,7 +391,7 @@ class Slice(KnowsItsNames):
         """What phases are taken from."""
         return self._samples, self._spans
 
-    @cached_property
+    @_undisturbed_property
     def resources(self) -> Resources:
         """What each part of the service used: ``resources["app"].cpu.mean``."""
         return self._resources(self._spans)
@@ -392,7 +468,7 @@ class Slice(KnowsItsNames):
         found = Slice(self._context, samples, spans, f"{first:g} s to {last:g} s")
         return self._like(found, lambda one: one.between(start, end))
 
-    @cached_property
+    @_undisturbed_property
     def model(self) -> QueueModel:
         """What a queue would have done with the same arrivals, to compare with what was measured.
 
@@ -414,6 +490,7 @@ class Slice(KnowsItsNames):
             )
         )
 
+    @_undisturbed
     def recovery_after(self, phase: str, *, baseline: str | None = None) -> Recovery:
         """Give the time from the end of a phase until pending is down to what it was before it.
 
@@ -451,6 +528,7 @@ class Slice(KnowsItsNames):
         within = requests.where(spans.contain(requests.rows["intended"]))
         return within.as_expected.count / within.count if within.count else 1.0
 
+    @_undisturbed
     def drift(self, of: str | Series = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
         """Tell whether a figure rises while the load lasts; true if it does.
 
@@ -496,6 +574,7 @@ class Slice(KnowsItsNames):
             return float(parse(moment, Unit.SECOND)) * self._context.time_scale
         return moment
 
+    @_undisturbed
     def windows(self, width: str | float = 1.0) -> tuple[Window, ...]:
         """Sum the slice up by windows of one second, or as wide as given.
 
@@ -567,15 +646,16 @@ class RunResult(Slice):
     def __repr__(self) -> str:
         return (
             f"<run of {self.scenario} on {self.service}: {self.launched} launched, "
-            f"{self.completed} completed, {self.failed} failed>"
+            f"{self._completed} completed, {self._failed} failed>"
         )
 
-    @cached_property
+    @_undisturbed_property
     def resources(self) -> Resources:
         """What each part of the service used, until the last answer."""
         return self._resources(self._spans.ending(max(self._spans.end, self.wall)))
 
     @property
+    @_undisturbed
     def resources_throughout(self) -> Resources:
         """What each part used over all the time that was watched, warm-up and all."""
         return self._resources(Spans(((0.0, max(self.wall, self.definition.duration)),)))
@@ -585,6 +665,15 @@ class RunResult(Slice):
         # Warm-up phases, too: who asks for one by its name wants it.
         return self._context.everything, Spans(((0.0, self._context.duration),))
 
+    @cached_property
+    def guarded(self) -> RunResult:
+        """The same for tests: it refuses figures of stretches that others disturbed."""
+        guarded = copy.copy(self)
+        kept = vars(self).items()
+        guarded.__dict__ = {name: value for name, value in kept if not _is_cached(self, name)}
+        guarded._context = replace(self._context, is_guarded=True)
+        return guarded
+
     def pooled_with(self, earlier: RunResult) -> RunResult:
         """Give this result with the samples of an earlier run of the same pooled in.
 
@@ -592,7 +681,7 @@ class RunResult(Slice):
         follows the time of one run, stays that of this one.
         """
         pooled = copy.copy(self)
-        for name in ("latency", "response"):
+        for name in ("latency", "response", "guarded"):
             pooled.__dict__.pop(name, None)
         pooled._earlier = (*earlier._earlier, earlier)
         number = len(pooled._earlier) + 1
@@ -601,6 +690,7 @@ class RunResult(Slice):
         return pooled
 
     @property
+    @_undisturbed
     def skipped(self) -> Quantity:
         """Arrivals that were left out because ``maxVusers`` virtual users were at work."""
         return Quantity(self.generator.skipped, Unit.COUNT)
@@ -610,6 +700,7 @@ class RunResult(Slice):
         """The names that ``endpoint`` knows, such as "GET /heavy"."""
         return self._context.endpoints
 
+    @_undisturbed
     def timeline(self, width: float) -> Timeline:
         """Give the course of the whole run, warm-up and all, by windows of ``width`` seconds."""
         return timeline(*self._recorded, width)
@@ -650,6 +741,18 @@ class RunResult(Slice):
         """Give the number that an endpoint has in ``everything``, None if it has not been seen."""
         endpoints = self._context.endpoints
         return endpoints.index(name) if name in endpoints else None
+
+
+def disturbed(part: Slice) -> Iterator[str]:
+    """Say of a slice how others disturbed it; nothing if they didn't."""
+    said = [one.text for one in part.disturbances]
+    yield from (f"{part.name}: {text}" for text in said[:MOST_TOLD])
+    if len(said) > MOST_TOLD:
+        yield f"{part.name}: and {len(said) - MOST_TOLD} times more"
+
+
+def _is_cached(part: Slice, name: str) -> bool:
+    return isinstance(getattr(type(part), name, None), cached_property)
 
 
 def _workers_for(endpoints: list[str], workers: Mapping[str, float]) -> float | None:

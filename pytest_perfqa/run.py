@@ -11,7 +11,7 @@ from .errors import PerfqaError
 from .faults import Faults, check
 from .load.generator import generate
 from .monitor.sampler import Monitor
-from .result import Context, RunResult
+from .result import MOST_TOLD, Context, RunResult
 from .samples import read_samples
 from .validity import causes, examine
 
@@ -70,6 +70,7 @@ def run(
         KeyboardInterrupt: it came while the load was on, and no result could be made of that.
     """
     check(scenario, service)
+    beside = service.beside
     scaled = scenario.scaled(bench.time_scale)
     directory.mkdir(parents=True)
     recording: Recording | None = None
@@ -77,7 +78,11 @@ def run(
         with (
             Faults(service, scaled.faults, bench.time_scale) as faults,
             Monitor(
-                service, reaper=bench.reaper, interval=bench.time_scale, cpus=bench.cpus
+                service,
+                reaper=bench.reaper,
+                interval=bench.time_scale,
+                cpus=bench.cpus,
+                beside=beside,
             ) as monitor,
         ):
             recording = generate(
@@ -141,10 +146,19 @@ def _result(
             *_notes(scaled, bench.time_scale, recording),
             *_turned_away(service.name, scaled, StatusCounts(samples.requests)),
             *readings.notes,
+            *_disturbed(service.name, scaled, readings),
         ),
         aborted=recording.aborted,
         faults=faults,
     )
+
+
+def _disturbed(service: str, scenario: Scenario, readings: Readings) -> Iterator[str]:
+    for one in readings.disturbances[:MOST_TOLD]:
+        yield f"{service}, {scenario.name}: {one.text}"
+    more = len(readings.disturbances) - MOST_TOLD
+    if more > 0:
+        yield f"{service}, {scenario.name}: and {more} times more"
 
 
 def _notes(scenario: Scenario, time_scale: float, recording: Recording) -> Iterator[str]:

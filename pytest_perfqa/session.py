@@ -202,7 +202,7 @@ class PerfSession:
             raise cell.error
         if cell.result is None:
             raise AssertionError("a cell holds a result or an error")
-        return _believed(cell.result)
+        return _believed(cell.result).guarded
 
     def measure_again(self, cell: Cell) -> RunResult:
         """Make a run once more; give the result with the samples of those before pooled in.
@@ -216,7 +216,7 @@ class PerfSession:
         cell.repeats += 1
         again = self._run(self.service(cell.key.service), cell.key.definition)
         cell.result = _believed(again).pooled_with(cell.result)
-        return cell.result
+        return cell.result.guarded
 
     def running(self, name: str) -> Service | None:
         """Give a service if it has been started."""

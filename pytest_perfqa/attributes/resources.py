@@ -75,10 +75,11 @@ class Resources(Mapping[str, "PartResources"]):
 
     @property
     def total(self) -> PartResources:
-        """All parts together."""
+        """All parts together, without what was started elsewhere: no limit is on that."""
         if not self._readings.parts:
             raise NoData(self._readings.reason)
-        return self._part("all parts", tuple(self))
+        beside = self._readings.beside
+        return self._part("all parts", tuple(name for name in self if name not in beside))
 
     def _part(self, name: str, members: tuple[str, ...]) -> PartResources:
         return PartResources(name, members, self._readings, self._limits, self._stretch)

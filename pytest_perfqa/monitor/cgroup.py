@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from .members import Members
 from .proc import read
 from .readings import Metric
-from .source import Counter
+from .source import Census, Counter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +40,9 @@ class Layout(Protocol):
     def threads(self) -> int:
         """Threads in it."""
 
+    def throttled(self) -> float:
+        """Seconds that its limit of CPU, or one above it, held it up."""
+
 
 @dataclass(frozen=True)
 class Version1:
@@ -48,6 +51,7 @@ class Version1:
     folder: Path
     memory_folder: Path | None
     pids_folder: Path | None
+    cpu_folder: Path | None = None
 
     def cpu_seconds(self) -> float:
         """CPU time, from nanoseconds."""
@@ -62,6 +66,10 @@ class Version1:
     def threads(self) -> int:
         """Threads, as the kernel counts them for its limit."""
         return int(read(f"{_present(self.pids_folder, 'pids')}/pids.current"))
+
+    def throttled(self) -> float:
+        """From nanoseconds."""
+        return _throttled(self.cpu_folder, b"throttled_time", 1e9)
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,22 @@ class Version2:
     def threads(self) -> int:
         """Threads, as the kernel counts them for its limit."""
         return int(read(f"{self.folder}/pids.current"))
+
+    def throttled(self) -> float:
+        """From microseconds."""
+        return _throttled(self.folder, b"throttled_usec", 1e6)
+
+
+def _throttled(folder: Path | None, name: bytes, per_second: float) -> float:
+    """Sum a cgroup and those above it: each may have a limit. 0 where none can."""
+    total = 0.0
+    while folder is not None:
+        try:
+            total += _field(f"{folder}/cpu.stat", name) / per_second
+        except (_NoControllerError, FileNotFoundError):
+            break  # the root has no limit, and in version 2 no such line
+        folder = folder.parent
+    return total
 
 
 class _NoControllerError(OSError):
@@ -119,7 +143,8 @@ def find(pid: int, container: str, proc: Path = _PROC) -> Layout | None:
         if container in path and (folder := mounts.get(name, _NOWHERE).folder(path)).is_dir()
     }
     if "cpuacct" in folders:
-        return Version1(folders["cpuacct"], folders.get("memory"), folders.get("pids"))
+        others = (folders.get(name) for name in ("memory", "pids", "cpu"))
+        return Version1(folders["cpuacct"], *others)
     if (folders.get("") or _NOWHERE.point).joinpath("cpu.stat").is_file():
         return Version2(folders[""])
     return None
@@ -174,6 +199,7 @@ class ContainerCgroup:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._cpu = Counter()
+        self._throttled = Counter()
         self._members = Members()
         self._missing: dict[Metric, str] = {}
 
@@ -185,13 +211,22 @@ class ContainerCgroup:
     def quick(self, moment: float) -> Iterator[Reading]:
         """Read CPU and threads."""
         exactly = time.monotonic()
+        self._account()
+        yield exactly, Metric.CPU, self._cpu.total
+        yield from self._gauge(moment, Metric.THREADS)
+
+    def _account(self) -> None:
         try:
             owner = self._layout.folder.stat().st_ino
             self._cpu.update(self._layout.cpu_seconds(), owner)
+            self._throttled.update(self._layout.throttled(), owner)
         except FileNotFoundError:
             pass  # it doesn't run: nothing is added
-        yield exactly, Metric.CPU, self._cpu.total
-        yield from self._gauge(moment, Metric.THREADS)
+
+    def census(self, _moment: float) -> Census:
+        """Count its processes."""
+        self._account()
+        return Census(frozenset(self._pids()), self._cpu.total, self._throttled.total)
 
     def thorough(self, moment: float) -> Iterator[Reading]:
         """Read memory from the cgroup, and all else from its processes."""

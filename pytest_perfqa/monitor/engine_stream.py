@@ -10,9 +10,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import children
+from ..errors import NoData
 from .readings import Metric
 from .source import Counter
 
@@ -84,6 +85,10 @@ class EngineStream:
     def thorough(self, _moment: float) -> Iterator[Reading]:
         """Give nothing: all comes at once."""
         return iter(())
+
+    def census(self, _moment: float) -> NoReturn:
+        """Refuse: its processes are on another machine, or hidden from us."""
+        raise NoData("the processes of its containers can't be seen from here")
 
     def close(self) -> None:
         """End the stream."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .disturbance import Disturbance
+
 __tracebackhide__ = True
 
 
@@ -81,6 +83,8 @@ class Readings:
             the load, and its last.
         interval: seconds between looks at CPU and threads, on average.
         notes: what is to be said about how it was done.
+        beside: the names of what serves the service but was started elsewhere.
+        disturbances: when others took what the service was entitled to.
     """
 
     parts: Mapping[str, Mapping[Metric, Series]] = field(default_factory=dict)
@@ -89,6 +93,8 @@ class Readings:
     cpu: float = 0.0
     interval: float = 0.0
     notes: tuple[str, ...] = ()
+    beside: frozenset[str] = frozenset()
+    disturbances: tuple[Disturbance, ...] = ()
 
     def series(self, part: str, metric: Metric) -> Series:
         """Give the values of a metric.

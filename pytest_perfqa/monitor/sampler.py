@@ -8,10 +8,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from ..errors import PerfqaError
+from ..errors import NoData, PerfqaError
+from ..service.beside import ForeignProcess
 from . import cgroup
+from .disturbance import disturbances
 from .engine_stream import EngineStream
 from .readings import Metric, Readings, Series, Track
+from .surroundings import Surroundings, carriers, serving
 from .tree import ProcessTable, ProcessTree
 
 if TYPE_CHECKING:
@@ -23,9 +26,13 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-# What looks may take of one CPU, at CPU and threads, and at all else: together below 2 %.
-_QUICK_SHARE = 0.007
-_THOROUGH_SHARE = 0.007
+# What looks may take of one CPU, at CPU and threads, at all else of the parts, and at who is beside
+# them: together below 2 %.
+_QUICK_SHARE = 0.006
+_THOROUGH_SHARE = 0.006
+_AROUND_SHARE = 0.006
+# Long enough for clock ticks to be no more than noise, short enough to tell phases apart.
+_WINDOW_SECONDS = 0.5
 _SHORTEST_SECONDS = 0.05
 _PATIENCE_SECONDS = 10.0
 _NICE = 10
@@ -47,9 +54,15 @@ class Monitor:
         reaper: Reaper,
         interval: float = 1.0,
         cpus: frozenset[int] | None = None,
+        beside: Mapping[str, Leader] | None = None,
     ) -> None:
-        """Prepare to look every ``interval`` seconds, from ``cpus``, or as often as it may cost."""
+        """Prepare to look every ``interval`` seconds, from ``cpus``, or as often as it may cost.
+
+        Args:
+            beside: what serves the service but was started elsewhere, by name.
+        """
         self._service = service
+        self._beside = dict(beside or {})
         self._reaper = reaper
         self._interval = max(interval, _SHORTEST_SECONDS)
         self._cpus = cpus
@@ -57,6 +70,8 @@ class Monitor:
         self._tracks: dict[str, dict[Metric, Track]] = {}
         self._failed: dict[str, str] = {}
         self._reason = ""
+        self._around: Surroundings | None = None
+        self._blind = ""  # why it isn't known what others took
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="perfqa monitor", daemon=True)
         self._cpu_seconds = 0.0
@@ -65,9 +80,12 @@ class Monitor:
 
     def __enter__(self) -> Self:
         try:
-            self._sources = _sources(self._service.leaders, self._reaper)
+            table = ProcessTable()
+            leaders = self._service.leaders
+            self._sources = _sources({**self._beside, **leaders}, table, self._reaper)
             if not self._sources:
                 self._reason = "resources are not known: the processes of the service aren't"
+            self._around = self._surroundings(table)
             self._thread.start()
         except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
             self._reason = _failure(error)
@@ -80,6 +98,19 @@ class Monitor:
         for source in self._sources.values():
             with contextlib.suppress(PerfqaError, OSError):
                 source.close()
+
+    def _surroundings(self, table: ProcessTable) -> Surroundings | None:
+        beside = [self._sources[name] for name in self._beside]
+        parts = [source for name, source in self._sources.items() if name not in self._beside]
+        if not parts:
+            pid = serving(self._service.url)
+            if pid is None:
+                self._blind = "its processes aren't to be found on this machine"
+                return None
+            leader = ForeignProcess(pid)
+            parts = [ProcessTree(lambda: leader.pid if leader.alive else None, table)]
+        groups = [group for group in (parts, beside) if group]
+        return Surroundings(groups, table, self._reaper, carriers(self._service, table))
 
     def readings(self, start: float) -> Readings:
         """Give what it has seen; times count from ``start`` on ``time.monotonic``."""
@@ -104,9 +135,15 @@ class Monitor:
             missing,
             cpu=self._cpu_seconds / self._seconds if self._seconds else 0.0,
             interval=self._seconds / self.looks if self.looks else 0.0,
-            notes=(*notes, *failures),
+            notes=(*notes, *failures, *self._blindness()),
+            beside=frozenset(self._beside),
+            disturbances=disturbances(self._around.windows, start) if self._around else (),
         )
         return found.without(self._reason) if self._reason else found
+
+    def _blindness(self) -> Iterator[str]:
+        if self._blind:
+            yield f"whether others took CPU or memory from the service is not known: {self._blind}"
 
     def _run(self) -> None:
         try:
@@ -116,21 +153,28 @@ class Monitor:
             self._reason = _failure(error)
 
     def _look_until_stopped(self) -> None:
-        if not self._sources:
+        if not self._sources and self._around is None:
             return
         quick = _Pace(self._interval, _QUICK_SHARE)
         thorough = _Pace(self._interval, _THOROUGH_SHARE)
+        around = _Pace(_WINDOW_SECONDS, _AROUND_SHARE)
         with thorough.look():  # the first look of all has to read every process there is
             self._look(_quick)
             self._look(_thorough)
+            self._look_around()
         with self._accounted():
-            while not self._stopping.wait(quick.left):
-                with quick.look():
-                    self._look(_quick)
-                self.looks += 1
+            while not self._stopping.wait(min(quick.left, around.left)):
+                if quick.is_due:
+                    with quick.look():
+                        self._look(_quick)
+                    self.looks += 1
                 if thorough.is_due:
                     with thorough.look():
                         self._look(_thorough)
+                if around.is_due:
+                    with around.look():
+                        self._look_around()
+        self._look_around()
         self._look(_quick)
         if thorough.is_due or thorough.looks == 1:  # one look is no rate
             self._look(_thorough)
@@ -156,6 +200,16 @@ class Monitor:
                     tracks.setdefault(metric, Track()).add(moment, value)
             except Exception as error:  # noqa: BLE001  (other parts can still be looked at)
                 self._failed[name] = _failure(error)
+
+    def _look_around(self) -> None:
+        if self._around is None or self._blind:
+            return
+        try:
+            self._around.look(time.monotonic())
+        except NoData as error:
+            self._blind = str(error)
+        except Exception as error:  # noqa: BLE001  (the parts can still be looked at)
+            self._blind = _failure(error)
 
 
 class _Pace:
@@ -215,8 +269,9 @@ def _failure(error: BaseException) -> str:
     return f"the resource monitor failed: {type(error).__name__}: {error}"
 
 
-def _sources(leaders: Mapping[str, Leader], reaper: Reaper) -> dict[str, Source]:
-    table = ProcessTable()
+def _sources(
+    leaders: Mapping[str, Leader], table: ProcessTable, reaper: Reaper
+) -> dict[str, Source]:
     return {name: _source(leader, table, reaper) for name, leader in leaders.items()}
 
 

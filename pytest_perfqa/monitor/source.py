@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     Reading = tuple[float, Metric, float]
 
 
+@dataclass(frozen=True)
+class Census:
+    """Who belongs to a part at a moment, and what they used.
+
+    Attributes:
+        pids: the processes that live.
+        cpu: seconds of CPU since the monitor began, ended ones too.
+        throttled: seconds that a limit of its cgroup held it up since then.
+    """
+
+    pids: frozenset[int]
+    cpu: float
+    throttled: float = 0.0
+
+
 class Source(Protocol):
     """One part, by one way of looking at it.
 
@@ -34,6 +49,13 @@ class Source(Protocol):
 
     def thorough(self, moment: float) -> Iterable[Reading]:
         """Read all else; ``moment`` is the same for all parts, so that they can be added up."""
+
+    def census(self, moment: float) -> Census:
+        """Count its processes.
+
+        Raises:
+            NoData: they can't be seen from here.
+        """
 
     def close(self) -> None:
         """Let go of what it holds."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import proc
 from .members import Members
 from .readings import Metric
+from .source import Census
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +30,13 @@ class ProcessTable:
     Attributes:
         everyone: as they were when first seen, by number.
         newborn: those of them that the last refresh found.
+        refreshes: how often it was brought up to date.
     """
 
     def __init__(self) -> None:
         self.everyone: dict[int, Stat] = {}
         self.newborn: dict[int, Stat] = {}
+        self.refreshes = 0
         self._moment: float | None = None
 
     def refresh(self, moment: float) -> None:
@@ -46,6 +49,7 @@ class ProcessTable:
         for pid in self.everyone.keys() - listed:
             del self.everyone[pid]
         self.everyone |= self.newborn
+        self.refreshes += 1
         self._moment = moment
 
 
@@ -92,6 +96,7 @@ class ProcessTree:
         self._before: float | None = None
         self._total = 0.0
         self._members = Members()
+        self._asked = 0
 
     @property
     def missing(self) -> Mapping[Metric, str]:
@@ -119,6 +124,12 @@ class ProcessTree:
             for metric, value in look(pids):
                 yield moment, metric, value
 
+    def census(self, moment: float) -> Census:
+        """Count its members."""
+        self._table.refresh(moment)
+        self._account(self._find())
+        return Census(frozenset(self._alive), self._total)
+
     def close(self) -> None:
         """Hold nothing."""
 
@@ -126,8 +137,11 @@ class ProcessTree:
         """List the members, parents first."""
         leader, everyone = self._leader(), self._table.everyone
         found = dict.fromkeys(pid for pid in self._alive if pid in everyone)
-        # A child is found when it is new; with a new leader, some may have been seen before it.
+        # A child is found when it is new; with a new leader, some may have been seen before it, and
+        # some while nobody asked.
         known = leader is None or leader in found
+        known = known and self._table.refreshes <= self._asked + 1
+        self._asked = self._table.refreshes
         candidates = self._table.newborn if known else everyone
         # A parent that has gone since the last look still tells whose its children are.
         family: set[int | None] = {leader, *self._alive}

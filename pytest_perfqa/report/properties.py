@@ -48,6 +48,8 @@ def _of_run(cell: Cell) -> Iterator[tuple[str, str]]:
     if cell.result is not None:
         for name, value in _figures(cell.result).items():
             yield name, f"{value:.6g}"
+        if disturbances := cell.result.disturbances:
+            yield "disturbed", "; ".join(one.text for one in disturbances)
 
 
 def _of_search(search: Search) -> Iterator[tuple[str, str]]:

@@ -157,12 +157,32 @@ class Line:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened at a moment, or lasted until another: a fault, an abort."""
+    """Something that happened at a moment, or lasted until another: a fault, a disturbance."""
 
     name: str
     at: float
     until: float | None = None
-    kind: Literal["fault", "abort", "threshold"] = "fault"
+    kind: Literal["fault", "abort", "threshold", "disturbance"] = "fault"
+
+
+@dataclass(frozen=True)
+class DisturbanceRecord:
+    """A stretch in which others took what the service was entitled to: nothing is judged on it.
+
+    Attributes:
+        who: the processes that took it, the greatest first.
+        how: of what they took it.
+        taken: how much of that, in seconds; ``waited`` is how long the service waited for it.
+        text: a sentence with all that.
+    """
+
+    start: float
+    end: float
+    who: tuple[str, ...]
+    how: Literal["CPU", "steal", "memory"]
+    taken: float
+    waited: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -236,6 +256,7 @@ class Measured:
         replicas: answers by the replica that gave them.
         queue_grows: whether pending grows; null if that can't be told.
         recoveries: one for each phase after which the rate falls to half or less.
+        disturbances: when others took what the service was entitled to.
     """
 
     started_at: str
@@ -256,6 +277,7 @@ class Measured:
     limits: tuple[Limit, ...] = ()
     queue_grows: bool | None = None
     recoveries: tuple[RecoveryRecord, ...] = ()
+    disturbances: tuple[DisturbanceRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ..errors import Inconclusive, NoData
 from ..requirements import judge
 from ..spans import bounds
 from .record import (
+    DisturbanceRecord,
     EndpointRecord,
     Event,
     GeneratorRecord,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ..attributes.recovery import Recovery
     from ..attributes.resources import Gauge, PartResources, Rate
     from ..capacity.found import Probe
+    from ..monitor.disturbance import Disturbance
     from ..result import RunResult, Slice
     from ..session import Cell, Search
 
@@ -166,6 +168,19 @@ def measured(result: RunResult) -> Measured:
         limits=tuple(_limits(result)),
         queue_grows=compared.queues,
         recoveries=tuple(map(_recovery, compared.recoveries.items())),
+        disturbances=tuple(map(_disturbance, result.disturbances)),
+    )
+
+
+def _disturbance(found: Disturbance) -> DisturbanceRecord:
+    return DisturbanceRecord(
+        start=round(found.start, 3),
+        end=round(found.end, 3),
+        who=found.who,
+        how=found.how,
+        taken=round(found.taken, 4),
+        waited=round(found.waited, 4),
+        text=found.text,
     )
 
 
@@ -301,9 +316,12 @@ def _series(figure: Rate | Gauge, digits: int) -> Series | None:
 
 
 def _events(result: RunResult) -> Iterator[Event]:
-    """Give what was done to the service, and the end of a run that was ended early."""
+    """Give what was done to the service, by others too, and the end of a run ended early."""
     for fault in result.faults:
         yield Event(fault.text, round(fault.at, 3), finite(fault.ended, 3))
+    for one in result.disturbances:
+        name = f"others: {one.how}{''.join(f', {who}' for who in one.who[:1])}"
+        yield Event(name, round(max(0.0, one.start), 3), round(one.end, 3), kind="disturbance")
     if result.aborted is not None:
         yield Event(result.aborted.reason, round(result.aborted.at, 3), kind="abort")
 

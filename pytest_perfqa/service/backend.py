@@ -67,6 +67,14 @@ class Service(Protocol):
         """What can be monitored, by name: the parts, or the known process of someone else's."""
 
     @property
+    def beside(self) -> Mapping[str, Leader]:
+        """What serves it but was started elsewhere, by name, as it runs now.
+
+        Raises:
+            ServiceError: some of it doesn't run.
+        """
+
+    @property
     def limits(self) -> Limits:
         """The budget of all parts together, as the configuration states it."""
 

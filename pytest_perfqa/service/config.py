@@ -94,6 +94,17 @@ class External:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What serves a service but was started elsewhere: by its process, or the port it listens on.
+
+    One of the two is given.
+    """
+
+    port: int | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True)
 class ServiceConfig:
     """One configuration of a service, as its ``service.yaml`` says it.
 
@@ -108,6 +119,7 @@ class ServiceConfig:
         patience: seconds after which its proxy answers for it, at full scale; None if that isn't
             said.
         process: the parts of the process backend by name; empty if there is no such backend.
+        beside: what serves it but was started elsewhere, by name.
     """
 
     name: str
@@ -124,6 +136,7 @@ class ServiceConfig:
     process: Mapping[str, Command | Nginx] = field(default_factory=dict)
     docker: Docker | None = None
     external: External | None = None
+    beside: Mapping[str, Beside] = field(default_factory=dict)
 
     def workers_of(self, path: str) -> float | None:
         """Give how many requests for a path, with a query or without, are done at once."""

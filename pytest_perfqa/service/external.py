@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .. import reaper
 from ..errors import ConfigurationError, ServiceError
-from . import address, readiness, settling
+from . import address, beside, readiness, settling
 from .config import External, Ready, ServiceConfig
 
 if TYPE_CHECKING:
@@ -65,26 +65,6 @@ def connect(config: ServiceConfig) -> Service:
     return ExternalService(config, config.external)
 
 
-class _Process:
-    """A process that someone else started."""
-
-    container: str | None = None
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._born = self._start_time
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs, and its number hasn't been given to another one."""
-        return self._born is not None and self._start_time == self._born
-
-    @property
-    def _start_time(self) -> int | None:
-        status = reaper.status(self.pid)
-        return status.start_time if status and status.is_live else None
-
-
 class ExternalService:
     """A service that we can only ask; see ``backend.Service``."""
 
@@ -120,7 +100,12 @@ class ExternalService:
     def leaders(self) -> Mapping[str, Leader]:
         """Its process, if that is known, as ``process``."""
         pid = self._external.pid
-        return MappingProxyType({} if pid is None else {"process": _Process(pid)})
+        return MappingProxyType({} if pid is None else {"process": beside.ForeignProcess(pid)})
+
+    @property
+    def beside(self) -> Mapping[str, Leader]:
+        """What serves it but was started elsewhere."""
+        return beside.find(self.name, self._config.beside)
 
     @property
     def limits(self) -> Limits:

@@ -15,6 +15,7 @@ from . import address
 from .config import (
     ANY_PATH,
     DURATION_SUFFIX,
+    Beside,
     Command,
     Docker,
     External,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "service.yaml"
 _LAST_PORT = 65535
+_NAME_HOLDS = "holds letters, digits and '_.-' only"
 
 
 def discover(services_dir: Path) -> dict[str, Path]:
@@ -156,6 +158,11 @@ class _External(yaml_file.Strict):
     allow_remote: bool = False
 
 
+class _Beside(yaml_file.Strict):
+    port: Annotated[int, Field(gt=0, le=_LAST_PORT)] | None = None
+    pid: Annotated[int, Field(gt=0)] | None = None
+
+
 class _Service(yaml_file.Strict):
     description: str = ""
     endpoint: str | None = None
@@ -168,6 +175,7 @@ class _Service(yaml_file.Strict):
     process: dict[str, _Part] | None = None
     docker: _Docker | None = None
     external: _External | None = None
+    beside: dict[str, _Beside] = Field(default_factory=dict)
 
 
 def _config(folder: Path, document: Document, content: _Service) -> ServiceConfig:
@@ -189,6 +197,7 @@ def _config(folder: Path, document: Document, content: _Service) -> ServiceConfi
         process=parts,
         docker=Docker(folder / docker.compose, docker.endpoint) if docker else None,
         external=External(**external.model_dump()) if external else None,
+        beside={name: Beside(**each.model_dump()) for name, each in content.beside.items()},
     )
 
 
@@ -214,6 +223,7 @@ def _contradictions(document: Document, *, allow_remote: bool) -> Iterator[Probl
         yield from _part_problems(document, name)
         yield from _env_problems(document, ("process", name, "env"))
     yield from _external_problems(document, allow_remote=allow_remote)
+    yield from _beside_problems(document, parts)
 
 
 def _mapping(document: Document, loc: Loc) -> Mapping[str, Any]:
@@ -298,11 +308,15 @@ def _no_part(name: str, parts: Mapping[str, Any]) -> str:
     return f"there is no part {name!r}; accepted: {', '.join(parts) or 'none'}{hint}"
 
 
+def _is_name(name: object) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_.-]+", str(name)) is not None
+
+
 def _part_problems(document: Document, name: str) -> Iterator[Problem]:
     loc: Loc = ("process", name)
     part = document.value(loc)
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-        yield document.problem(loc, "a part's name holds letters, digits and '_.-' only", key=True)
+    if not _is_name(name):
+        yield document.problem(loc, f"a part's name {_NAME_HOLDS}", key=True)
     if not isinstance(part, dict):
         return
     if ("command" in part) == ("nginx" in part):
@@ -375,6 +389,19 @@ def _source(name: str) -> str:
         if name.endswith(suffix):
             return name.removesuffix(suffix) + DURATION_SUFFIX
     return name
+
+
+def _beside_problems(document: Document, parts: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, each in _mapping(document, ("beside",)).items():
+        loc: Loc = ("beside", name)
+        if not _is_name(name):
+            yield document.problem(loc, f"its name {_NAME_HOLDS}", key=True)
+        elif name in parts or name == "process":
+            message = f"{name!r} is a part of the service already; accepted: another name"
+            yield document.problem(loc, message, key=True)
+        if isinstance(each, dict) and ("port" in each) == ("pid" in each):
+            message = "accepted: exactly one of port and pid, of this machine"
+            yield document.problem(loc, message, key=True)
 
 
 def _external_problems(document: Document, *, allow_remote: bool) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from .. import yaml_file
 from ..children import Reaper
 from ..errors import ServiceError
-from . import logs
+from . import beside, logs
 from .backend import Part
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class StartedService(Generic[P]):
     def leaders(self) -> Mapping[str, Leader]:
         """The parts by name."""
         return self.parts
+
+    @property
+    def beside(self) -> Mapping[str, Leader]:
+        """What serves it but was started elsewhere."""
+        return beside.find(self.name, self._config.beside)
 
     @property
     def limits(self) -> Limits:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVER = '''
-"""Answers 200 with its service time, or what the path says: /status/503, /sleep/1.5."""
+"""Answers 200 with its service time, or what the path says: /status/503, /sleep/1.5, /burn/0.1."""
 import http.server, os, pathlib, sys, time
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -21,6 +21,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         kind, _, value = self.path.strip("/").partition("/")
         if kind == "sleep":
             time.sleep(float(value))
+        if kind == "burn":
+            pathlib.Path(sys.argv[2]).with_name("burning").touch()
+            end = time.thread_time() + float(value)
+            while time.thread_time() < end:
+                pass
         self.send_response(int(value) if kind == "status" else 200)
         self.send_header("Content-Length", "2")
         self.end_headers()

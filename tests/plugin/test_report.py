@@ -251,7 +251,8 @@ def test_written_when_interrupted_though_the_receiver_is_gone(toy: Project, tmp_
     for record in (first, second):
         jsonschema.validate(record, schema)
     assert second["verdict"] == "UNTESTED"
-    assert [one["kind"] for one in second["measured"]["events"]] == ["abort"]
+    kinds = [one["kind"] for one in second["measured"]["events"]]
+    assert [kind for kind in kinds if kind != "disturbance"] == ["abort"]  # a machine may be busy
     assert 0 < second["measured"]["totals"]["launched"] < 6000
     page = (toy.path / "out" / "long-on-toy" / "index.html").read_text()
     assert "It was ended after" in page

@@ -47,7 +47,7 @@ def service(**pids: int | None) -> Any:
         name: SimpleNamespace(pid=pid, alive=pid is not None, container=None)
         for name, pid in pids.items()
     }
-    return SimpleNamespace(leaders=leaders)
+    return SimpleNamespace(leaders=leaders, url="http://127.0.0.1:1")
 
 
 def wait_for(looks: int, monitor: sampler.Monitor) -> None:

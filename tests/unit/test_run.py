@@ -24,6 +24,7 @@ class Dying:
     name = "dying"
     url = "http://127.0.0.1:1"
     parts: dict[str, Any] = {}  # noqa: RUF012
+    beside: dict[str, Any] = {}  # noqa: RUF012
 
     def check(self) -> None:
         """Tell that it did."""

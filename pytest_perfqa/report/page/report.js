@@ -275,7 +275,7 @@ const perfqa = (() => {
       }
     });
     for (const event of measured.events) {
-      const tint = color(event.kind === "fault" ? "failed" : "pending");
+      const tint = color(event.kind === "fault" ? "failed" : event.kind === "disturbance" ? "dim" : "pending");
       if (event.until !== null) {
         made.push({ type: "rect", xref: "x", yref: "paper", x0: event.at, x1: event.until, y0: 0,
           y1: 1, line: { width: 0 }, layer: "below", fillcolor: tint, opacity: 0.12 });

@@ -1,0 +1,168 @@
+"""Looks at the machine around a service while the load is on: who had its CPUs, and who waited."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..service.beside import listener
+from . import kernel, proc
+from .neighbours import Group, Look, window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..children import Reaper
+    from ..service.backend import Service
+    from .kernel import Identity, Run
+    from .neighbours import Window
+    from .source import Census, Source
+    from .tree import ProcessTable
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PORTS = {"http": 80, "https": 443}
+_SHORTEST_SECONDS = 0.25
+
+
+class Surroundings:
+    """All processes of the machine, as they stand to those that serve the load.
+
+    Attributes:
+        windows: what happened between looks.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Sequence[Source]],
+        table: ProcessTable,
+        reaper: Reaper,
+        carriers: frozenset[int] = frozenset(),
+    ) -> None:
+        """Prepare to look.
+
+        Args:
+            groups: those who serve the load, by what they share CPUs for: first the parts of the
+                service.
+            reaper: it knows what we have started; what it knows already is no generator of ours.
+            carriers: who carries the load to the service, such as the engine's proxy.
+        """
+        self.windows: list[Window] = []
+        self._groups = groups
+        self._table = table
+        self._reaper = reaper
+        self._carriers = carriers
+        self._known_sessions = reaper.sessions
+        self._looks: deque[Look] = deque(maxlen=2)
+
+    def look(self, moment: float) -> None:
+        """Look, and judge the time since the last look."""
+        found = self._look(moment)
+        if len(self._looks) > 1 and found.moment - self._looks[-1].moment < _SHORTEST_SECONDS:
+            # In so short a time clock ticks are all that there is: it goes with the one before.
+            self._looks.pop()
+            self.windows.pop()
+        if self._looks:
+            self.windows.append(window(self._looks[-1], found, _identity))
+        self._looks.append(found)
+
+    def _look(self, moment: float) -> Look:
+        self._table.refresh(moment)
+        groups = [_group([source.census(moment) for source in sources]) for sources in self._groups]
+        exactly = time.monotonic()
+        return Look(
+            moment=exactly,
+            cpus=kernel.cpus(proc.read("/proc/stat")),
+            clocks=dict(self._clocks()),
+            groups=tuple(groups),
+            ours=frozenset(self._ours()),
+            stalled=_stalled(),
+            memory=kernel.memory_in_use(proc.read("/proc/meminfo")),
+        )
+
+    def _clocks(self) -> Iterator[tuple[int, float]]:
+        for pid in self._table.everyone:
+            with contextlib.suppress(OSError):
+                yield pid, proc.cpu_seconds(pid)
+
+    def _ours(self) -> set[int]:
+        """Give this process, the generator's, and who carries the load to the service."""
+        sessions = self._reaper.sessions - self._known_sessions
+        found = {os.getpid(), *self._carriers}
+        generators: set[int] = set()
+        for pid, stat in self._table.everyone.items():
+            # One that was seen just before it began its session is known by its number.
+            if stat.session in sessions or pid in sessions or stat.parent in generators:
+                generators.add(pid)
+        return found | generators
+
+
+def _group(parts: Iterable[Census]) -> Group:
+    """Look at all processes of some parts."""
+    parts = list(parts)
+    pids = frozenset[int]().union(*(part.pids for part in parts))
+    threads: dict[int, Run] = {}
+    cpus: set[int] = set()
+    weight, faults, memory = 0.0, 0, 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            threads |= kernel.threads(pid)
+            cpus |= os.sched_getaffinity(pid)
+            weight = max(weight, kernel.weight(pid))
+            faults += kernel.major_faults(pid)
+            memory += kernel.resident(pid)
+    return Group(
+        pids=pids,
+        cpu=sum(part.cpu for part in parts),
+        cpus=frozenset(cpus),
+        weight=weight or kernel.USUAL_WEIGHT,
+        threads=threads,
+        throttled=max((part.throttled for part in parts), default=0.0),
+        faults=faults,
+        memory=memory,
+    )
+
+
+def _stalled() -> float:
+    try:
+        return kernel.stalled(proc.read("/proc/pressure/memory"))
+    except OSError:
+        return 0.0  # this kernel doesn't account for that
+
+
+def _identity(pid: int) -> Identity | None:
+    try:
+        return kernel.identity(pid)
+    except OSError:
+        return None
+
+
+def carriers(service: Service, table: ProcessTable) -> frozenset[int]:
+    """Give who carries the load to containers: their engine's proxy, and who holds them.
+
+    They run where they like, as much as the service needs them to.
+    """
+    held = [leader for leader in service.leaders.values() if leader.container is not None]
+    if not held:
+        return frozenset()
+    found = set()
+    relay = serving(service.url)
+    if relay is not None:
+        found |= {relay, table.everyone[relay].parent} if relay in table.everyone else {relay}
+    for leader in held:
+        pid = leader.pid
+        while (known := table.everyone.get(pid)) is not None and known.parent > 1:
+            pid = known.parent
+            found.add(pid)
+    return frozenset(found)
+
+
+def serving(url: str) -> int | None:
+    """Give the process that listens where an address leads; None if that isn't to be seen here."""
+    parts = urlsplit(url)
+    if parts.hostname not in _LOOPBACK:
+        return None
+    return listener(parts.port or _PORTS[parts.scheme])
