@@ -13,6 +13,7 @@ from .load.generator import generate
 from .monitor.sampler import Monitor
 from .result import MOST_TOLD, Context, RunResult
 from .samples import read_samples
+from .service.affinity import are_apart
 from .validity import causes, examine
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def run(
                 reaper=bench.reaper,
                 processes=bench.processes,
                 cpus=bench.cpus,
+                prefer=is_apart(service, bench.cpus),
                 replica_header=replica_header,
                 on_progress=bench.on_progress,
                 on_start=faults.start,
@@ -107,6 +109,11 @@ def run(
         raise
     shutil.rmtree(directory)
     return result
+
+
+def is_apart(service: Service, cpus: frozenset[int] | None) -> bool:
+    """Whether what runs before others on some CPUs takes nothing from a service."""
+    return cpus is not None and are_apart((each.pid for each in service.leaders.values()), cpus)
 
 
 def _result(
@@ -173,6 +180,9 @@ def _notes(scenario: Scenario, time_scale: float, recording: Recording) -> Itera
         yield f"{scenario.name}: {skipped} arrivals were skipped, maxVusers were at work"
     if scenario.locustfile is not None and time_scale != 1:
         yield f"{scenario.locustfile.name}: its own times are not scaled by {time_scale:g}"
+    nice = max(summary.nice for summary in recording.summaries)
+    if nice < 0:
+        yield f"load generator at nice {nice}: it goes before others on its CPUs"
     yield from dict.fromkeys(note for summary in recording.summaries for note in summary.notes)
 
 

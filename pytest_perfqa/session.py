@@ -17,7 +17,8 @@ from .capacity.target import Declared, Target
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
-from .run import Bench, run
+from .priority import preferred
+from .run import Bench, is_apart, run
 from .service import selection
 from .service.affinity import on_cpus, spare_cpus
 from .verdicts import Verdict
@@ -379,8 +380,11 @@ class PerfSession:
         with alone(self.say), on_cpus(cpus):
             notes = self._settle_all()
             self._loaded.add(service)
-            yield (self._services[service].limits_note, *notes)
-            self._services[service].check()
+            probed = self._services[service]
+            # Not before all is settled: a service that is started again must not inherit it.
+            with preferred() if is_apart(probed, cpus) else contextlib.nullcontext():
+                yield (probed.limits_note, *notes)
+            probed.check()
 
     def _tell(self, progress: Progress) -> None:
         for watcher in self.watchers:

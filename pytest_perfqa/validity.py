@@ -55,6 +55,7 @@ class Generator:
         worst: the lateness of the process that was late most often, and what it did meanwhile.
         full, seconds: in how many whole seconds its busiest process did all it could, and of how
             many, warm-up left out.
+        nice: the niceness of its processes.
     """
 
     planned: int
@@ -73,6 +74,7 @@ class Generator:
     worst: Lateness = _NONE_LATE
     full: int = 0
     seconds: int = 0
+    nice: int = 0
 
 
 def examine(
@@ -106,6 +108,7 @@ def examine(
         worst=max(lateness, key=lambda one: one.count, default=_NONE_LATE),
         full=busiest.full,
         seconds=busiest.seconds,
+        nice=max(summary.nice for summary in summaries),
     )
 
 
@@ -145,6 +148,7 @@ def state(generator: Generator) -> str:
     return (
         f"{kept}: lag p99 {show(generator.lag_p99, Unit.SECOND)}, {generator.late} of "
         f"{generator.launched} late, {generator.cpu:.0%} of a CPU used"
+        f"{f', at nice {generator.nice}' if generator.nice else ''}"
     )
 
 

@@ -93,6 +93,7 @@ def generate(
     reaper: Reaper,
     processes: int = 1,
     cpus: frozenset[int] | None = None,
+    prefer: bool = False,
     replica_header: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_start: Callable[[float], None] | None = None,
@@ -106,6 +107,7 @@ def generate(
         directory: an empty folder for plans, records and logs.
         processes: among how many processes the arrivals are split.
         cpus: where the processes may run.
+        prefer: whether they are to run before others there, as far as that is permitted.
         on_progress: called about once a second.
         on_start: called with the moment of ``time.monotonic`` that the run starts at.
 
@@ -117,7 +119,7 @@ def generate(
     directory = directory.resolve()  # the processes run in it
     processes = _useful(processes, scenario)
     plans = [
-        Plan(scenario, url, directory, replica_header, shard, processes)
+        Plan(scenario, url, directory, replica_header, shard, processes, prefer)
         for shard in range(processes)
     ]
     # Users of a closed model are ended a request's time after the last phase.

@@ -32,6 +32,7 @@ from locust import User, task
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
+from ..priority import prefer
 from . import locust_stats
 from .account import Account
 from .clock import Idle
@@ -218,8 +219,13 @@ class Generator:
         if self._summary is not None:
             effort = self.account.effort
             full, seconds = effort.full()
-            summary = replace(self._summary, late=effort.lateness(), full=full, seconds=seconds)
-            summary.write(self.plan.summary_path)
+            replace(
+                self._summary,
+                late=effort.lateness(),
+                full=full,
+                seconds=seconds,
+                nice=os.getpriority(os.PRIO_PROCESS, 0),
+            ).write(self.plan.summary_path)
         self.environment.events.quit.fire(exit_code=0)
 
     def _listen(self) -> None:
@@ -345,6 +351,8 @@ def main(path: str) -> None:
     _raise_descriptor_limit()
     say = Lines()
     plan = Plan.read(Path(path))
+    if plan.prefer:
+        prefer(session=True)
     with Recorder(plan.records_path) as recorder:
         generator = Generator(plan, recorder, say)
         # A collection in the middle of a run is a pause in the schedule. What is loaded by now

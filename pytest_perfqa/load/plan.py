@@ -37,6 +37,7 @@ class Plan:
         replica_header: the header of an answer that tells which replica gave it.
         shard, shards: this process sends every ``shards``-th arrival, from the ``shard``-th on.
         directory: where records and summary are written.
+        prefer: whether the process is to run before others, as far as that is permitted.
     """
 
     scenario: Scenario
@@ -45,6 +46,7 @@ class Plan:
     replica_header: str | None = None
     shard: int = 0
     shards: int = 1
+    prefer: bool = False
 
     @property
     def records_path(self) -> Path:
@@ -114,6 +116,7 @@ class Summary:
         late: what was late, and why.
         full, seconds: in how many whole seconds it used ``FULL`` of a CPU or more, and of how many,
             warm-up left out.
+        nice: its niceness: below 0, it ran before others.
     """
 
     planned: int
@@ -131,6 +134,7 @@ class Summary:
     late: Lateness | None = None
     full: int = 0
     seconds: int = 0
+    nice: int = 0
 
     def write(self, path: Path) -> None:
         """Write the account to its file."""

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from .config import Limits
 
@@ -28,6 +28,15 @@ def spare_cpus(limits: Limits) -> frozenset[int]:
     """Give the CPUs for the load generator: those left by the service, or all if it isn't bound."""
     allowed = frozenset(os.sched_getaffinity(0))
     return allowed - (service_cpus(limits) or frozenset())
+
+
+def are_apart(pids: Iterable[int], cpus: frozenset[int]) -> bool:
+    """Tell whether processes keep off some CPUs; False if there are none, or that isn't known."""
+    try:
+        found = [os.sched_getaffinity(pid) for pid in pids]
+    except OSError:
+        return False
+    return bool(found) and cpus.isdisjoint(*found)
 
 
 @contextlib.contextmanager

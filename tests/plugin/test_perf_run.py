@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -171,3 +174,33 @@ scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
     result = toy.run()
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["toy, two: 20 of 40 answers were 4xx (20 x 404)"])
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0 or len(os.sched_getaffinity(0)) < 2 or os.getpriority(os.PRIO_PROCESS, 0) > 0,
+    reason="only root may do that, and only with a CPU apart from the service's",
+)
+def test_the_generator_goes_before_others_and_the_service_does_not(project: Project) -> None:
+    """It is said; where they may meet on a CPU, it doesn't."""
+    project.scenario()
+    folder = project.service("apart")
+    with (folder / "service.yaml").open("a") as file:
+        file.write("limits: {cpus: 1}\n")
+    project.service("together")
+    project.test("""
+        import os
+
+        def nice(pid):
+            return os.getpriority(os.PRIO_PROCESS, pid)
+
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_service, perf_run):
+            before = nice(perf_service.parts["app"].pid)
+            perf_service.restart()
+            assert before == nice(perf_service.parts["app"].pid) == nice(0) == 0
+            assert perf_run.generator.nice == (-15 if perf_run.service == "apart" else 0)
+    """)
+    result = project.run()
+    result.assert_outcomes(passed=2)
+    said = "load generator at nice -15: it goes before others on its CPUs"
+    assert result.stdout.str().count(said) == 1
