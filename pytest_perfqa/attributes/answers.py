@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,8 +31,9 @@ _FAILURES = {one.label: one for one in Outcome if one not in {*COMPLETED, Outcom
 class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
     """How many answers had which status: by code (``504``) or class (``"5xx"``).
 
-    Iterates over the codes that occurred; any valid code or class may be asked for. An answer that
-    misses an expectation or a capture counts here by its status, and among the errors by its kind.
+    Iterates over the codes that occurred; any valid code or class may be asked for, and ``in``
+    tells whether there was any of it. An answer that misses an expectation or a capture counts
+    here by its status, and among the errors by its kind.
 
     Raises:
         NoData: not one request was answered: no status of nothing is ever right; or what was
@@ -56,6 +57,9 @@ class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
         self._require_answers()
         figure = Figure(f"{key} answers", _answered, _with_status(*_codes(key)))
         return figure.count(self._count(key), self._origin)
+
+    def __contains__(self, key: object) -> bool:
+        return _occurred(self, key)
 
     def share(self, key: int | str) -> Quantity:
         """Give the share of a code or class among all answers of this run."""
@@ -100,6 +104,8 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     """How many requests failed without a (whole, expected) answer, by kind such as ``"timeout"``.
 
     What was under way when the run was cut off is none of them, and no part of ``share``.
+    Iterates over the kinds that occurred; any kind may be asked for, and ``in`` tells whether there
+    was any of it.
 
     Raises:
         NoData: no request has come to an end, or the kind is unknown.
@@ -123,6 +129,9 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
         outcome = _FAILURES[kind]
         figure = Figure(f"{kind} errors", accountable, lambda rows: rows["outcome"] == outcome)
         return figure.count(self._counts.get(kind, 0), self._origin)
+
+    def __contains__(self, kind: object) -> bool:
+        return _occurred(self, kind)
 
     def _require_requests(self) -> None:
         if not self._requests:
@@ -158,6 +167,11 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
 
     def __repr__(self) -> str:
         return f"{self._counts}"
+
+
+def _occurred(counts: Mapping[Any, Quantity], key: object) -> bool:
+    """Whether there was any: of what can be asked for, most did not occur, and counts 0."""
+    return float(counts[key]) > 0
 
 
 def accountable(samples: Samples) -> Samples:

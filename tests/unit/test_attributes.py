@@ -44,6 +44,41 @@ def test_shares_and_errors() -> None:
     assert result.availability.ratio == "60%"
 
 
+def test_in_tells_whether_there_was_any() -> None:
+    """Of what can be asked for; what can't be is an error, as it is with brackets."""
+    outcome = [Outcome.REFUSED] + [Outcome.ANSWERED] * 9
+    result = run(samples(TEN, 0.1, status=[0, 503] + [200] * 8, outcome=outcome))
+    status, errors = result.status, result.errors
+    for key in (*range(100, 600), *(f"{code}" for code in range(100, 600)), "2xx", "4xx", "5xx"):
+        assert (key in status) == (status[key] > 0) == (str(key) in {"200", "503", "2xx", "5xx"})
+    for kind in (one.label for one in Outcome if one is not Outcome.ANSWERED):
+        assert (kind in errors) == (errors[kind] > 0) == (kind == "refused")
+    assert 504 not in status
+    assert "timeout" not in errors
+    for counts, wanted in ((status, {200: 8, 503: 1}), (errors, {"refused": 1})):
+        assert dict(counts) == dict(counts.items()) == wanted
+        assert list(counts) == list(counts.keys()) == list(wanted)
+        assert len(counts) == len(wanted)
+        assert all(key in counts for key in counts)
+        assert counts.get(next(iter(wanted))) == next(iter(wanted.values()))
+    for stranger in ("tiemout", "answered", "", None, 504):
+        with pytest.raises(NoData):
+            assert stranger not in errors
+    for stranger in ("5x", "6xx", 99, 600, 200.5, "ok", None):
+        with pytest.raises(NoData):
+            assert stranger not in status
+
+
+def test_in_says_nothing_where_nothing_was() -> None:
+    """No 504 among no answers is no reason to pass."""
+    dead = run(samples(TEN, 0.1, outcome=Outcome.REFUSED))
+    with pytest.raises(NoData):
+        assert 504 not in dead.status
+    assert "timeout" not in dead.errors
+    with pytest.raises(NoData):
+        assert "timeout" not in dead.between(3.5, 3.6).errors
+
+
 def test_an_answer_that_was_not_expected_keeps_its_status_and_its_time() -> None:
     """Who expects a 200 and gets a 503 has a 5xx, and a failure: neither hides the other."""
     outcome = [Outcome.EXPECTATION] * 3 + [Outcome.CAPTURE] + [Outcome.ANSWERED] * 6
