@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..intervals import Ends
     from ..scenario import Phase
 
 __tracebackhide__ = True
@@ -157,7 +159,7 @@ class Recovery(Quantity):
     bound: Quantity
     limit: Quantity
     fluid: Quantity | None
-    _course: Course
+    _peak: str
 
     def __new__(cls, seconds: float, course: Course, *, limit: float, fluid: float | None) -> Self:
         """Make one of ``seconds``, which are infinite if it did not recover."""
@@ -167,24 +169,27 @@ class Recovery(Quantity):
         self.bound = Quantity(course.where.until - course.where.peak[1], Unit.SECOND, scale)
         self.limit = Quantity(limit, Unit.COUNT)
         self.fluid = None if fluid is None else Quantity(fluid, Unit.SECOND, scale)
-        self._course = course
+        self._peak = course.name
+        self._gather = partial(_evidence, course, self.limit, self.fluid)
         return self
 
-    def __gt__(self, other: float | str) -> bool:
-        self._require_known(other)
-        return super().__gt__(other)
+    @property
+    def ends(self) -> Ends:
+        """Of one that was not seen: after what was watched, nobody knows when."""
+        return super().ends if self.recovered else (float(self.bound), math.inf)
 
-    def __ge__(self, other: float | str) -> bool:
-        self._require_known(other)
-        return super().__ge__(other)
-
-    def _require_known(self, other: float | str) -> None:
+    def _compared(self, sign: str, other: object) -> bool | None:
         limit = self._operand(other)
-        if limit is not None and not self.recovered and limit > float(self.bound):
+        if limit is None or self.recovered:
+            return super()._compared(sign, other)
+        if "<" in sign:
+            return False
+        if limit.ends[1] > float(self.bound):
             raise Inconclusive(
-                f"after {self._course.name} pending did not come down within {self.bound}; whether "
-                "it takes longer than that was not watched"
+                f"after {self._peak} pending did not come down within {self.bound}; whether it "
+                "takes longer than that was not watched"
             )
+        return True
 
     def __repr__(self) -> str:
         if self.recovered:
@@ -194,23 +199,21 @@ class Recovery(Quantity):
     __str__ = __repr__
     __hash__ = Quantity.__hash__
 
-    def evidence(self) -> Evidence:
-        """Gather what it rests on."""
-        course = self._course
-        began = course.where.baseline.start if course.where.baseline else course.where.peak[0]
-        edges = np.linspace(began, course.where.until, 61)
-        levels = course.pending((edges[1:] + edges[:-1]) / 2)
-        points = zip(edges[:-1].tolist(), edges[1:].tolist(), levels.tolist(), strict=True)
-        fluid = "none" if self.fluid is None else str(self.fluid)
-        return Evidence(
-            subject=f"pending before, in and after {course.name}",
-            points=tuple(Point(start, end, value) for start, end, value in points),
-            statements=(
-                f"recovered: at most {float(self.limit):g} pending for {_hold(course):g} s",
-                *(() if course.kept_up else ("before the peak, most requests had no good answer",)),
-                f"a fluid queue would take: {fluid}",
-            ),
-        )
+
+def _evidence(course: Course, limit: Quantity, fluid: Quantity | None) -> Evidence:
+    began = course.where.baseline.start if course.where.baseline else course.where.peak[0]
+    edges = np.linspace(began, course.where.until, 61)
+    levels = course.pending((edges[1:] + edges[:-1]) / 2)
+    points = zip(edges[:-1].tolist(), edges[1:].tolist(), levels.tolist(), strict=True)
+    return Evidence(
+        subject=f"pending before, in and after {course.name}",
+        points=tuple(Point(start, end, value) for start, end, value in points),
+        statements=(
+            f"recovered: at most {float(limit):g} pending for {_hold(course):g} s",
+            *(() if course.kept_up else ("before the peak, most requests had no good answer",)),
+            f"a fluid queue would take: {'none' if fluid is None else fluid}",
+        ),
+    )
 
 
 def recovery(course: Course) -> Recovery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
@@ -83,10 +84,9 @@ class Drift:
 
     def evidence(self) -> Evidence:
         """Gather what the verdict rests on."""
-        unit = self.per_hour.unit
         return Evidence(
             subject=f"{self.name}, means of {len(self.batches)} batches",
-            show=lambda value: show(value, unit),
+            show=partial(show, unit=self.per_hour.unit),
             samples=self.samples,
             points=self.batches,
             statements=(repr(self).strip("<>"),),
