@@ -12,7 +12,7 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from .artillery.ensure import ERROR_KINDS, METRIC_NAME
+from .artillery.ensure import ERROR_KINDS, parsed
 from .attributes.queueing import Pending
 from .errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
@@ -124,10 +124,10 @@ def _by_source(findings: list[Finding]) -> str:
 
 
 def _judge(result: RunResult, requirement: Ensure) -> Finding:
-    names = tuple(dict.fromkeys(METRIC_NAME.findall(requirement.text)))
+    tree, names = parsed(requirement.text)
     try:
         values = {name: metric(result, name) for name in names}
-        met = bool(_evaluate(_tree(requirement.text, names), tuple(values.values())))
+        met = bool(_evaluate(tree, tuple(values.values())))
     except Inconclusive as error:
         return Finding(requirement.text, None, error.reason, requirement.strict)
     except InvalidRun as error:
@@ -298,12 +298,6 @@ def _counts() -> Mapping[str, Callable[[RunResult], float]]:
         "vusers.failed": lambda result: result.failed,
         "vusers.skipped": lambda result: result.generator.skipped,
     }
-
-
-def _tree(text: str, names: tuple[str, ...]) -> ast.expr:
-    """Parse a condition; a metric's name becomes the name of its place in ``names``."""
-    stand_in = METRIC_NAME.sub(lambda match: f"m{names.index(match[0])}", text)
-    return ast.parse(stand_in, mode="eval").body
 
 
 def _evaluate(node: ast.expr, values: tuple[float, ...]) -> Any:

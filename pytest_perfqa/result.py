@@ -32,7 +32,7 @@ from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .service.config import ANY_PATH, Limits
 from .spans import Spans, bounds, only_stretch, upto
-from .units import Quantity, Unit, parse
+from .units import Quantity, Reach, Unit, parse, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,6 +98,17 @@ class Context:
     def duration(self) -> float:
         """Over how many seconds arrivals came."""
         return self.scenario.duration if self.until is None else self.until
+
+    @property
+    def reach(self) -> Reach | None:
+        """How long a request can take: until the time-out. Of the user's own classes, which may
+        record anything, nobody knows."""
+        if self.scenario.locustfile is not None:
+            return None
+        seconds = self.scenario.timeout
+        full = f", {show(seconds / self.time_scale, Unit.SECOND)} at full scale"
+        key = f"http.timeout{full if self.time_scale != 1 else ''}"
+        return Reach(seconds, f"the run's time-out is {show(seconds, Unit.SECOND)} ({key})")
 
     def bounds(self) -> list[tuple[float, float]]:
         """Give from when to when each phase lasted; one that was never reached took no time."""
@@ -277,6 +288,7 @@ class Slice(KnowsItsNames):
             self.name,
             self._origin,
             self._samples.arrivals,
+            reach=self._context.reach,
         )
 
     @_undisturbed_property
@@ -311,6 +323,7 @@ class Slice(KnowsItsNames):
             from_intended=from_intended,
             scale=self._context.time_scale,
             origin=self._origin,
+            reach=self._context.reach,
         )
 
     @property
@@ -374,7 +387,9 @@ class Slice(KnowsItsNames):
         Raises:
             NoData: there are no answers.
         """
-        return ColdStart(self._recorded[0].requests, first, scale=self._context.time_scale)
+        context = self._context
+        requests = self._recorded[0].requests
+        return ColdStart(requests, first, scale=context.time_scale, reach=context.reach)
 
     @_undisturbed_property
     def replicas(self) -> Shares:

@@ -54,6 +54,8 @@ _METRICS = (
     "vusers.{created,completed,failed,skipped}, "
     f"errors.{{{','.join(ERROR_KINDS)}}}"
 )
+#: Metrics in milliseconds.
+TIME_METRIC = re.compile(r"http\.response_time\.\w+")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*")
 _WORDS = {"and", "or", "not"}
 _CONDITION_NODES = (
@@ -118,6 +120,13 @@ class EnsureSpec(Part):
     median: RateField | None = None
     p95: RateField | None = None
     p99: RateField | None = None
+
+
+def parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:
+    """Parse a condition, and give its metrics: the n-th is ``m0``, ``m1``... in the tree."""
+    names = tuple(dict.fromkeys(METRIC_NAME.findall(text)))
+    stand_in = METRIC_NAME.sub(lambda match: f"m{names.index(match[0])}", text)
+    return ast.parse(stand_in.strip(), mode="eval").body, names
 
 
 def requirements(document: Document, at: Loc, spec: EnsureSpec) -> Iterator[Ensure]:

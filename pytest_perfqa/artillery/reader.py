@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FileProblems, Problem
 from ..scenario import Scenario
 from ..yaml_file import Document, load, validate
+from .beyond import beyond_problems
 from .checks import cross_problems
 from .ensure import requirements
 from .environment import environments, filled, in_environment, without_anchors
@@ -73,6 +74,10 @@ def _read(document: Document, environment: str | None) -> _Reading:
     except FileProblems as error:
         return _Reading(document, None, unset, [*mistakes, *error.problems])
     mistakes += arrival_problems(document, file.config.phases)
+    if file.config.perfqa.locustfile is None:  # whose users may record any times
+        needed = requirements(document, *_ensure(file.config))
+        timeout = file.config.http.timeout
+        mistakes += beyond_problems(document, needed, thresholds(document), timeout)
     return _Reading(document, file, unset, mistakes)
 
 

@@ -46,11 +46,12 @@ _COUNTS = ("status.", "errors")
 
 
 def thresholds(document: Document) -> tuple[Threshold, ...]:
-    """Make the records of a file without mistakes in them."""
-    return tuple(
-        _Reader(found, document.line(loc), aborts=loc[: len(ABORT)] == ABORT).threshold()
+    """Make the records of those without a mistake."""
+    readers = (
+        _Reader(found, document.line(loc), aborts=loc[: len(ABORT)] == ABORT)
         for loc, found in _texts(document)
     )
+    return tuple(reader.threshold() for reader in readers if not reader.mistakes)
 
 
 def threshold_problems(document: Document, endpoints: Sequence[str] | None) -> Iterator[Problem]:

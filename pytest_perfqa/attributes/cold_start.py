@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..samples import Samples
+    from ..units import Reach
 
 __tracebackhide__ = True
 
@@ -43,7 +44,9 @@ class ColdStart(KnowsItsNames):
         Inconclusive: on truth, if there are too few requests to tell.
     """
 
-    def __init__(self, samples: Samples, first: int, *, scale: float) -> None:
+    def __init__(
+        self, samples: Samples, first: int, *, scale: float, reach: Reach | None = None
+    ) -> None:
         """Compare the first answers, by when they were sent, with the rest."""
         answered = samples.with_status
         sent = answered.rows["intended"] + answered.rows["lag"]
@@ -59,6 +62,7 @@ class ColdStart(KnowsItsNames):
         self._weights: NDArray[np.uint32] = rows["weight"][early:]
         self._wanted = first
         self._scale = scale
+        self._reach = reach
         self.first = len(self._early)
         self.rest = int(self._weights.sum(dtype=np.int64))
 
@@ -72,7 +76,7 @@ class ColdStart(KnowsItsNames):
         if not self.first or not self.rest:
             raise Inconclusive(self._too_few())
         value = float(np.median(self._early)) - self._typical()
-        return Quantity(value, Unit.SECOND, self._scale, self.evidence)
+        return Quantity(value, Unit.SECOND, self._scale, self.evidence, self._reach)
 
     @property
     def p_value(self) -> float:

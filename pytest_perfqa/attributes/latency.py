@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import Inconclusive, NoData
-from ..load.record import TIMED, UNFINISHED, ended
+from ..evidence import Evidence
+from ..load.record import TIMED, UNFINISHED, Outcome, ended
 from ..units import Estimate, Quantity, Unit
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..evidence import Evidence
     from ..samples import Samples
+    from ..units import Reach
     from .origin import Origin, Part
 
 __tracebackhide__ = True
 
 # Apdex calls an answer tolerable up to four times the time that satisfies.
 _TOLERABLE = 4
+# How much later than the time-out a request that it ends may be noticed to have ended.
+_TAKEN_TO_NOTICE = 1.01
 
 
 class Distribution(KnowsItsNames):
@@ -42,6 +45,7 @@ class Distribution(KnowsItsNames):
         NoData: on every figure, if no request has a time.
         Inconclusive: on a percentile that so few samples can't bound, and on comparisons that the
             interval doesn't settle.
+        ConfigurationError: on comparisons with a time that is longer than the run's time-out.
     """
 
     def __init__(
@@ -52,13 +56,29 @@ class Distribution(KnowsItsNames):
         from_intended: bool,
         scale: float,
         origin: Origin | None = None,
+        reach: Reach | None = None,
     ) -> None:
+        """Take the times of ``samples``; ``reach`` is what the time-out of a request leaves."""
         self._name = name
         self._all = samples
         self._samples = samples.where(np.isin(samples.rows["outcome"], TIMED))
         self._from_intended = from_intended
         self._scale = scale
         self._origin = origin
+        self._timeout = reach
+
+    @cached_property
+    def _reach(self) -> Reach | None:
+        """How far a time can go; None if one is there that the time-out didn't end.
+
+        Such are those of a request that the generator sent late, or that was redirected.
+        """
+        timeout = self._timeout
+        if timeout is None or not len(self._samples.rows):
+            return timeout
+        answered = self._values[self._samples.rows["outcome"] != Outcome.TIMEOUT]
+        longest = float(answered.max(initial=0.0))
+        return timeout if longest <= timeout.most * _TAKEN_TO_NOTICE else None
 
     @cached_property
     def _values(self) -> NDArray[np.float64]:
@@ -108,7 +128,7 @@ class Distribution(KnowsItsNames):
         figure: Callable[[Distribution], float],
     ) -> Estimate:
         gather = self._gather(subject, figure, interval=lambda: interval)
-        estimate = Estimate(value, Unit.SECOND, self._scale, gather)
+        estimate = Estimate(value, Unit.SECOND, self._scale, gather, self._reach)
         return estimate.with_interval(interval.low, interval.high, self.count)
 
     @property
@@ -143,7 +163,8 @@ class Distribution(KnowsItsNames):
         value = figure(self)
         if value is None:
             raise self._no_data()
-        return Quantity(value, Unit.SECOND, self._scale, self._gather(subject, figure))
+        gather = self._gather(subject, figure)
+        return Quantity(value, Unit.SECOND, self._scale, gather, self._reach)
 
     @property
     def median(self) -> Estimate:
@@ -198,13 +219,16 @@ class Distribution(KnowsItsNames):
     def sample_percentile(self, percent: float) -> Quantity:
         """Give the percentile of this very sample: a description, no evidence for a verdict."""
         value = self._sample.ranked.at(percent / 100 * self.count)
-        return Quantity(value, Unit.SECOND, self._scale)
+        return Quantity(value, Unit.SECOND, self._scale, reach=self._reach)
 
     def share_below(self, limit: str | float) -> Quantity:
         """Give the share of requests that were answered within ``limit``, in seconds or as a text.
 
         Of those that were answered or timed out; also of those that had waited for longer already
         when the run was cut off. The others of these may have been in time.
+
+        Raises:
+            ConfigurationError: it is longer than the time-out: no answer takes longer.
         """
         seconds = self._seconds(limit)
         sample = self._in_time(seconds)
@@ -226,9 +250,8 @@ class Distribution(KnowsItsNames):
         return Weighted(good[known].astype(float), rows["weight"][known], rows["intended"][known])
 
     def _seconds(self, limit: str | float) -> float:
-        if isinstance(limit, str):
-            return float(Quantity(0, Unit.SECOND, self._scale).required(limit))
-        return limit
+        times = partial(Evidence, self._name)
+        return float(Quantity(0, Unit.SECOND, self._scale, times, self._reach).limited_by(limit))
 
     def apdex(self, limit: str | float) -> Quantity:
         """Give the Apdex score for a time that satisfies: from 0, nobody is content, to 1.
@@ -239,6 +262,7 @@ class Distribution(KnowsItsNames):
         the run was cut off is left out.
 
         Raises:
+            ConfigurationError: that time is longer than the time-out: none can take longer.
             NoData: the slice has no requests.
         """
         seconds = self._seconds(limit)

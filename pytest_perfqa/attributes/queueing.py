@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import Inconclusive, NoData
 from ..evidence import Evidence, Point
-from ..load.record import Outcome, as_expected, with_status
+from ..load.record import Kind, Outcome, as_expected, with_status
 from ..samples import Samples, quantile
 from ..spans import EDGE, Spans, only_stretch, upto
 from ..units import Quantity, Unit
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..units import Reach
     from .origin import Origin
 
 __tracebackhide__ = True
@@ -122,6 +123,7 @@ class Pending(KnowsItsNames):
         name: str = "the run",
         origin: Origin | None = None,
         own: Samples | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """Watch all ``arrivals`` of a run over some stretches of time.
 
@@ -134,6 +136,7 @@ class Pending(KnowsItsNames):
         self._scale = scale
         self._name = name
         self._origin = origin
+        self._reach = reach
         rows = arrivals.rows
         unfinished = rows["outcome"] == Outcome.PENDING
         self._ends = np.where(unfinished, np.inf, arrivals.ends)
@@ -344,7 +347,9 @@ class Pending(KnowsItsNames):
         rows["lag"] = 0
         rows["response"] = np.maximum(latency - float(self.service_time), 0)
         name = f"queue wait of {self._name}"
-        return Distribution(name, Samples(rows), from_intended=True, scale=self._scale)
+        # A virtual user of several steps has the time-out for each of its requests.
+        reach = self._reach if (rows["kind"] == Kind.SINGLE).all() else None
+        return Distribution(name, Samples(rows), from_intended=True, scale=self._scale, reach=reach)
 
     @cached_property
     def _within(self) -> Samples:

@@ -22,7 +22,7 @@ PHASES = [
 
 def with_thresholds(**keys: object) -> dict[str, Any]:
     """Give a file of two phases with these keys under perfqa."""
-    return with_config(phases=PHASES, perfqa=keys)
+    return with_config(phases=PHASES, http={"timeout": "1 min"}, perfqa=keys)
 
 
 def one(folder: Path, text: str) -> Threshold:
@@ -134,7 +134,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, with_thresholds(thresholds=[*MISTAKES, 5], abort=["p95 > 1s"]))
     assert len(found) == len(MISTAKES) + 2
     for number, (text, said) in enumerate(MISTAKES.items()):
-        line = 11 + number
+        line = 13 + number
         (message,) = [one for one in found if one.startswith(f"{line}: ")]
         assert message.startswith(f"{line}: config.perfqa.thresholds[{number}]: ")
         assert said in message, text
