@@ -51,7 +51,7 @@ def test_in_tells_whether_there_was_any() -> None:
     status, errors = result.status, result.errors
     for key in (*range(100, 600), *(f"{code}" for code in range(100, 600)), "2xx", "4xx", "5xx"):
         assert (key in status) == (status[key] > 0) == (str(key) in {"200", "503", "2xx", "5xx"})
-    for kind in (one.label for one in Outcome if one is not Outcome.ANSWERED):
+    for kind in ("timeout", "refused", "reset", "tls", "expectation", "user code", "other"):
         assert (kind in errors) == (errors[kind] > 0) == (kind == "refused")
     assert 504 not in status
     assert "timeout" not in errors
