@@ -5,7 +5,6 @@ Artillery's ``ensure`` states what is wanted, ``thresholds`` and ``abort`` what 
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import math
 import operator
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .artillery.ensure import ERROR_KINDS, parsed
 from .attributes.queueing import Pending
+from .conditions import Condition
 from .errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
 from .spans import Spans, edges
 from .units import Estimate, Quantity, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from .attributes.latency import Distribution
     from .load.tally import Tally
@@ -28,23 +28,6 @@ if TYPE_CHECKING:
     from .scenario import Ensure, Threshold
 
 __tracebackhide__ = True
-
-_OPERATIONS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-    ast.Not: operator.not_,
-    ast.USub: operator.neg,
-}
-
 
 _OPPOSITES: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.le,
@@ -125,19 +108,29 @@ def _by_source(findings: list[Finding]) -> str:
 
 def _judge(result: RunResult, requirement: Ensure) -> Finding:
     tree, names = parsed(requirement.text)
+    figures = {name: _figure(result, name) for name in names}
+    truth = Condition(tree, tuple(figures.values())).holds()
+    if isinstance(truth, bool):
+        found = ", ".join(_told(name, figure) for name, figure in figures.items())
+        return Finding(requirement.text, truth, found, requirement.strict)
+    disturbed = [cause for why in truth if isinstance(why, InvalidRun) for cause in why.causes]
+    reasons = dict.fromkeys(why.reason for why in truth if isinstance(why, Inconclusive))
+    said = "; ".join([*reasons, _NOT_JUDGED] if disturbed else reasons)
+    return Finding(requirement.text, None, said, requirement.strict, disturbed=tuple(disturbed))
+
+
+def _figure(result: RunResult, name: str) -> float | Inconclusive | InvalidRun | NoData:
+    """Give the value of a metric, or why there is none."""
     try:
-        values = {name: metric(result, name) for name in names}
-        met = bool(_evaluate(tree, tuple(values.values())))
-    except Inconclusive as error:
-        return Finding(requirement.text, None, error.reason, requirement.strict)
-    except InvalidRun as error:
-        return Finding(
-            requirement.text, None, _NOT_JUDGED, requirement.strict, disturbed=error.causes
-        )
-    except (NoData, ZeroDivisionError) as error:
-        return Finding(requirement.text, met=False, found=str(error), strict=requirement.strict)
-    found = ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
-    return Finding(requirement.text, met, found, requirement.strict)
+        return metric(result, name)
+    except (Inconclusive, InvalidRun, NoData) as error:
+        return error
+
+
+def _told(name: str, figure: float | Exception) -> str:
+    if isinstance(figure, Inconclusive):
+        return figure.reason
+    return str(figure) if isinstance(figure, Exception) else f"{name} = {figure:.6g}"
 
 
 def _judge_error_rate(result: RunResult, limit: float) -> Finding:
@@ -298,30 +291,3 @@ def _counts() -> Mapping[str, Callable[[RunResult], float]]:
         "vusers.failed": lambda result: result.failed,
         "vusers.skipped": lambda result: result.generator.skipped,
     }
-
-
-def _evaluate(node: ast.expr, values: tuple[float, ...]) -> Any:
-    match node:
-        case ast.Constant(value):
-            return value
-        case ast.Name(name):
-            return values[int(name[1:])]
-        case ast.UnaryOp(kind, operand):
-            return _OPERATIONS[type(kind)](_evaluate(operand, values))
-        case ast.BinOp(left, kind, right):
-            return _OPERATIONS[type(kind)](_evaluate(left, values), _evaluate(right, values))
-        case ast.BoolOp(kind, parts):
-            together = all if isinstance(kind, ast.And) else any
-            return together(_evaluate(part, values) for part in parts)
-        case ast.Compare(left, kinds, rights):
-            return all(_compared(left, kinds, rights, values))
-        case _:
-            raise AssertionError(f"{ast.dump(node)} was let through by the reader")
-
-
-def _compared(
-    left: ast.expr, kinds: list[ast.cmpop], rights: list[ast.expr], values: tuple[float, ...]
-) -> Iterator[bool]:
-    for kind, right in zip(kinds, rights, strict=True):
-        yield _OPERATIONS[type(kind)](_evaluate(left, values), _evaluate(right, values))
-        left = right

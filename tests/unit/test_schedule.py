@@ -204,7 +204,7 @@ def test_users_follow_the_rates(phases: list[Phase], users: int) -> None:
     times, counts = (np.array(column) for column in zip(*steps, strict=True))
     for (rate, end), start, phase in zip(rates, starts, phases, strict=False):
         for share in (0.1, 0.5, 0.9):
-            level = users * (rate + (end - rate) * share) / max(highest, 1e-9)
+            level = users * (rate + (end - rate) * share) / (highest or 1.0)
             there = counts[np.searchsorted(times, start + share * phase.duration, "right") - 1]
             assert abs(there - level) <= 0.5 + 1e-6 or (there, level < 1) == (1, True)
             assert (there > 0) == (max(rate, end) > 0)
