@@ -31,17 +31,23 @@ RUN_FIXTURE = "perf_run"
 # Tests with these find out something themselves; how long that takes, nobody knows before.
 SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
 LOAD_FIXTURE = "perf_load"
-_KEYS = ("services", "scenario", "environment")
+_KEYS = ("services", "scenario", "environment", "errors")
+_EXPECTED = "expected"
 _SCENARIOS = "scenarios"
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a test asks for in its markers; None is what it leaves open."""
+    """What a test asks for in its markers; None is what it leaves open.
+
+    Attributes:
+        errors_expected: whether answers that are not as expected are what it is about.
+    """
 
     services: tuple[str, ...] | None
     scenario: Path | None
     environment: str | None
+    errors_expected: bool = False
 
 
 def service_of(item: pytest.Item) -> str | None:
@@ -71,7 +77,14 @@ def wish(item: Any) -> Wish:
         services=_services(said.get("services")),
         scenario=None if scenario is None else _scenario_path(scenario, item.path.parent),
         environment=_text(said, "environment"),
+        errors_expected=_errors(said.get("errors")),
     )
+
+
+def _errors(value: Any) -> bool:
+    if value is not None and value != _EXPECTED:
+        raise ConfigurationError(f"{MARKER}(errors={value!r}): accepted: {_EXPECTED!r}")
+    return value is not None
 
 
 def _text(said: Mapping[str, Any], key: str) -> str | None:

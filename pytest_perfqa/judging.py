@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .agenda import service_of
+from .agenda import service_of, wish
 from .report.character import described
 from .report.properties import properties
 from .report.terminal import evidence
+from .requirements import about_errors
 from .verdicts import Verdict, verdict_of
 
 if TYPE_CHECKING:
@@ -37,11 +38,17 @@ def judge(
         inconclusive: what becomes of INCONCLUSIVE: ``pass`` doesn't fail the session.
     """
     verdict = verdict_of(report, call.excinfo.value if call.excinfo else None)
+    held = not wish(item).errors_expected
+    for cell in cells:
+        cell.held = cell.held or held
     if verdict is not None:
         report.perfqa_verdict = verdict.name  # type: ignore[attr-defined]
         _note(item, verdict, _said(call), session, cells)
     if report.failed:
         report.sections.extend(_evidence(item, session, cells))
+        # What the test itself did not stumble over must not be hidden by what it did.
+        told = "" if call.excinfo is None else str(call.excinfo.value)
+        report.sections.extend(_errors(cells, told, held=held))
     if verdict is Verdict.INCONCLUSIVE and inconclusive == "pass":
         _let_pass(item, report, call)
 
@@ -69,6 +76,14 @@ def _note(
     )
     kept = [one for one in item.user_properties if one not in before]
     item.user_properties[:] = [*kept, *item.stash[_TOLD]]
+
+
+def _errors(cells: list[Cell], told: str, *, held: bool) -> Iterator[tuple[str, str]]:
+    for cell in cells:
+        if cell.result is None or cell.result.invalid or cell.result.unexpected.summary in told:
+            continue
+        if said := about_errors(cell.result, held=held):
+            yield f"perfqa answers of {cell.key.scenario}", said
 
 
 def _evidence(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, UnitError
+from .scenario import MAX_ERROR_RATE
 from .service import external, selection, service_file
+from .units import Unit, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +34,8 @@ class Options:
         backend: what services are to run on, one of ``selection.BACKENDS``.
         url: a running address to test instead.
         inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
+        max_error_rate: the share of requests that may be other than expected if a scenario doesn't
+            say.
         report: the folder that a report is written to.
         export: where figures are sent or written beside it, as the user put it.
         folder: what its files are relative to.
@@ -46,6 +51,7 @@ class Options:
     processes: int
     allow_remote: bool
     inconclusive: str = "fail"
+    max_error_rate: float = MAX_ERROR_RATE
     report: Path | None = None
     export: str | None = None
     folder: Path = Path()
@@ -96,6 +102,7 @@ def read(config: pytest.Config) -> Options:
         accepted = ", ".join(INCONCLUSIVE)
         where = spelled(config, "inconclusive")
         mistakes.append(f"{where}: found {inconclusive!r}; accepted: {accepted}")
+    max_error_rate = _share(config, "perfqa_max_error_rate", MAX_ERROR_RATE, mistakes)
     names = text(config, "services")
     only = None if names is None else tuple(filter(None, map(str.strip, names.split(","))))
     if only == ():
@@ -116,6 +123,7 @@ def read(config: pytest.Config) -> Options:
             config.getoption("--perfqa-allow-remote") or config.getini("perfqa_allow_remote")
         ),
         inconclusive=inconclusive,
+        max_error_rate=max_error_rate,
         report=path(config, "report"),
         export=text(config, "export"),
         folder=_folder(config, "export"),
@@ -149,6 +157,22 @@ def path(config: pytest.Config, name: str) -> Path | None:
 def _folder(config: pytest.Config, name: str) -> Path:
     given = config.getoption(f"--perfqa-{name}") is not None
     return config.invocation_params.dir if given else config.rootpath
+
+
+def _share(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:
+    """Read a share that stands in the ini file only."""
+    written = str(config.getini(name)).strip()
+    if not written:
+        return default
+    with contextlib.suppress(UnitError):
+        share = parse(written)
+        # A bare 1 may be meant as 1 % or as all.
+        is_clear = share.unit is Unit.RATIO or (share.unit is Unit.COUNT and share < 1)
+        if is_clear and 0 <= float(share) <= 1:
+            return float(share)
+    accepted = "a share from 0% to 100%, such as 1% or 0.01"
+    mistakes.append(f"{name} in {config.inipath}: found {written!r}; accepted: {accepted}")
+    return default
 
 
 def _number(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:

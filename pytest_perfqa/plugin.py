@@ -48,7 +48,7 @@ _OPTIONS = (
     ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
 )
 _MARKERS = (
-    "perfqa(services=, scenario=, environment=): which services and scenario a perf test is about",
+    "perfqa(services=, scenario=, environment=, errors='expected'): what a perf test is about",
     "exploratory: perf tests that get to know a service",
     "endurance: perf tests of a load that lasts",
     "concurrent_users: perf tests of bursts of users",
@@ -70,6 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("perfqa_allow_remote", "the same as --perfqa-allow-remote", type="bool")
     parser.addini("perfqa_services_dir", "where services are described", default="services")
+    parser.addini(
+        "perfqa_max_error_rate",
+        "the share of requests that may be other than expected if a scenario doesn't say; 1%",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -268,7 +272,7 @@ class Door:
             return self._cells(item)
 
         try:
-            with Requirements(cells):
+            with Requirements(item, cells):
                 return (yield)
         except Inconclusive as error:
             judge_again(item, error, self._session, self._cell(item), cells)

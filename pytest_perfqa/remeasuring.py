@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .agenda import RUN_FIXTURE
+from .agenda import RUN_FIXTURE, wish
 from .errors import Inconclusive
 from .requirements import require
 
@@ -25,7 +25,8 @@ class Requirements:
     A class, since a generator's frames in ``contextlib`` would stand in the traceback.
     """
 
-    def __init__(self, cells: Callable[[], list[Cell]]) -> None:
+    def __init__(self, item: pytest.Item, cells: Callable[[], list[Cell]]) -> None:
+        self._item = item
         self._cells = cells
 
     def __enter__(self) -> None:
@@ -34,13 +35,21 @@ class Requirements:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Judge the runs: after a failure only those that were stopped.
 
-        A test may stumble over what a stopped run doesn't have: why it was is what matters.
+        A test may stumble over what a stopped run doesn't have: why it was is what matters. One
+        that can't tell may be about a run of which the requirements can: then that is said.
         """
         if kind is not None and not issubclass(kind, Exception):
             return
+        held = not wish(self._item).errors_expected
+        unsettled = kind is not None and issubclass(kind, Inconclusive)
         for cell in self._cells():
-            if cell.result is not None and (cell.result.aborted or kind is None):
-                require(cell.result)
+            if cell.result is None or not (cell.result.aborted or kind is None or unsettled):
+                continue
+            try:
+                require(cell.result, held=held)
+            except Inconclusive:
+                if not unsettled:
+                    raise
 
 
 def judge_again(
@@ -65,7 +74,7 @@ def judge_again(
         result = session.measure_again(cell)
         item.funcargs[RUN_FIXTURE] = result  # type: ignore[attr-defined]
         try:
-            with Requirements(cells):
+            with Requirements(item, cells):
                 item.runtest()
         except Inconclusive as still:
             error = still

@@ -1,6 +1,8 @@
-"""Requirements written in a scenario file, judged on a result.
+"""Requirements written in a scenario file, and the one that every run has, judged on a result.
 
-Artillery's ``ensure`` states what is wanted, ``thresholds`` and ``abort`` what is a failure.
+Artillery's ``ensure`` states what is wanted, ``thresholds`` and ``abort`` what is a failure. Where
+neither says how many errors there may be, every run is held to a share of them; and where nothing
+at all was answered as expected, nothing passes.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from .attributes.queueing import Pending
 from .conditions import Condition
 from .errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
+from .result import ADVICE, disturbed
 from .spans import Spans, edges
-from .units import Estimate, Quantity, Unit
+from .units import Estimate, Quantity, Unit, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from .attributes.latency import Distribution
     from .load.tally import Tally
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
+_ROUNDING = 1e-9
+# Where errors are what a run is about, its user says so.
+_UNLESS = "config.perfqa.errors: expected in the scenario, or errors='expected' in the marker"
+_NOT_ALL = "error_rate < 100 %"
 _OPPOSITES: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.le,
     ">=": operator.lt,
@@ -45,11 +52,12 @@ class Finding:
     """What became of a requirement.
 
     Attributes:
-        text: as it stands in the file.
+        text: as it stands in the file, or would.
         met: whether the run is as required; None if the data can't tell.
         found: the values of its metrics, or why there are none.
         strict: whether a miss is a failure, or is only told.
-        source: the key that it stands under.
+        source: the key that it stands under; "own" if every run is held to it.
+        about_errors: whether what was not as expected explains it.
         spell: for how long it was not met, in seconds from the start of the run, if that is known.
         disturbed: how others disturbed the stretch that it is about; then nothing is concluded.
     """
@@ -58,40 +66,79 @@ class Finding:
     met: bool | None
     found: str
     strict: bool
-    source: Literal["ensure", "thresholds"] = "ensure"
+    source: Literal["ensure", "thresholds", "own"] = "ensure"
     spell: Spell | None = None
     disturbed: tuple[str, ...] = ()
+    about_errors: bool = False
 
     def __str__(self) -> str:
         if self.source == "thresholds":
             return f"{self.text}, which is a failure: {self.found}"
+        if self.source == "own":
+            other = "" if self.text == _NOT_ALL else "another ensure.maxErrorRate, "
+            return f"{self.found}\naccepted: {self.text}, {other}{_UNLESS}"
         return f"{self.text}: found {self.found}"
 
 
-def judge(result: RunResult) -> tuple[Finding, ...]:
-    """Judge every requirement of the scenario; none if it has none."""
-    result, scenario = result.guarded, result.definition
-    findings = [_judge(result, requirement) for requirement in scenario.ensure]
+def judge(result: RunResult, *, held: bool = False) -> tuple[Finding, ...]:
+    """Judge every requirement of the scenario.
+
+    Args:
+        result: of the run.
+        held: whether it is held to the one that every run has, too.
+    """
+    guarded, scenario = result.guarded, result.definition
+    findings = [_judge(guarded, requirement) for requirement in scenario.ensure]
     if scenario.max_error_rate is not None:
-        findings.append(_judge_error_rate(result, scenario.max_error_rate))
-    findings += (_judge_undisturbed(result, threshold) for threshold in scenario.thresholds)
+        findings.append(_judge_error_rate(guarded, scenario.max_error_rate))
+    findings += (_judge_undisturbed(guarded, threshold) for threshold in scenario.thresholds)
+    # A run that was stopped has been judged by what stopped it.
+    if held and not scenario.errors_expected and not result.aborted:
+        stated = scenario.states_error_rate
+        findings.append(judge_own(result, None if stated else result.max_error_rate))
     return tuple(findings)
 
 
-def require(result: RunResult) -> None:
+def judge_own(scope: Slice, most: float | None) -> Finding:
+    """Judge what every run is held to unless errors are what it is about.
+
+    What was due while others disturbed the service is left out.
+
+    Args:
+        scope: the run, or what is to count of it; not guarded.
+        most: the share of errors that there may be; None where the scenario says it, and it only
+            matters that not everything was one.
+    """
+    found = scope.unexpected.of(scope.undisturbed)
+    text = _NOT_ALL if most is None else f"error_rate <= {show(most, Unit.RATIO)}"
+    if not found.ended and scope.disturbances:
+        causes = (*disturbed(scope), ADVICE)
+        return Finding(text, None, _NOT_JUDGED, True, "own", disturbed=causes)
+    met = not found.is_all and (most is None or found.share <= most + _ROUNDING)
+    said = f"error_rate = {show(found.share, Unit.RATIO)}" if met else str(found)
+    return Finding(text, met, said, strict=True, source="own", about_errors=True)
+
+
+def require(result: RunResult, *, held: bool = False) -> None:
     """Make sure that the strict requirements are met.
+
+    Args:
+        result: of the run.
+        held: whether it is held to the one that every run has, too.
 
     Raises:
         RequirementMissed: with all that are not.
         InvalidRun: none is missed, but some are about stretches that others disturbed.
         Inconclusive: none is missed, but of some the data can't tell.
     """
-    strict = [finding for finding in judge(result) if finding.strict]
+    strict = [finding for finding in judge(result, held=held) if finding.strict]
     missed = [one for one in strict if one.met is False]
     if missed:
-        raise RequirementMissed(_by_source(missed))
-    if disturbed := [cause for one in strict for cause in one.disturbed]:
-        raise InvalidRun(dict.fromkeys(disturbed))
+        about_errors = held and any(one.about_errors for one in missed)
+        happened = (str(result.unexpected),) if about_errors else ()
+        raise RequirementMissed("\n".join(_by_source(missed, happened)))
+    if causes := [cause for one in strict for cause in one.disturbed]:
+        raise InvalidRun(dict.fromkeys(causes))
     unknown = [one for one in strict if one.met is None]
     if unknown:
         # Only percentiles and means have intervals here, and their samples add up.
@@ -99,11 +146,24 @@ def require(result: RunResult) -> None:
         raise Inconclusive(said, pools=True)
 
 
-def _by_source(findings: list[Finding]) -> str:
+def about_errors(result: RunResult, *, held: bool) -> str | None:
+    """Say what was not as expected, and which requirement that is too much for; None of nothing."""
+    findings = judge(result, held=held)
+    missed = [one for one in findings if one.about_errors and one.met is False]
+    if not (missed or result.unexpected.count):
+        return None
+    return "\n".join(_by_source(missed, (str(result.unexpected),)))
+
+
+def _by_source(missed: list[Finding], happened: tuple[str, ...]) -> Iterator[str]:
+    """Give what is missed by where it stands, and then what happened; its own says it itself."""
     said: dict[str, list[str]] = {}
-    for finding in findings:
+    for finding in missed:
         said.setdefault(finding.source, []).append(str(finding))
-    return "; ".join(f"{source}: {'; '.join(each)}" for source, each in said.items())
+    own = said.pop("own", None)
+    if said:
+        yield "; ".join(f"{source}: {'; '.join(each)}" for source, each in said.items())
+    yield from own or happened
 
 
 def _judge(result: RunResult, requirement: Ensure) -> Finding:
@@ -136,13 +196,14 @@ def _told(name: str, figure: float | Exception) -> str:
 def _judge_error_rate(result: RunResult, limit: float) -> Finding:
     text = f"maxErrorRate {limit * 100:g} %"
     try:
-        ended = result.completed + result.failed
+        bad, ended = result.unexpected.arrivals
     except InvalidRun as error:
         return Finding(text, None, _NOT_JUDGED, strict=True, disturbed=error.causes)
     if not ended:
         return Finding(text, met=False, found="no arrival has come to an end", strict=True)
-    rate = result.failed / ended
-    return Finding(text, rate <= limit, f"{rate * 100:.4g} % of virtual users failed", strict=True)
+    what = "failed" if bad == result.failed else "did not get what they asked for"
+    found = f"{bad / ended * 100:.4g} % of virtual users {what}"
+    return Finding(text, bad / ended <= limit, found, strict=True, about_errors=True)
 
 
 def _judge_undisturbed(result: RunResult, threshold: Threshold) -> Finding:
@@ -156,8 +217,12 @@ def _judge_undisturbed(result: RunResult, threshold: Threshold) -> Finding:
 
 
 def _judge_threshold(result: RunResult, threshold: Threshold) -> Finding:
+    about_errors = threshold.metric == "error_rate"
+
     def finding(met: bool | None, found: str, spell: Spell | None = None) -> Finding:
-        return Finding(threshold.text, met, found, True, "thresholds", spell)
+        return Finding(
+            threshold.text, met, found, True, "thresholds", spell, about_errors=about_errors
+        )
 
     aborted = result.aborted
     if aborted is not None and aborted.threshold == threshold.text and threshold.abort:

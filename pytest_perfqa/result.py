@@ -26,10 +26,13 @@ from .attributes.resources import Resources, Stretch
 from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
+from .attributes.unexpected import Unexpected
 from .errors import InvalidRun, NoData
+from .load.plan import requests
 from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
+from .scenario import MAX_ERROR_RATE
 from .service.config import ANY_PATH, Limits
 from .spans import Spans, bounds, only_stretch, upto
 from .units import Quantity, Reach, Unit, parse, show
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .faults import FaultRecord
+    from .load.plan import Example
     from .load.watch import Aborted
     from .monitor.disturbance import Disturbance
     from .samples import Samples
@@ -78,6 +82,7 @@ class Context:
         until: when the last arrival came, where the run was ended before its time, or users began
             something when it was over.
         is_guarded: whether figures of stretches that others disturbed are refused.
+        examples: the first of each kind of what was not as expected.
     """
 
     service: str
@@ -93,6 +98,7 @@ class Context:
     generator: Generator | None = None
     until: float | None = None
     is_guarded: bool = False
+    examples: tuple[Example, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -369,6 +375,11 @@ class Slice(KnowsItsNames):
         return figure.share(over.where(unexpected(over.rows)).count / over.count, self._origin)
 
     @_undisturbed_property
+    def unexpected(self) -> Unexpected:
+        """What was not as expected, in words: ``print(perf_run.unexpected)``."""
+        return Unexpected(self._samples, self._context.endpoints, self._context.examples)
+
+    @_undisturbed_property
     def availability(self) -> Availability:
         """How much of what was asked was served."""
         return Availability(
@@ -615,8 +626,11 @@ class RunResult(Slice):
         generator: how the load generator did.
         invalid: why the run can't be believed, a sentence per reason; empty if it can.
         notes: what a reader must know, such as limits that could not be enforced.
+        answer_notes: those of them that are about answers.
         aborted: why and when it was ended before its time, if it was; all figures are of what ran.
         faults: what was done to the service meanwhile, with the actual times.
+        max_error_rate: the share of requests that may be other than expected if its scenario
+            doesn't say.
     """
 
     def __init__(
@@ -630,6 +644,7 @@ class RunResult(Slice):
         notes: tuple[str, ...] = (),
         aborted: Aborted | None = None,
         faults: tuple[FaultRecord, ...] = (),
+        max_error_rate: float = MAX_ERROR_RATE,
     ) -> None:
         last = float(context.everything.arrivals.rows["intended"].max(initial=0.0))
         if last > upto(context.duration):
@@ -651,8 +666,14 @@ class RunResult(Slice):
         self.wall = wall
         self.generator = generator
         self.invalid = invalid
-        self.notes = notes
+        unexpected = Unexpected(context.everything, context.endpoints, context.examples)
+        where = f"{self.service}, {self.scenario}"
+        self.answer_notes = tuple(
+            f"{where}: {note}" for note in unexpected.notes(_unasked(context.scenario))
+        )
+        self.notes = (*notes, *self.answer_notes)
         self.faults = faults
+        self.max_error_rate = max_error_rate
         self.aborted = None
         if aborted is not None:
             at = Quantity(aborted.at, Unit.SECOND, context.time_scale)
@@ -795,6 +816,16 @@ def _windows(course: Timeline) -> Iterator[Window]:
             p50=p50,
             p95=p95,
         )
+
+
+def _unasked(scenario: Scenario) -> frozenset[str]:
+    """Give the endpoints whose ``expect`` names no status: it accepts any."""
+    return frozenset(
+        request.label
+        for flow in scenario.flows
+        for request in requests(flow.steps)
+        if request.expectations and all(one.kind != "statusCode" for one in request.expectations)
+    )
 
 
 def _all_of(rows: NDArray[np.void]) -> NDArray[np.bool_]:

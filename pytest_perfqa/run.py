@@ -6,13 +6,13 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .attributes.answers import StatusCounts
 from .errors import PerfqaError
 from .faults import Faults, check
 from .load.generator import generate
 from .monitor.sampler import Monitor
 from .result import MOST_TOLD, Context, RunResult
 from .samples import read_samples
+from .scenario import MAX_ERROR_RATE
 from .service.affinity import are_apart
 from .validity import causes, examine
 
@@ -37,6 +37,8 @@ class Bench:
     Attributes:
         processes: generator processes among which arrivals are split.
         cpus: where they may run.
+        max_error_rate: the share of requests that may be other than expected if a scenario doesn't
+            say.
         on_progress: called about once a second during a run.
     """
 
@@ -44,6 +46,7 @@ class Bench:
     time_scale: float = 1.0
     processes: int = 1
     cpus: frozenset[int] | None = None
+    max_error_rate: float = MAX_ERROR_RATE
     on_progress: Callable[[Progress], None] | None = None
 
 
@@ -140,6 +143,7 @@ def _result(
         limits=service.limits,
         workers=workers,
         until=recording.aborted.at if recording.aborted else None,
+        examples=tuple(one for summary in recording.summaries for one in summary.examples),
     )
     return RunResult(
         context,
@@ -151,12 +155,12 @@ def _result(
             service.limits_note,
             *notes,
             *_notes(scaled, bench.time_scale, recording),
-            *_turned_away(service.name, scaled, StatusCounts(samples.requests)),
             *readings.notes,
             *_disturbed(service.name, scaled, readings),
         ),
         aborted=recording.aborted,
         faults=faults,
+        max_error_rate=bench.max_error_rate,
     )
 
 
@@ -184,12 +188,3 @@ def _notes(scenario: Scenario, time_scale: float, recording: Recording) -> Itera
     if nice < 0:
         yield f"load generator at nice {nice}: it goes before others on its CPUs"
     yield from dict.fromkeys(note for summary in recording.summaries for note in summary.notes)
-
-
-def _turned_away(service: str, scenario: Scenario, status: StatusCounts) -> Iterator[str]:
-    """Say that requests were refused as mistaken: else a wrong path looks quick and well."""
-    codes = {code: int(count) for code, count in status.items() if 400 <= int(code) < 500}
-    if codes:
-        each = ", ".join(f"{count} x {code}" for code, count in codes.items())
-        counts = f"{sum(codes.values())} of {sum(map(int, status.values()))}"
-        yield f"{service}, {scenario.name}: {counts} answers were 4xx ({each})"

@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 from .units import Unit
 
+#: The share of requests that may be other than expected where a scenario doesn't say.
+MAX_ERROR_RATE = 0.01
+
 Arrivals = Literal["uniform", "poisson"]
 Model = Literal["open", "closed"]
 
@@ -222,7 +225,9 @@ class Scenario:
         warmup: names of phases that are recorded but left out of the statistics.
         variables: alternatives by name, one of which each virtual user draws.
         seed: of everything random: Poisson arrivals, the choice among flows, payload rows.
-        max_error_rate: the share of virtual users, from 0 to 1, that may fail.
+        errors_expected: whether answers that are not as expected are what it is about; else it
+            states how many there may be, or every run is held to ``MAX_ERROR_RATE``.
+        max_error_rate: the share of virtual users, from 0 to 1, that may not get what they ask for.
         window: the width in seconds of the windows in which thresholds that must last are judged.
         locustfile: the user's own Locust classes, which arrivals run instead of ``flows``.
         users: so many users that wait for their answers, where the rates of the phases are highest;
@@ -239,6 +244,7 @@ class Scenario:
     payloads: tuple[Payload, ...] = ()
     arrivals: Arrivals = "uniform"
     seed: int = 0
+    errors_expected: bool = False
     warmup: frozenset[str] = frozenset()
     ensure: tuple[Ensure, ...] = ()
     max_error_rate: float | None = None
@@ -252,6 +258,13 @@ class Scenario:
     def model(self) -> Model:
         """Whether arrivals come at their times (open) or when users are done waiting (closed)."""
         return "open" if self.users is None else "closed"
+
+    @property
+    def states_error_rate(self) -> bool:
+        """Whether it says itself what share of errors is too much."""
+        return self.max_error_rate is not None or any(
+            one.metric == "error_rate" for one in self.thresholds
+        )
 
     @property
     def duration(self) -> float:

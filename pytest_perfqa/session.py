@@ -109,6 +109,7 @@ class Cell:
     Attributes:
         repeats: how often it was made again, because tests could not tell.
         tests: what tests concluded from it, by their ids.
+        held: whether any of them holds it to the requirement that every run has.
     """
 
     key: Key
@@ -116,6 +117,7 @@ class Cell:
     error: BaseException | None = None
     tests: dict[str, Judgement] = field(default_factory=dict)
     repeats: int = 0
+    held: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -234,6 +236,7 @@ class PerfSession:
             time_scale=self.options.time_scale,
             processes=self.options.processes,
             cpus=spare_cpus(config.limits),
+            max_error_rate=self.options.max_error_rate,
             on_progress=self._tell,
         )
         with alone(self.say):

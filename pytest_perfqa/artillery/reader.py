@@ -106,6 +106,7 @@ def _scenario(document: Document, file: FileSpec, payloads: tuple[Payload, ...])
         payloads=payloads,
         arrivals=config.perfqa.arrivals,
         seed=config.perfqa.seed,
+        errors_expected=config.perfqa.errors == "expected",
         warmup=frozenset(config.perfqa.warmup),
         ensure=tuple(requirements(document, at, ensure)),
         max_error_rate=None if ensure.max_error_rate is None else ensure.max_error_rate / 100,

@@ -94,6 +94,7 @@ class PerfqaSpec(Part):
     thresholds: Annotated[list[str], OneOrMore] = []
     abort: Annotated[list[str], OneOrMore] = []
     faults: Annotated[list[FaultSpec], OneOrMore] = []
+    errors: Literal["expected"] | None = None
 
 
 class ConfigSpec(Part):

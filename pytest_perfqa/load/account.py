@@ -5,21 +5,31 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gevent.event import Event
 
 from ..spans import upto
 from .effort import Effort
-from .plan import Plan, Summary, endpoints
+from .plan import Example, Plan, Summary, endpoints
 from .record import (
     NAMED_ENDPOINTS,
     NO_REPLICA,
     OTHER_ENDPOINTS,
+    WITH_ANSWER,
     Kind,
     Outcome,
     Recorder,
+    is_as_expected,
+    kind_of,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# One of each kind at each endpoint tells enough.
+_EXAMPLES_KEPT = 200
+_LONGEST_DETAIL = 300
 
 
 class Ended(Protocol):
@@ -34,6 +44,9 @@ class Ended(Protocol):
 
     def header(self, name: str) -> str | None:
         """Give a header of the answer."""
+
+    def excerpt(self) -> str:
+        """Give the beginning of the answer's body, for people."""
 
 
 class Account:
@@ -51,7 +64,7 @@ class Account:
         self.launched = self.skipped = self.running = 0
         self.idle = Event()
         self.idle.set()
-        self.examples: dict[str, str] = {}
+        self._examples: dict[tuple[int, str], tuple[float, str]] = {}
         self.notes: dict[str, None] = {}
         self._recorder = recorder
         self._replica_header = plan.replica_header
@@ -97,8 +110,11 @@ class Account:
     def note(self, due: float, one: Ended, phase: int, endpoint: int, kind: Kind) -> None:
         """Record what was due at a moment of ``time.monotonic``."""
         outcome = one.outcome
-        if outcome is not Outcome.ANSWERED and outcome.label not in self.examples:
-            self.examples[outcome.label] = one.detail
+        # Of arrivals only what none of their requests tells.
+        if not (kind is Kind.ARRIVAL or is_as_expected(outcome, one.status)) or (
+            outcome is Outcome.USER_CODE
+        ):
+            self._keep_first(due, one, endpoint)
         self._recorder.add(
             due - self.start,
             one.started - due,
@@ -111,6 +127,15 @@ class Account:
             self._replica(one),
             kind,
         )
+
+    def _keep_first(self, due: float, one: Ended, endpoint: int) -> None:
+        key = endpoint, kind_of(one.outcome, one.status)
+        full = len(self._examples) >= _EXAMPLES_KEPT
+        if key in self._examples or full or one.outcome is Outcome.PENDING:
+            return
+        answer = one.excerpt() if one.status and one.outcome in WITH_ANSWER else ""
+        said = ", ".join(filter(None, (one.detail[:_LONGEST_DETAIL], answer)))
+        self._examples[key] = due - self.start, said
 
     def _replica(self, one: Ended) -> int:
         header = self._replica_header
@@ -139,8 +164,13 @@ class Account:
             cpu=cpu,
             waited=waited,
             wall=wall,
-            examples=self.examples,
+            examples=tuple(self._named_examples()),
             stopped=stopped,
             endpoints=tuple(self._endpoints),
             notes=tuple(self.notes),
         )
+
+    def _named_examples(self) -> Iterator[Example]:
+        names = {number: label for label, number in self._endpoints.items()}
+        for (endpoint, kind), (at, said) in self._examples.items():
+            yield Example(names.get(endpoint, ""), kind, at, said)

@@ -8,12 +8,16 @@ those need no parser, and a head that came before need not be looked at again. A
 from __future__ import annotations
 
 import re
+import sys
 
 from geventhttpclient.response import (
     HTTPParseError,
     HTTPProtocolViolationError,
     HTTPResponse,
 )
+
+from .message import EXCERPT_BYTES
+from .record import is_usual
 
 _HEAD_END = b"\r\n\r\n"
 _HEAD_END_LENGTH = len(_HEAD_END)
@@ -38,9 +42,10 @@ class Head:
     Attributes:
         length: bytes of its body; -1 if that is for a parser to find out.
         closes: whether the server says that it closes the connection.
+        is_usual: whether its status is as expected where nothing else is said.
     """
 
-    __slots__ = ("_raw", "_values", "closes", "length", "status")
+    __slots__ = ("_raw", "_values", "closes", "is_usual", "length", "status")
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -52,6 +57,7 @@ class Head:
         simple = usual and self.status not in _WITHOUT_BODY
         self.length = int(length[1]) if simple and length else -1
         self.closes = _CLOSES.search(raw) is not None
+        self.is_usual = is_usual(self.status)
 
     def values(self, name: str) -> list[str]:
         """Give all values of a header."""
@@ -127,7 +133,7 @@ class Answer:
     Attributes:
         status: 0 before the head.
         size: bytes of the body so far, as received.
-        body: the body itself, where it is wanted.
+        body: the body itself where it is wanted, of an unexpected answer its beginning.
         begun: whether anything came.
         reusable: once it is complete, whether the connection can serve another exchange.
     """
@@ -136,8 +142,8 @@ class Answer:
         "_head",
         "_left",
         "_method",
+        "_most",
         "_parser",
-        "_wants_body",
         "begun",
         "body",
         "reusable",
@@ -147,7 +153,8 @@ class Answer:
 
     def __init__(self, method: str, *, wants_body: bool) -> None:
         self._method = method
-        self._wants_body = wants_body
+        # So many bytes of the body are kept.
+        self._most = sys.maxsize if wants_body else 0
         self._head: Head | None = None
         self._parser: _Parser | None = None
         self._left = 0
@@ -170,6 +177,8 @@ class Answer:
                 if head.length >= 0:
                     self._head = head
                     self.status = head.status
+                    if not (head.is_usual or self._most):
+                        self._most = EXCERPT_BYTES
                     self._left = head.length
                     self.begun = True
                     return self._take_body(data[end + _HEAD_END_LENGTH :])
@@ -187,8 +196,8 @@ class Answer:
             excess = False
         self.size += size
         self._left -= size
-        if self._wants_body:
-            self.body += data
+        if self._most:
+            self.body += data[: self._most - len(self.body)]
         if self._left:
             return False
         self.reusable = not excess and self._head is not None and not self._head.closes
@@ -206,8 +215,10 @@ class Answer:
         self.status = parser.status
         body = parser.take_body()
         self.size += len(body)
-        if self._wants_body:
-            self.body += body
+        if self.status >= 200 and not (self._most or is_usual(self.status)):
+            self._most = EXCERPT_BYTES
+        if self._most:
+            self.body += body[: self._most - len(self.body)]
         self.reusable = parser.finished and not excess and not parser.should_close()
         return parser.finished
 

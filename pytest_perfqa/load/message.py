@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 USER_AGENT = "pytest-perfqa"
 _SAFE = "/%:@!$&'()*+,;=-._~?"
+#: So much of a body is looked at where no more than an idea of it is wanted.
+EXCERPT_BYTES = 512
+_EXCERPT_LENGTH = 120
 _MARKERS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -129,6 +132,28 @@ def _body(request: Request, expand: Any) -> tuple[bytes, str | None]:
     if request.body is not None:
         return printed(expand(request.body)).encode(), None
     return b"", None
+
+
+def excerpt(body: bytes, encoding: str | None) -> str:
+    """Give the beginning of a body in quotes on one line; of what can't be read, its size.
+
+    The body may have been cut off.
+    """
+    coding = (encoding or "identity").strip().lower()
+    if coding in _MARKERS:
+        try:
+            body = zlib.decompressobj(_MARKERS[coding]).decompress(body, EXCERPT_BYTES)
+        except zlib.error:
+            return f"{len(body)} bytes that are not {coding}"
+    elif coding != "identity":
+        return f"{len(body)} bytes of {coding}"
+    text = body[:EXCERPT_BYTES].decode("utf-8", "replace").strip()
+    if not text:
+        return "no body"
+    quoted = json.dumps(text[:_EXCERPT_LENGTH], ensure_ascii=False)
+    # JSON lets pass what turns a line around, or is no character at all.
+    plain = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in quoted)
+    return "".join(plain) + "..." * (len(text) > _EXCERPT_LENGTH)
 
 
 def decode(body: bytes, encoding: str | None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +98,23 @@ class Lateness:
 
 
 @dataclass(frozen=True)
+class Example:
+    """The first of its kind that did not get what it asked for.
+
+    Attributes:
+        endpoint: where; empty where it is an arrival whose code raised an exception.
+        kind: what came of it, as ``record.kind_of`` names it.
+        at: when it was due, in seconds from the start of the run.
+        said: what is known of it: an error, the beginning of the answer's body.
+    """
+
+    endpoint: str
+    kind: str
+    at: float
+    said: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """One generator's account of its run; times in seconds.
 
@@ -106,7 +123,7 @@ class Summary:
         skipped: arrivals left out because ``maxVusers`` virtual users were at work.
         missed: arrivals it did not get to, because the run was stopped.
         replicas: values of the replica header, in the order of the numbers in records.
-        examples: for each kind of failure, the first one's detail.
+        examples: for each endpoint and kind of what was not as expected, the first.
         endpoints: names of endpoints, in the order of the numbers in records.
         notes: what a reader of the run must know.
         stopped: why it ended before all arrivals were sent, if it did.
@@ -126,7 +143,7 @@ class Summary:
     replicas: tuple[str, ...]
     cpu: float
     wall: float
-    examples: Mapping[str, str] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
     stopped: str | None = None
     endpoints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

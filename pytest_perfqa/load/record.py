@@ -151,6 +151,14 @@ def as_expected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     return met
 
 
+def kind_of(outcome: Outcome, status: int) -> str:
+    """Give a name for what came of a request: 503, timeout, 503 (expectation)."""
+    if outcome in COMPLETED:
+        return str(status)
+    whole = outcome in WITH_ANSWER and status
+    return f"{status} ({outcome.label})" if whole else outcome.label
+
+
 def ended(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which records are of what came to an end."""
     over: NDArray[np.bool_] = rows["outcome"] != Outcome.PENDING

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from gevent.hub import get_hub
 
 from .answer import Answer, ProtocolError
+from .message import excerpt
 from .record import OUTCOME_OF_ERRNO, Outcome
 from .tls import TlsSocket
 
@@ -67,6 +68,10 @@ class Exchange(Answer):
         """Give the value of a header of the answer, the last one if it came several times."""
         values = self.header_values(name)
         return values[-1] if values else None
+
+    def excerpt(self) -> str:
+        """Give the beginning of the answer's body, for people."""
+        return excerpt(bytes(self.body), self.header("content-encoding"))
 
 
 class Transport:

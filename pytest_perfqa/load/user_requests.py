@@ -14,6 +14,7 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
 from .locust_outcome import outcome_of_exception
+from .message import excerpt
 from .record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
 
 if TYPE_CHECKING:
@@ -33,12 +34,20 @@ class Attempt:
         self.outcome = outcome
         self.detail = detail
         self.status = self.size = 0
-        self.headers: Any = None
+        self.response: Any = None
 
     def header(self, name: str) -> str | None:
         """Give a header of the answer."""
-        value = self.headers.get(name) if self.headers else None
+        headers = getattr(self.response, "headers", None)
+        value = headers.get(name) if headers else None
         return None if value is None else str(value)
+
+    def excerpt(self) -> str:
+        """Give the beginning of the answer's body, for people, if it has been read."""
+        # Both clients keep what they have read; to ask for what they have not would wait for it.
+        kept = (getattr(self.response, name, None) for name in ("_cached_content", "_content"))
+        body = next((one for one in kept if isinstance(one, bytes)), b"")
+        return excerpt(body, None)
 
 
 class Arrival:
@@ -129,7 +138,7 @@ class Requests:
         attempt = Attempt(started, started + seconds, outcome_of_exception(exception, status))
         attempt.status = status
         attempt.size = max(int(_number(response_length)), 0)
-        attempt.headers = getattr(response, "headers", None)
+        attempt.response = response
         if exception is not None:
             attempt.detail = f"{type(exception).__name__}: {exception}"
         self._note(f"{request_type} {name}", attempt)

@@ -77,7 +77,7 @@ def record_of(
         tests=tuple(
             OutcomeRecord(name, test.verdict.name, test.said) for name, test in cell.tests.items()
         ),
-        measured=None if result is None else measured(result),
+        measured=None if result is None else measured(result, held=cell.held),
         machine=dict(machine),
         versions=dict(versions),
     )
@@ -132,8 +132,13 @@ def _probe(probe: Probe) -> ProbeRecord:
     )
 
 
-def measured(result: RunResult) -> Measured:
-    """Write down what a run came to."""
+def measured(result: RunResult, *, held: bool = False) -> Measured:
+    """Write down what a run came to.
+
+    Args:
+        result: of the run.
+        held: whether it was held to the requirement that every run has.
+    """
     generator = result.generator
     parts, unknown = _parts(result)
     compared = comparison.row(result)
@@ -159,7 +164,8 @@ def measured(result: RunResult) -> Measured:
             waited=round(generator.waited, 4),
         ),
         requirements=tuple(
-            RequirementRecord(one.text, one.met, one.found, one.strict) for one in judge(result)
+            RequirementRecord(one.text, one.met, one.found, one.strict)
+            for one in judge(result, held=held)
         ),
         parts=parts,
         resources_unknown=unknown,

@@ -83,5 +83,13 @@ def _notes(cells: list[Cell]) -> Iterable[str]:
             reasons = (f"ended after {aborted.at}: {aborted.reason}", *reasons)
         for reason in reasons:
             yield f"{cell.key.service}, {cell.key.scenario}: {reason}"
-    said = (note for cell in cells if cell.result for note in cell.result.notes)
-    yield from dict.fromkeys(said)
+    yield from dict.fromkeys(note for cell in cells for note in _untold_notes(cell))
+
+
+def _untold_notes(cell: Cell) -> Iterator[str]:
+    """Give the notes of a run, but what a test has failed of already."""
+    result = cell.result
+    if result is None:
+        return
+    is_told = any(result.unexpected.summary in test.said for test in cell.tests.values())
+    yield from (one for one in result.notes if not (is_told and one in result.answer_notes))

@@ -138,7 +138,7 @@ config:
 scenarios: [{flow: [{get: {url: /}}]}]
 """)
     project.test("""
-        @pytest.mark.perfqa(scenario="trouble.yaml")
+        @pytest.mark.perfqa(scenario="trouble.yaml", errors="expected")
         def test_it(perf_run):
             killed, paused = perf_run.faults
             assert (killed.action, paused.action) == ("kill", "pause")

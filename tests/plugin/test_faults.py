@@ -17,6 +17,7 @@ config:
     - {{name: trouble, duration: {duration}, arrivalRate: 30}}
   perfqa:
     faults: [{faults}]
+    errors: expected
 scenarios: [{{flow: [{{get: {{url: /}}}}]}}]
 """
 REPLICATED = """

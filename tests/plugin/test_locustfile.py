@@ -29,7 +29,7 @@ def test_a_locustfile_is_run_outside_pytest(toy: Project) -> None:
     toy.test("""
         import sys
 
-        @pytest.mark.perfqa(scenario="own.yaml")
+        @pytest.mark.perfqa(scenario="own.yaml", errors="expected")
         def test_it(perf_run):
             assert perf_run.launched == perf_run.completed == 20
             assert perf_run.load_model == "open"

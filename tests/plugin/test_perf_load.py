@@ -24,7 +24,7 @@ config:
 scenarios: [{flow: [{get: {url: "/{{ path }}", name: it}}]}]
 """)
     toy.test("""
-        pytestmark = pytest.mark.perfqa(scenario="varied.yaml")
+        pytestmark = pytest.mark.perfqa(scenario="varied.yaml", errors="expected")
 
         def test_same(perf_load, perf_run):
             assert perf_load() is perf_run is perf_load("varied.yaml")

@@ -106,7 +106,7 @@ def test_errors_of_the_service_are_counted(toy: Project) -> None:
     """What a service answers is what a test sees: here one endpoint that is always 503."""
     toy.scenario("down.yaml", url="/status/503")
     toy.test("""
-        @pytest.mark.perfqa(scenario="down.yaml")
+        @pytest.mark.perfqa(scenario="down.yaml", errors="expected")
         def test_it(perf_run):
             assert perf_run.status["5xx"] == perf_run.status[503] == 20
             assert perf_run.availability.ratio == 0
@@ -151,7 +151,7 @@ def test_answers_that_the_service_turns_away_are_told(toy: Project) -> None:
     """A path that isn't there is answered quickly and without a 5xx: the summary says so."""
     toy.scenario(url="/status/404")
     toy.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml")
+        @pytest.mark.perfqa(scenario="steady.yaml", errors="expected")
         def test_it(perf_run):
             assert perf_run.status["5xx"] == 0
     """)
@@ -167,13 +167,18 @@ config: {phases: [{duration: 1, arrivalRate: 20}]}
 scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
 """)
     toy.test("""
-        @pytest.mark.perfqa(scenario="two.yaml")
+        @pytest.mark.perfqa(scenario="two.yaml", errors="expected")
         def test_it(perf_run):
             assert perf_run.status[404] == perf_run.status[200] == 20
     """)
     result = toy.run()
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["toy, two: 20 of 40 answers were 4xx (20 x 404)"])
+    result.stdout.fnmatch_lines(
+        [
+            "toy, two: 20 of 40 answers were 4xx (20 x 404)",
+            "toy, two: not one of 20 requests to GET /status/404 was answered as expected",
+        ]
+    )
 
 
 @pytest.mark.skipif(

@@ -128,16 +128,16 @@ def test_a_question_about_nothing_is_never_a_pass(toy: Project, assertion: str, 
 
 def test_a_dead_service_has_no_zero_5xx(toy: Project) -> None:
     """When no request is answered, "no 5xx" does not hold: there is no status at all."""
-    toy.test(f"""
+    toy.test("""
         @pytest.fixture
         def dead(perf_service):
             perf_service.kill("app")
 
-        {MARK}
+        pytestmark = pytest.mark.perfqa(scenario="steady.yaml", errors="expected")
+
         def test_it(dead, perf_run):
             assert perf_run.errors["refused"] == 20
 
-        {MARK}
         def test_no_5xx(dead, perf_run):
             assert perf_run.status["5xx"] == 0
     """)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.load.answer import Answer, Head, ProtocolError
+from pytest_perfqa.load.message import EXCERPT_BYTES
 
 OK = b"HTTP/1.1 200 OK\r\n"
 GZIPPED = zlib.compress(b"hello", wbits=31)
@@ -65,6 +66,36 @@ def test_pieces_do_not_matter(
     assert feed(answer, data, cuts)
     assert (answer.status, bytes(answer.body), answer.size) == (status, body, len(body))
     assert answer.reusable == reusable
+
+
+@pytest.mark.parametrize(("data", "method", "status", "body", "reusable"), ANSWERS)
+@given(cuts=st.lists(st.integers(0, 1000), max_size=6))
+def test_of_an_unexpected_answer_the_beginning_is_kept(
+    data: bytes, method: str, status: int, body: bytes, cuts: list[int], *, reusable: bool
+) -> None:
+    """It tells what is wrong; of answers as expected nothing is kept that nobody asked for."""
+    answer = Answer(method, wants_body=False)
+    assert feed(answer, data, cuts)
+    kept = b"" if 200 <= status < 400 else body
+    assert (answer.status, bytes(answer.body), answer.size) == (status, kept, len(body))
+    assert answer.reusable == reusable
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 100000\r\n\r\n%s",
+        "Transfer-Encoding: chunked\r\n\r\n186a0\r\n%s\r\n0\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("size", [1000, 60_000])
+def test_no_more_than_the_beginning_is_kept(framing: str, size: int) -> None:
+    """However long the page is that a server makes of an error, and in what pieces it comes."""
+    data = b"HTTP/1.1 500 No\r\n" + (framing % ("x" * 100_000)).encode()
+    answer = Answer("GET", wants_body=False)
+    assert [answer.feed(data[at : at + size]) for at in range(0, len(data), size)][-1]
+    assert bytes(answer.body) == b"x" * EXCERPT_BYTES
+    assert answer.size == 100_000
 
 
 @pytest.mark.parametrize(

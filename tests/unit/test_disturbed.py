@@ -160,6 +160,31 @@ def test_requirements_of_clean_stretches_are() -> None:
     requirements.require(disturbed((12.0, 15.0), thresholds=(first,)))
 
 
+@pytest.mark.parametrize(
+    ("bad", "stretch", "said"),
+    [
+        ((12.0, 15.0), (12.0, 15.0), None),
+        ((12.0, 16.0), (12.0, 15.0), "RequirementMissed: 50 of 1350 answers were not as expected"),
+        ((0.0, 30.0), (12.0, 15.0), "RequirementMissed: 1350 of 1350 answers were not as expected"),
+        ((0.0, 30.0), (0.0, 30.0), "InvalidRun: INVALID: the run: from 0.0 s to 30.0 s of the run"),
+        ((0.0, 0.0), (0.0, 30.0), "InvalidRun: INVALID: the run: from 0.0 s to 30.0 s of the run"),
+    ],
+)
+def test_errors_of_disturbed_stretches_are_nobodys(
+    bad: tuple[float, float], stretch: tuple[float, float], said: str | None
+) -> None:
+    """What every run is held to is judged on the rest of it; where there is none, not at all."""
+    due = np.arange(0, 30, 0.02) + 0.01
+    status = np.where((due >= bad[0]) & (due < bad[1]), 503, 200)
+    result = disturbed(stretch, recorded=samples(due, status=status))
+    if said is None:
+        requirements.require(result, held=True)
+        return
+    with pytest.raises((RequirementMissed, InvalidRun)) as caught:
+        requirements.require(result, held=True)
+    assert f"{caught.typename}: {caught.value}".startswith(said)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 29), st.integers(1, 8)), max_size=3),
     st.integers(0, 28),

@@ -269,7 +269,7 @@ def test_the_users_judgement_is_an_expectation(put: Any, kind: str) -> None:
         load = put(code, server.url)
     assert load.outcomes() == {"EXPECTATION": 80, "EXPECTED": 40}
     assert load.outcomes(arrivals=True) == {"EXPECTATION": 40}
-    assert "too dull" in load.examples()["expectation"]
+    assert "too dull" in load.examples()["200 (expectation)"]
     # The user's code thought about it for a while: that is not the service's doing.
     assert load.of("GET own")["response"].max() < 0.05
 

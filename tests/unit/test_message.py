@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_perfqa.load.message import Message, build, decode, is_constant, target
+from pytest_perfqa.load.message import Message, build, decode, excerpt, is_constant, target
 from pytest_perfqa.scenario import Request
 
 
@@ -168,6 +168,29 @@ def test_what_is_the_same_every_time(parts: dict[str, Any], constant: bool) -> N
 def test_bodies_become_text(body: bytes, coding: str | None, text: str) -> None:
     """Whichever way they were compressed."""
     assert decode(body, coding) == text
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "text"),
+    [
+        (b'{"error": "no token"}', None, r'"{\"error\": \"no token\"}"'),
+        (b"  <h1>\n\tgone\r\n", None, r'"<h1>\n\tgone"'),
+        ("niña".encode(), None, '"niña"'),
+        (b"\xff\x00\x1b[31m", None, '"\ufffd\\u0000\\u001b[31m"'),
+        ("\u202e\U000e0001".encode(), None, '"\\u202e\\U000e0001"'),
+        (b"", None, "no body"),
+        (b" \n", "identity", "no body"),
+        (b"x" * 120, None, '"' + "x" * 120 + '"'),
+        (b"x" * 5000, None, '"' + "x" * 120 + '"...'),
+        (gzip.compress(b"y" * 10**6)[:200], "gzip", '"' + "y" * 120 + '"...'),
+        (zlib.compress(b"deflated"), "deflate", '"deflated"'),
+        (b"plain", "gzip", "5 bytes that are not gzip"),
+        (b"12", "br", "2 bytes of br"),
+    ],
+)
+def test_the_beginning_of_a_body_in_a_message(body: bytes, coding: str | None, text: str) -> None:
+    """Bounded, on one line, and nothing in it that a terminal would obey; also of a part."""
+    assert excerpt(body, coding) == text
 
 
 @pytest.mark.parametrize(

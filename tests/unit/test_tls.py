@@ -117,7 +117,7 @@ def load(
     folder.mkdir(exist_ok=True)
     with Reaper() as reaper:
         recording = generate(scenario, url, folder, reaper=reaper)
-    examples = " ".join(recording.summaries[0].examples.values())
+    examples = " ".join(one.said for one in recording.summaries[0].examples)
     return read_samples(recording)[0], examples
 
 
