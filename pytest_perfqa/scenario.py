@@ -118,6 +118,22 @@ class Loop:
     count: int | None = None
     over: str | tuple[Any, ...] | None = None
 
+    def most(self, variables: Mapping[str, tuple[Any, ...]]) -> int | None:
+        """How often it is done at most; None where that is known only when it runs.
+
+        Args:
+            variables: those of the scenario, alternatives by name.
+        """
+        if self.count is not None:
+            return self.count
+        if isinstance(self.over, tuple):
+            return len(self.over)
+        if self.over is None or self.over not in variables:  # taken from an answer or a payload
+            return None
+        alternatives = variables[self.over]
+        # What is no list is one value.
+        return max(len(one) if isinstance(one, list | tuple) else 1 for one in alternatives)
+
 
 Step = Request | Think | Loop
 
@@ -271,6 +287,15 @@ class Scenario:
         """The time over which arrivals come, in seconds."""
         return sum(phase.duration for phase in self.phases)
 
+    @property
+    def sends_requests(self) -> bool:
+        """Whether an arrival can send a request at all, of the user's own classes if there are."""
+        if self.locustfile is not None:
+            return True
+        shadowed = {name for payload in self.payloads for name in payload.fields}
+        fixed = {name: each for name, each in self.variables.items() if name not in shadowed}
+        return any(_sends(flow.steps, fixed) for flow in self.flows)
+
     def scaled(self, factor: float) -> Scenario:
         """Give the scenario with times multiplied and rates divided by ``factor``."""
         if factor == 1:
@@ -288,6 +313,14 @@ class Scenario:
             window=self.window * factor,
             faults=tuple(fault.scaled(factor) for fault in self.faults),
         )
+
+
+def _sends(steps: tuple[Step, ...], variables: Mapping[str, tuple[Any, ...]]) -> bool:
+    return any(
+        isinstance(step, Request)
+        or (isinstance(step, Loop) and step.most(variables) != 0 and _sends(step.steps, variables))
+        for step in steps
+    )
 
 
 def _scaled_step(step: Step, factor: float) -> Step:

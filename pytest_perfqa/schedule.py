@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # A rate times a duration such as 0.3 x 200 must not lose an arrival to binary fractions.
 _ROUNDING = 1e-9
+# With so many expected, there are none with a probability of less than 1e-40.
+_SURELY_SOME = 100.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,52 @@ def schedule(scenario: Scenario) -> Schedule:
 def arrival_count(phase: Phase) -> int:
     """How many arrivals a phase brings when they are spread uniformly."""
     return int(np.floor(phase.expected * (1 + _ROUNDING) + _ROUNDING))
+
+
+@dataclass(frozen=True)
+class Emptiness:
+    """What a scenario lacks to measure anything.
+
+    Attributes:
+        key: of the file, that should bring it.
+        lacks: "arrivals", "users" or "requests".
+        why: more about that; may be empty.
+    """
+
+    key: Literal["phases", "scenarios"]
+    lacks: str
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.lacks}: {self.why}" if self.why else self.lacks
+
+
+def emptiness(scenario: Scenario) -> Emptiness | None:
+    """Tell whether nothing would come of a scenario, without laying it out."""
+    if not any(_brings(scenario, phase, index) for index, phase in enumerate(scenario.phases)):
+        if scenario.model == "closed":
+            return Emptiness("phases", "users")
+        return Emptiness("phases", "arrivals", _too_little(scenario))
+    return None if scenario.sends_requests else Emptiness("scenarios", "requests")
+
+
+def _too_little(scenario: Scenario) -> str:
+    expected = max(phase.expected for phase in scenario.phases)
+    if not expected:
+        return ""
+    if scenario.arrivals == "poisson":
+        return f"with the seed {scenario.seed}, it so happens that there are none"
+    return f"one comes where the rate of a phase adds up to 1, here it is {expected:g} at most"
+
+
+def _brings(scenario: Scenario, phase: Phase, index: int) -> bool:
+    if scenario.model == "closed":
+        return max(_rates(phase)) > 0
+    if phase.expected >= _SURELY_SOME:
+        return True
+    if scenario.arrivals == "poisson":
+        return _poisson_count(phase, _chance(scenario.seed, index)) > 0
+    return arrival_count(phase) > 0
 
 
 def crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
@@ -116,18 +164,26 @@ def _rounded(level: float) -> int:
 
 def _offsets(phase: Phase, arrivals: Arrivals, seed: int, index: int) -> NDArray[np.float64]:
     if arrivals == "poisson":
-        return _poisson(phase, np.random.default_rng([seed, index]))
+        return _poisson(phase, _chance(seed, index))
     return _time_of(phase, np.arange(1.0, arrival_count(phase) + 1))
 
 
 def _poisson(phase: Phase, random: np.random.Generator) -> NDArray[np.float64]:
     # A Poisson process of any rate is one of unit rate seen through the integral of that rate;
-    # given its number of points, they are uniform. A count keeps its number.
-    total = phase.expected
-    number = phase.count if phase.count is not None else random.poisson(total)
-    times = _time_of(phase, np.sort(random.uniform(0, total, number)))
+    # given its number of points, they are uniform.
+    number = _poisson_count(phase, random)
+    times = _time_of(phase, np.sort(random.uniform(0, phase.expected, number)))
     # None at the very start of the phase: that moment belongs to the one before.
     return np.maximum(times, min(2 * EDGE, phase.duration))
+
+
+def _chance(seed: int, index: int) -> np.random.Generator:
+    return np.random.default_rng([seed, index])
+
+
+def _poisson_count(phase: Phase, random: np.random.Generator) -> int:
+    # A count keeps its number.
+    return phase.count if phase.count is not None else int(random.poisson(phase.expected))
 
 
 def _time_of(phase: Phase, integral: NDArray[np.float64]) -> NDArray[np.float64]:

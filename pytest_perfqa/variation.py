@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError, UnitError
-from .schedule import arrival_count
+from .schedule import emptiness
 from .units import Unit, parse
 from .yaml_file import did_you_mean, shown
 
@@ -156,8 +156,8 @@ class _Variation:
 
     def _check_arrivals(self, scenario: Scenario) -> None:
         expected = sum(phase.expected for phase in scenario.phases)
-        if not any(map(arrival_count, scenario.phases)):
-            self.mistakes.append(f"perf_load: {scenario.name} would bring no arrivals")
+        if (nothing := emptiness(scenario)) is not None:
+            self.mistakes.append(f"perf_load: {scenario.name} would bring no {nothing}")
         elif scenario.model == "open" and expected > _MAX_ARRIVALS:
             self.mistakes.append(
                 f"perf_load: {expected:.3g} arrivals; accepted: at most {_MAX_ARRIVALS:.0e}"

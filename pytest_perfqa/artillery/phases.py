@@ -140,14 +140,11 @@ def _raw_duration(raw: object) -> float:
 
 
 def arrival_problems(document: Document, specs: Iterable[PhaseSpec]) -> Iterator[Problem]:
-    """Find that all phases together bring no arrivals, or too many to plan."""
+    """Find that all phases together bring too many arrivals to plan."""
     if any(phase_problems(document)):
         return
     users = has_users(document)
     expected = sum(phase.expected for phase in phases(specs, users=users))
-    if expected == 0:
-        what = "users" if users else "arrivals"
-        yield document.problem(_WHERE, f"no phase brings any {what}")
-    elif not users and not expected <= _MAX_ARRIVALS:
+    if not users and not expected <= _MAX_ARRIVALS:
         message = f"{expected:.3g} arrivals; accepted: at most {_MAX_ARRIVALS:.0e}"
         yield document.problem(_WHERE, message)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileProblems, Problem
-from ..scenario import Scenario
+from ..scenario import Payload, Scenario
+from ..schedule import emptiness
 from ..yaml_file import Document, load, validate
 from .beyond import beyond_problems
 from .checks import cross_problems
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..scenario import Payload
     from ..yaml_file import Loc
     from .ensure import EnsureSpec
 
@@ -73,12 +73,26 @@ def _read(document: Document, environment: str | None) -> _Reading:
         file = validate(document, FileSpec)
     except FileProblems as error:
         return _Reading(document, None, unset, [*mistakes, *error.problems])
+    if not mistakes:
+        mistakes += _emptiness_problems(document, file)
     mistakes += arrival_problems(document, file.config.phases)
     if file.config.perfqa.locustfile is None:  # whose users may record any times
         needed = requirements(document, *_ensure(file.config))
         timeout = file.config.http.timeout
         mistakes += beyond_problems(document, needed, thresholds(document), timeout)
     return _Reading(document, file, unset, mistakes)
+
+
+def _emptiness_problems(document: Document, file: FileSpec) -> Iterator[Problem]:
+    """Find that nothing would be measured."""
+    unread = tuple(Payload(tuple(spec.fields), ()) for spec in file.config.payload)
+    nothing = emptiness(_scenario(document, file, unread))
+    if nothing is None:
+        return
+    if nothing.key == "scenarios":
+        yield document.problem(("scenarios",), f"no flow sends any {nothing}")
+    else:
+        yield document.problem(("config", "phases"), f"no phase brings any {nothing}")
 
 
 def _elsewhere(document: Document, chosen: str | None, told: set[Problem]) -> Iterator[Problem]:

@@ -205,17 +205,8 @@ def _longest_step(step: Step, scenario: Scenario) -> float:
     match step:
         case Think(seconds):
             return seconds
-        case Loop(inner, count, over):
-            times = count if count is not None else _length(over, scenario)
-            return times * _longest(inner, scenario)
+        case Loop(inner):
+            most = step.most(scenario.variables)
+            return (_ANY_LENGTH if most is None else most) * _longest(inner, scenario)
         case Request():
             return scenario.timeout * (1 + REDIRECTS * step.follow_redirects)
-
-
-def _length(over: str | tuple[Any, ...] | None, scenario: Scenario) -> int:
-    if isinstance(over, tuple):
-        return len(over)
-    if over is None or over not in scenario.variables:  # taken from an answer
-        return _ANY_LENGTH
-    alternatives = scenario.variables[over]
-    return max((len(one) for one in alternatives if isinstance(one, list | tuple)), default=1)
