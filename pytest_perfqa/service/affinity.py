@@ -36,7 +36,7 @@ def are_apart(pids: Iterable[int], cpus: frozenset[int]) -> bool:
         found = [os.sched_getaffinity(pid) for pid in pids]
     except OSError:
         return False
-    return bool(found) and cpus.isdisjoint(*found)
+    return bool(found) and cpus.isdisjoint(set[int]().union(*found))
 
 
 @contextlib.contextmanager
