@@ -10,6 +10,7 @@ PerfqaError
 ├── NoData                  a figure was asked of nothing: unknown name, or zero samples
 ├── RequirementMissed       a requirement in the scenario file is not met
 ├── InvalidRun              verdict INVALID: the measurement can't be trusted
+│   └── DisturbedRun        because others took what the service was entitled to
 └── Inconclusive            verdict INCONCLUSIVE: the data can't tell
 """
 
@@ -100,6 +101,10 @@ class InvalidRun(PerfqaError):
     def passes(self) -> bool:
         """Whether it may be otherwise another time."""
         return not any(isinstance(cause, Lasting) for cause in self.causes)
+
+
+class DisturbedRun(InvalidRun):
+    """Others took CPU or memory that the service was entitled to; a higher load is no remedy."""
 
 
 class Inconclusive(PerfqaError):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .artillery.ensure import ERROR_KINDS, parsed
 from .attributes.queueing import Pending
 from .conditions import Condition
-from .errors import Inconclusive, InvalidRun, NoData, RequirementMissed
+from .errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
 from .result import ADVICE, disturbed
 from .spans import Spans, edges
@@ -128,7 +128,7 @@ def require(result: RunResult, *, held: bool = False) -> None:
 
     Raises:
         RequirementMissed: with all that are not.
-        InvalidRun: none is missed, but some are about stretches that others disturbed.
+        DisturbedRun: none is missed, but some are about stretches that others disturbed.
         Inconclusive: none is missed, but of some the data can't tell.
     """
     strict = [finding for finding in judge(result, held=held) if finding.strict]
@@ -138,7 +138,7 @@ def require(result: RunResult, *, held: bool = False) -> None:
         happened = (str(result.unexpected),) if about_errors else ()
         raise RequirementMissed("\n".join(_by_source(missed, happened)))
     if causes := [cause for one in strict for cause in one.disturbed]:
-        raise InvalidRun(dict.fromkeys(causes))
+        raise DisturbedRun(dict.fromkeys(causes))
     unknown = [one for one in strict if one.met is None]
     if unknown:
         # Only percentiles and means have intervals here, and their samples add up.
@@ -173,17 +173,17 @@ def _judge(result: RunResult, requirement: Ensure) -> Finding:
     if isinstance(truth, bool):
         found = ", ".join(_told(name, figure) for name, figure in figures.items())
         return Finding(requirement.text, truth, found, requirement.strict)
-    disturbed = [cause for why in truth if isinstance(why, InvalidRun) for cause in why.causes]
+    disturbed = [cause for why in truth if isinstance(why, DisturbedRun) for cause in why.causes]
     reasons = dict.fromkeys(why.reason for why in truth if isinstance(why, Inconclusive))
     said = "; ".join([*reasons, _NOT_JUDGED] if disturbed else reasons)
     return Finding(requirement.text, None, said, requirement.strict, disturbed=tuple(disturbed))
 
 
-def _figure(result: RunResult, name: str) -> float | Inconclusive | InvalidRun | NoData:
+def _figure(result: RunResult, name: str) -> float | Inconclusive | DisturbedRun | NoData:
     """Give the value of a metric, or why there is none."""
     try:
         return metric(result, name)
-    except (Inconclusive, InvalidRun, NoData) as error:
+    except (Inconclusive, DisturbedRun, NoData) as error:
         return error
 
 
@@ -197,7 +197,7 @@ def _judge_error_rate(result: RunResult, limit: float) -> Finding:
     text = f"maxErrorRate {limit * 100:g} %"
     try:
         bad, ended = result.unexpected.arrivals
-    except InvalidRun as error:
+    except DisturbedRun as error:
         return Finding(text, None, _NOT_JUDGED, strict=True, disturbed=error.causes)
     if not ended:
         return Finding(text, met=False, found="no arrival has come to an end", strict=True)
@@ -210,7 +210,7 @@ def _judge_undisturbed(result: RunResult, threshold: Threshold) -> Finding:
     with contextlib.suppress(NoData):  # whoever asks for a figure is told
         try:
             _scope(result, threshold).refuse_disturbed()
-        except InvalidRun as error:
+        except DisturbedRun as error:
             said, causes = threshold.text, error.causes
             return Finding(said, None, _NOT_JUDGED, True, "thresholds", None, causes)
     return _judge_threshold(result, threshold)

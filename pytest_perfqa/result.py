@@ -27,7 +27,7 @@ from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .attributes.unexpected import Unexpected
-from .errors import InvalidRun, NoData
+from .errors import DisturbedRun, NoData
 from .load.plan import requests
 from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
@@ -188,7 +188,7 @@ class Slice(KnowsItsNames):
     """The quality attributes of a run, or of a part of it.
 
     What tests are given is guarded: where others took CPU or memory that the service was entitled
-    to, within the slice, all figures but those of the load that was made raise ``InvalidRun``.
+    to, within the slice, all figures but those of the load that was made raise ``DisturbedRun``.
 
     ``latency`` counts from the moment an arrival was due, ``response`` from the actual send; with
     a generator on schedule they are equal, for the first request of an arrival.
@@ -227,13 +227,13 @@ class Slice(KnowsItsNames):
         """Make sure that figures of this slice are the service's doing, if it is guarded.
 
         Raises:
-            InvalidRun: others took what the service was entitled to.
+            DisturbedRun: others took what the service was entitled to.
         """
         if not self._context.is_guarded:
             return
         found = (text for one in (*self._earlier, self) for text in disturbed(one))
         if causes := tuple(dict.fromkeys(found)):
-            raise InvalidRun((*causes, ADVICE))
+            raise DisturbedRun((*causes, ADVICE))
 
     @property
     def duration(self) -> Quantity:

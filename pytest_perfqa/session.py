@@ -17,6 +17,7 @@ from .capacity.target import Declared, Target
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
+from .monitor.sampler import onlooking
 from .priority import preferred
 from .run import Bench, is_apart, run
 from .service import selection
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .capacity.question import Question
     from .capacity.target import Request
     from .load.generator import Progress
+    from .monitor.surroundings import Around
     from .options import Options
     from .result import RunResult
     from .scenario import Scenario
@@ -299,8 +301,9 @@ class PerfSession:
         if asked not in self.characters:
             self.say(f"characterising {service} {path}, for {asked.budget:g} s at most")
             try:
-                with self._undisturbed(service) as notes:
-                    self.characters[asked] = replace(characterize(asked), notes=notes)
+                with self._undisturbed(service) as (around, notes):
+                    character = characterize(asked, around.since)
+                    self.characters[asked] = replace(character, notes=(*notes, *around.notes))
             except BaseException as error:
                 self.characters[asked] = error
                 raise
@@ -356,8 +359,10 @@ class PerfSession:
                 f"{asked.capacity.value} of {service}, {target.name}: {asked.budget:g} s at most"
             )
             try:
-                with self._undisturbed(service) as search.notes:
-                    search.found = find_breaking_point(target, asked)
+                with self._undisturbed(service) as (around, notes):
+                    search.notes = notes
+                    search.found = find_breaking_point(target, asked, around.since)
+                    search.notes = (*notes, *around.notes)
             except BaseException as error:
                 search.error = error
                 raise
@@ -377,16 +382,23 @@ class PerfSession:
         return [search for search in self.searches.values() if test in search.tests]
 
     @contextlib.contextmanager
-    def _undisturbed(self, service: str) -> Iterator[tuple[str, ...]]:
-        """Hold the machine for probes of a service; give what is to be said about it."""
+    def _undisturbed(self, service: str) -> Iterator[tuple[Around, tuple[str, ...]]]:
+        """Hold the machine for probes of a service; give who is beside it, and what is to be said.
+
+        Raises:
+            ServiceError: a part of it died, or what stands beside it doesn't run.
+        """
         cpus = spare_cpus(self.configs[service].limits)
         with alone(self.say), on_cpus(cpus):
             notes = self._settle_all()
             self._loaded.add(service)
             probed = self._services[service]
-            # Not before all is settled: a service that is started again must not inherit it.
-            with preferred() if is_apart(probed, cpus) else contextlib.nullcontext():
-                yield (probed.limits_note, *notes)
+            with (
+                onlooking(probed, self._reaper) as around,
+                # Not before all is settled: a service that is started again must not inherit it.
+                preferred() if is_apart(probed, cpus) else contextlib.nullcontext(),
+            ):
+                yield around, (probed.limits_note, *notes)
             probed.check()
 
     def _tell(self, progress: Progress) -> None:

@@ -25,6 +25,7 @@ from .sustained import find_sustained
 
 if TYPE_CHECKING:
     from .found import Bracket, Probe
+    from .probe import Watch
     from .series import Sender
     from .target import Target
 
@@ -143,13 +144,17 @@ def _positive(name: str, given: str | float, unit: Unit, mistakes: list[str]) ->
     return value
 
 
-def find_breaking_point(target: Target, asked: Inquiry) -> BreakingPoint:
+def find_breaking_point(target: Target, asked: Inquiry, watch: Watch = tuple) -> BreakingPoint:
     """Look for how much a service takes.
+
+    Args:
+        watch: says how others have disturbed the service since it was asked last.
 
     Raises:
         ConfigurationError: the address is none.
         ServiceError: it fails a single request, or doesn't come to rest between loads.
         InvalidRun: the generator could not make the load.
+        DisturbedRun: others disturbed the service.
         Inconclusive: the budget ran out before anything could be told.
     """
     bounds = Bounds(_MOST_REQUESTS, _at_once(), asked.budget)
@@ -162,6 +167,7 @@ def find_breaking_point(target: Target, asked: Inquiry) -> BreakingPoint:
         timeout=asked.timeout * target.time_scale,
         bounds=bounds,
         replica_header=target.replica_header,
+        watch=watch,
     ) as prober:
         return search(prober, target, asked, bounds.concurrency)
 

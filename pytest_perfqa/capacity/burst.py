@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidRun
+from ..errors import DisturbedRun, InvalidRun
 from .burst_search import BurstSearch
 from .confirm import beyond_generator
 from .found import Bracket
@@ -60,6 +60,8 @@ def find_burst(
             volley, ruling = series.probe(
                 offsets(size, window), size / window, _rule(slo), until=until
             )
+        except DisturbedRun:
+            raise
         except InvalidRun as error:
             if guess is not None and search.passed == 0 and search.failed is None:
                 search, guess = BurstSearch(ceiling), None  # grow as far as the generator can

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import DisturbedRun
 from .alone import send_singles, try_quick_path
 from .conclusion import conclude
 from .growth import grow
@@ -13,6 +14,7 @@ from .seen import Seen
 
 if TYPE_CHECKING:
     from .character import Character
+    from .probe import Watch
     from .question import Question
 
 __tracebackhide__ = True
@@ -21,12 +23,16 @@ __tracebackhide__ = True
 _LONGEST_REQUEST_SHARE = 0.5
 
 
-def characterize(question: Question) -> Character:
+def characterize(question: Question, watch: Watch = tuple) -> Character:
     """Find out what kind of service it is.
+
+    Args:
+        watch: says how others have disturbed the service since it was asked last.
 
     Raises:
         ServiceError: it doesn't answer, or not with a good status.
-        InvalidRun: this machine ran out of ports or descriptors, or could not keep up.
+        InvalidRun: this machine ran out of ports or descriptors.
+        DisturbedRun: others disturbed the service.
     """
     bounds = Bounds(question.requests, question.concurrency, question.budget)
     with Prober(
@@ -36,6 +42,7 @@ def characterize(question: Question) -> Character:
         timeout=max(1.0, _LONGEST_REQUEST_SHARE * question.budget),
         bounds=bounds,
         replica_header=question.replica_header,
+        watch=watch,
     ) as prober:
         seen = Seen(question, prober)
         send_singles(seen)
@@ -43,4 +50,7 @@ def characterize(question: Question) -> Character:
         grow(seen)
         if seen.bursts and not seen.is_stopped:
             hold(seen)
+        prober.look()
+        if prober.disturbed:
+            raise DisturbedRun(dict.fromkeys(prober.disturbed))
         return conclude(seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..errors import InvalidRun
+from ..errors import DisturbedRun, InvalidRun
 from .found import Bracket
 from .rate_search import RateSearch
 
@@ -114,6 +114,7 @@ def bisect(start: float, takes: Takes, ceiling: float) -> Bracket:
     It ends where a rate can't be decided: that near the limit, nothing can.
 
     Raises:
+        DisturbedRun: others disturbed the service.
         InvalidRun: the generator could not make a load, and nothing has passed before.
     """
     search = RateSearch(start, ceiling)
@@ -121,6 +122,8 @@ def bisect(start: float, takes: Takes, ceiling: float) -> Bracket:
         rate = search.next_rate
         try:
             taken = takes(rate)
+        except DisturbedRun:
+            raise
         except InvalidRun as error:
             if search.passed == 0 or math.isfinite(search.failed):
                 raise

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     Until = Callable[["Volley", float], bool]
+    Watch = Callable[[], tuple[str, ...]]
 
 _TICK_SECONDS = 0.01
 # How long the dispatcher stays with one socket before it goes on to the next. Neighbours accept at
@@ -80,6 +81,7 @@ class Volley:
             the bound of the prober that was met: ``requests``, ``concurrency``, ``time``.
         seconds: from the begin to the end of waiting.
         cpu: CPU seconds that this process used per second of that.
+        disturbed: how others disturbed the service meanwhile.
     """
 
     begin: float
@@ -89,6 +91,7 @@ class Volley:
     ended_by: str = "complete"
     cpu: float = 0.0
     seconds: float = 0.0
+    disturbed: tuple[str, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -124,8 +127,8 @@ class Volley:
 
     @property
     def invalid(self) -> tuple[str, ...]:
-        """Every reason, on the side of the generator, not to believe it; none if it may be."""
-        return (*self.shortages, *self._lateness())
+        """Every reason not to believe it that isn't the service's; none if it may be."""
+        return (*self.shortages, *self._lateness(), *self.disturbed)
 
     @property
     def shortages(self) -> tuple[str, ...]:
@@ -193,6 +196,10 @@ class Prober:
         timeout: seconds for one request, from when it is begun.
         replica_header: its value is kept in each exchange.
         context: for https; by default certificates are checked.
+        watch: says how others have disturbed the service since it was asked last.
+
+    Attributes:
+        disturbed: how others disturbed the service while requests were held.
 
     Raises:
         ConfigurationError: the address is none, or its host has no address.
@@ -211,6 +218,7 @@ class Prober:
         bounds: Bounds | None = None,
         replica_header: str | None = None,
         context: ssl.SSLContext | None = None,
+        watch: Watch = tuple,
     ) -> None:
         self.path = path
         self.timeout = timeout
@@ -224,6 +232,9 @@ class Prober:
         self._prefix, self._host, self.peer = _locate(url, context)
         self._epoll = select.epoll()
         self._next_sweep = 0.0
+        self._watch = watch
+        self._is_holding = False
+        self.disturbed: tuple[str, ...] = ()
         self._unread: dict[_Open, None] = {}
         self._connections: dict[int, _Open] = {}
 
@@ -277,6 +288,9 @@ class Prober:
         """
         request = self._request(self.path if path is None else path)
         limit = self.timeout if timeout is None else timeout
+        if not keep:
+            self.look()
+        self._is_holding = self._is_holding or keep
         volley = Volley(time.monotonic(), tuple(offsets))
         self._begin = volley.begin if self._begin is None else self._begin
         with _measured(volley), _no_collection():
@@ -297,7 +311,14 @@ class Prober:
             volley.ended_by = ended or self._finish(volley, until)
         if not keep:
             self.abandon(volley)
+            volley.disturbed = self._watch()
         return volley
+
+    def look(self) -> None:
+        """See whether others have disturbed what was held, which nothing may come between."""
+        found = self._watch()
+        self.disturbed += found if self._is_holding else ()
+        self._is_holding = False
 
     def wait(
         self, volley: Volley, *, until: Until | None = None, limit: float | None = None

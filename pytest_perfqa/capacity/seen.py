@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InvalidRun
+from ..errors import DisturbedRun, InvalidRun
 from ..units import Quantity, Unit
 from . import likelihood, shapes
 from .character import Staircase, Step
@@ -31,6 +31,7 @@ FAIR = 4
 _SPACED_SHARE = 0.3
 _GAP_SHARE = 0.25
 _GAP_SECONDS = 0.005
+_ATTEMPTS = 3
 _ALIKE = 0.1
 # Of six that came alone, the spread is hardly ever so many times too small (F test, 0.1 %).
 _MISFIT = 5.0
@@ -103,8 +104,17 @@ class Seen:
         return workers if workers is not None and 2 * workers <= self.posterior.most else None
 
     def burst(self, size: int, *, is_counted: bool = True) -> bool:
-        """Send a burst and wait for its end; tell whether the next one makes sense."""
-        volley = self.prober.send(self.offsets(size))
+        """Send a burst and wait for its end; tell whether the next one makes sense.
+
+        Raises:
+            DisturbedRun: others disturbed the service, again and again.
+        """
+        for _ in range(_ATTEMPTS):
+            volley = self.prober.send(self.offsets(size))
+            if not volley.disturbed:
+                break
+        else:
+            raise DisturbedRun(volley.disturbed)
         return self.take(volley) if is_counted else True
 
     def offsets(self, size: int) -> list[float]:

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import Inconclusive, InvalidRun, ServiceError
+from ..errors import DisturbedRun, Inconclusive, InvalidRun, ServiceError
 from ..service.settling import fast_seconds
 from ..units import Quantity, Unit
 from ..verdicts import Verdict
@@ -182,6 +182,7 @@ class Series:
             until: ends the probe early.
 
         Raises:
+            DisturbedRun: others disturbed the service, again and again.
             InvalidRun: the generator could not do it, again and again.
             ServiceError: the service does not come to rest.
         """
@@ -191,8 +192,11 @@ class Series:
             self._note_time(volley)
             if not volley.invalid:
                 break
-            ruling = Ruling(None, "; ".join(volley.invalid), "generator")
+            cause = "others" if volley.disturbed else "generator"
+            ruling = Ruling(None, "; ".join(volley.invalid), cause)
             self._keep(volley, rate, ruling, Verdict.INVALID)
+            if attempt + 1 == _ATTEMPTS and volley.disturbed:
+                raise DisturbedRun(volley.invalid)
             if attempt + 1 == _ATTEMPTS:
                 raise InvalidRun(volley.invalid)
         ruling = rule(volley, self._end)

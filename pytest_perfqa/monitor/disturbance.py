@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -114,8 +114,14 @@ def _reach(windows: Sequence[Window], first: int, last: int) -> tuple[int, int]:
 
 
 def _disturbance(windows: Sequence[Window], start: float) -> Disturbance:
-    disturbed = [one for one in windows if one.is_disturbed]
+    found = told([one for one in windows if one.is_disturbed])
     begin, end = windows[0].start - start, windows[-1].end - start
+    text = f"from {max(0.0, begin):.1f} s to {end:.1f} s of the run {found.text}"
+    return replace(found, start=begin, end=end, text=text)
+
+
+def told(disturbed: Sequence[Window]) -> Disturbance:
+    """Say how disturbed windows were, from the start of the first to the end of the last."""
     sums: dict[How, float] = {
         "CPU": sum(one.denied for one in disturbed),
         "steal": sum(one.steal for one in disturbed),
@@ -135,13 +141,13 @@ def _disturbance(windows: Sequence[Window], start: float) -> Disturbance:
         ),
     }
     return Disturbance(
-        start=begin,
-        end=end,
+        start=disturbed[0].start,
+        end=disturbed[-1].end,
         who=tuple(name for name, _ in who),
         how=how,
         taken=taken if how == "CPU" else sums[how],
         waited=sums[how],
-        text=f"from {max(0.0, begin):.1f} s to {end:.1f} s of the run {said[how]}",
+        text=said[how],
     )
 
 

@@ -29,6 +29,8 @@ _SHARE = 0.15
 _FLOOR = 0.02
 _TAKEN = 0.1
 _LEAST = 0.001
+# A shorter window, as that of a burst, is held to what would be felt in one of this length.
+_WINDOW_SECONDS = 0.5
 # Waits of threads that ended between two looks are not known: counted where they used this share.
 _UNSEEN = 0.1
 # Memory: stalls of this share of the window, by processes that can be told from the service.
@@ -125,8 +127,9 @@ class Window:
     def is_disturbed(self) -> bool:
         """Whether what was measured in it can be laid to the service."""
         taken = sum(cpu for *_, cpu in self.takers)
-        least = _LEAST if taken > _TAKEN * self.capacity else _FLOOR
-        is_felt = self.lost > max(least * self.length, _SHARE * self.own)
+        times = max(1.0, _WINDOW_SECONDS / self.length)
+        least = _LEAST if taken > _TAKEN * self.capacity * times else _FLOOR
+        is_felt = self.lost > max(least * self.length * times, _SHARE * self.own)
         return is_felt or self.stalled > _STALLED * self.length
 
 

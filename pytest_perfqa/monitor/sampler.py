@@ -8,13 +8,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from ..errors import NoData, PerfqaError
-from ..service.beside import ForeignProcess
+from ..errors import PerfqaError
 from . import cgroup
 from .disturbance import disturbances
 from .engine_stream import EngineStream
 from .readings import Metric, Readings, Series, Track
-from .surroundings import Surroundings, carriers, serving
+from .source import failure
+from .surroundings import Around
 from .tree import ProcessTable, ProcessTree
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Monitor:
         self._tracks: dict[str, dict[Metric, Track]] = {}
         self._failed: dict[str, str] = {}
         self._reason = ""
-        self._around: Surroundings | None = None
-        self._blind = ""  # why it isn't known what others took
+        self._around: Around | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="perfqa monitor", daemon=True)
         self._cpu_seconds = 0.0
@@ -81,14 +80,21 @@ class Monitor:
     def __enter__(self) -> Self:
         try:
             table = ProcessTable()
-            leaders = self._service.leaders
-            self._sources = _sources({**self._beside, **leaders}, table, self._reaper)
+            leaders = {**self._beside, **self._service.leaders}
+            self._sources = _sources(leaders, table, self._reaper)
             if not self._sources:
                 self._reason = "resources are not known: the processes of the service aren't"
-            self._around = self._surroundings(table)
+            self._around = Around(
+                self._service,
+                self._sources,
+                table,
+                self._reaper,
+                beside=self._beside,
+                shortest=_WINDOW_SECONDS / 2,
+            )
             self._thread.start()
         except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
-            self._reason = _failure(error)
+            self._reason = failure(error)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -98,19 +104,6 @@ class Monitor:
         for source in self._sources.values():
             with contextlib.suppress(PerfqaError, OSError):
                 source.close()
-
-    def _surroundings(self, table: ProcessTable) -> Surroundings | None:
-        beside = [self._sources[name] for name in self._beside]
-        parts = [source for name, source in self._sources.items() if name not in self._beside]
-        if not parts:
-            pid = serving(self._service.url)
-            if pid is None:
-                self._blind = "its processes aren't to be found on this machine"
-                return None
-            leader = ForeignProcess(pid)
-            parts = [ProcessTree(lambda: leader.pid if leader.alive else None, table)]
-        groups = [group for group in (parts, beside) if group]
-        return Surroundings(groups, table, self._reaper, carriers(self._service, table))
 
     def readings(self, start: float) -> Readings:
         """Give what it has seen; times count from ``start`` on ``time.monotonic``."""
@@ -135,25 +128,21 @@ class Monitor:
             missing,
             cpu=self._cpu_seconds / self._seconds if self._seconds else 0.0,
             interval=self._seconds / self.looks if self.looks else 0.0,
-            notes=(*notes, *failures, *self._blindness()),
+            notes=(*notes, *failures, *(self._around.notes if self._around else ())),
             beside=frozenset(self._beside),
-            disturbances=disturbances(self._around.windows, start) if self._around else (),
+            disturbances=disturbances(self._around.windows if self._around else (), start),
         )
         return found.without(self._reason) if self._reason else found
-
-    def _blindness(self) -> Iterator[str]:
-        if self._blind:
-            yield f"whether others took CPU or memory from the service is not known: {self._blind}"
 
     def _run(self) -> None:
         try:
             _step_back(self._cpus)
             self._look_until_stopped()
         except Exception as error:  # noqa: BLE001  (the run must go on, whatever fails here)
-            self._reason = _failure(error)
+            self._reason = failure(error)
 
     def _look_until_stopped(self) -> None:
-        if not self._sources and self._around is None:
+        if self._around is None or not (self._sources or self._around.can_see):
             return
         quick = _Pace(self._interval, _QUICK_SHARE)
         thorough = _Pace(self._interval, _THOROUGH_SHARE)
@@ -161,7 +150,7 @@ class Monitor:
         with thorough.look():  # the first look of all has to read every process there is
             self._look(_quick)
             self._look(_thorough)
-            self._look_around()
+            self._around.look()
         with self._accounted():
             while not self._stopping.wait(min(quick.left, around.left)):
                 if quick.is_due:
@@ -173,8 +162,8 @@ class Monitor:
                         self._look(_thorough)
                 if around.is_due:
                     with around.look():
-                        self._look_around()
-        self._look_around()
+                        self._around.look()
+        self._around.look()
         self._look(_quick)
         if thorough.is_due or thorough.looks == 1:  # one look is no rate
             self._look(_thorough)
@@ -199,17 +188,7 @@ class Monitor:
                 for moment, metric, value in ask(source, now):
                     tracks.setdefault(metric, Track()).add(moment, value)
             except Exception as error:  # noqa: BLE001  (other parts can still be looked at)
-                self._failed[name] = _failure(error)
-
-    def _look_around(self) -> None:
-        if self._around is None or self._blind:
-            return
-        try:
-            self._around.look(time.monotonic())
-        except NoData as error:
-            self._blind = str(error)
-        except Exception as error:  # noqa: BLE001  (the parts can still be looked at)
-            self._blind = _failure(error)
+                self._failed[name] = failure(error)
 
 
 class _Pace:
@@ -234,7 +213,7 @@ class _Pace:
     @property
     def is_due(self) -> bool:
         """Whether it is time; a little early counts, so that two paces fall together."""
-        return self.left < self._interval / 2
+        return self.left < self._interval / 4
 
     @contextlib.contextmanager
     def look(self) -> Iterator[None]:
@@ -265,8 +244,22 @@ def _thorough(source: Source, moment: float) -> Iterable[Reading]:
     return source.thorough(moment)
 
 
-def _failure(error: BaseException) -> str:
-    return f"the resource monitor failed: {type(error).__name__}: {error}"
+@contextlib.contextmanager
+def onlooking(service: Service, reaper: Reaper) -> Iterator[Around]:
+    """Give what looks at who is beside a service, when it is told to and by whoever tells it.
+
+    Raises:
+        ServiceError: what is declared to stand beside it doesn't run.
+    """
+    beside, table = service.beside, ProcessTable()
+    sources: dict[str, Source] = {}
+    try:
+        sources = _sources({**beside, **service.leaders}, table, reaper)
+        yield Around(service, sources, table, reaper, beside=beside)
+    finally:
+        for source in sources.values():
+            with contextlib.suppress(PerfqaError, OSError):
+                source.close()
 
 
 def _sources(

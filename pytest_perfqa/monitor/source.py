@@ -81,3 +81,8 @@ class Counter:
         self.total += value if begun_again else value - self._last
         self._last, self._owner = value, owner
         return self.total
+
+
+def failure(error: BaseException) -> str:
+    """Say what went wrong in a look, whatever it was."""
+    return f"the resource monitor failed: {type(error).__name__}: {error}"

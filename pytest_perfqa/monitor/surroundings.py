@@ -9,12 +9,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..service.beside import listener
+from ..errors import NoData
+from ..service.beside import ForeignProcess, listener
 from . import kernel, proc
+from .disturbance import told
 from .neighbours import Group, Look, window
+from .source import failure
+from .tree import ProcessTree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ..children import Reaper
     from ..service.backend import Service
@@ -25,7 +29,71 @@ if TYPE_CHECKING:
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORTS = {"http": 80, "https": 443}
-_SHORTEST_SECONDS = 0.25
+
+
+class Around:
+    """Who is beside a service, as far as that is to be seen; it never fails."""
+
+    def __init__(
+        self,
+        service: Service,
+        sources: Mapping[str, Source],
+        table: ProcessTable,
+        reaper: Reaper,
+        *,
+        beside: Collection[str] = (),
+        shortest: float = 0.0,
+    ) -> None:
+        """Prepare to look, at the service by its sources but for those ``beside`` it.
+
+        Args:
+            shortest: seconds; a shorter window goes with the one before it.
+        """
+        self._blind = ""  # why it isn't known what others took
+        self._found: Surroundings | None = None
+        parts = [source for name, source in sources.items() if name not in beside]
+        if not parts and (pid := serving(service.url)) is not None:
+            leader = ForeignProcess(pid)
+            parts = [ProcessTree(lambda: leader.pid if leader.alive else None, table)]
+        if not parts:
+            self._blind = "its processes aren't to be found on this machine"
+            return
+        table.refresh(time.monotonic())
+        groups = [group for group in (parts, [sources[name] for name in beside]) if group]
+        self._found = Surroundings(groups, table, reaper, carriers(service, table), shortest)
+
+    @property
+    def can_see(self) -> bool:
+        """Whether looks tell anything."""
+        return not self._blind
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """Say if it can't be told what others took."""
+        if self._blind:
+            yield f"whether others took CPU or memory from the service is not known: {self._blind}"
+
+    @property
+    def windows(self) -> Sequence[Window]:
+        """What happened between looks, as far as it is known."""
+        return self._found.windows if self._found is not None else ()
+
+    def since(self) -> tuple[str, ...]:
+        """Look, and say how others have disturbed the service since the last look."""
+        known = len(self.windows)
+        self.look()
+        return tuple(told([one]).text for one in self.windows[known:] if one.is_disturbed)
+
+    def look(self) -> None:
+        """Look, if that tells anything."""
+        if self._found is None or self._blind:
+            return
+        try:
+            self._found.look(time.monotonic())
+        except NoData as error:
+            self._blind = str(error)
+        except Exception as error:  # noqa: BLE001  (the parts can still be looked at)
+            self._blind = failure(error)
 
 
 class Surroundings:
@@ -41,6 +109,7 @@ class Surroundings:
         table: ProcessTable,
         reaper: Reaper,
         carriers: frozenset[int] = frozenset(),
+        shortest: float = 0.0,
     ) -> None:
         """Prepare to look.
 
@@ -49,6 +118,7 @@ class Surroundings:
                 service.
             reaper: it knows what we have started; what it knows already is no generator of ours.
             carriers: who carries the load to the service, such as the engine's proxy.
+            shortest: seconds; a shorter window goes with the one before it.
         """
         self.windows: list[Window] = []
         self._groups = groups
@@ -56,12 +126,17 @@ class Surroundings:
         self._reaper = reaper
         self._carriers = carriers
         self._known_sessions = reaper.sessions
+        self._shortest = shortest
         self._looks: deque[Look] = deque(maxlen=2)
 
     def look(self, moment: float) -> None:
-        """Look, and judge the time since the last look."""
+        """Look, and judge the time since the last look.
+
+        Raises:
+            NoData: some of those who serve the load can't be seen from here.
+        """
         found = self._look(moment)
-        if len(self._looks) > 1 and found.moment - self._looks[-1].moment < _SHORTEST_SECONDS:
+        if len(self._looks) > 1 and found.moment - self._looks[-1].moment < self._shortest:
             # In so short a time clock ticks are all that there is: it goes with the one before.
             self._looks.pop()
             self.windows.pop()

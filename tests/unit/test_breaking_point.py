@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from simulated_service import (
@@ -18,7 +20,18 @@ from simulated_service import (
 from pytest_perfqa.capacity.breaking_point import inquiry, search
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.capacity.target import Declared, Request, Target
-from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
+from pytest_perfqa.errors import (
+    ConfigurationError,
+    DisturbedRun,
+    Inconclusive,
+    InvalidRun,
+    ServiceError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_perfqa.capacity.probe import Volley
 
 INSTANT = 1e-3
 T = 6.0
@@ -206,6 +219,47 @@ def test_as_far_as_the_generator_goes() -> None:
     assert (found.broken, found.size) == (False, 64)
     assert "generator" in found.notes[0]
     assert found.probes[-1].verdict.name == "INVALID"
+
+
+@dataclass
+class Disturbed(SimulatedProber):
+    """A prober on a machine where others disturb some of the bursts.
+
+    Attributes:
+        times: how many, from the second on.
+    """
+
+    times: int = 0
+    bursts: int = 0
+
+    def send(self, offsets: Sequence[float], **named: Any) -> Volley:
+        """Send them; who disturbs is only told."""
+        volley = super().send(offsets, **named)
+        self.bursts += len(offsets) > 1
+        if 1 < self.bursts <= 1 + self.times and len(offsets) > 1:
+            volley.disturbed = ("others took 2 s of its CPUs",)
+        return volley
+
+
+def test_a_probe_that_others_disturbed_is_made_again() -> None:
+    """It decides nothing, and what was found is what is found on a quiet machine."""
+    target = Target("http://simulated", Request("/"), "simulated", canary="/ping")
+    asked = inquiry(burst_within=1.0)
+    quiet = search(SimulatedProber(Fifo(1, constant(0.5)), T), target, asked, 1024)
+    found = search(Disturbed(Fifo(1, constant(0.5)), T, times=2), target, asked, 1024)
+    assert (found.size, found.confirmed) == (quiet.size, quiet.confirmed)
+    again = [probe for probe in found.probes if probe.verdict.name == "INVALID"]
+    assert [(probe.cause, probe.why) for probe in again] == 2 * [
+        ("others", "others took 2 s of its CPUs")
+    ]
+
+
+def test_a_probe_that_others_disturb_again_and_again_is_no_bound() -> None:
+    """Not as where the generator can't: what has passed before says nothing of what is beyond."""
+    target = Target("http://simulated", Request("/"), "simulated", canary="/ping")
+    for asked in (inquiry(burst_within=1.0), inquiry(slo="p95 <= 5s"), inquiry()):
+        with pytest.raises(DisturbedRun, match="others took 2 s"):
+            search(Disturbed(Fifo(3, constant(0.5)), T, budget=600, times=99), target, asked, 1024)
 
 
 def test_a_service_that_fails_a_single_request_is_no_breaking_point() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from pytest_perfqa.capacity.held import hold
 from pytest_perfqa.capacity.probe import Drained, Volley
 from pytest_perfqa.capacity.question import Question
 from pytest_perfqa.capacity.seen import Seen
+from pytest_perfqa.errors import DisturbedRun
 from pytest_perfqa.load.record import Outcome
 
 if TYPE_CHECKING:
@@ -227,6 +228,22 @@ class Shared(Simulated):
         return volley
 
 
+class Disturbed(Simulated):
+    """Beside others, who disturb so many of the bursts."""
+
+    times = 0
+
+    def send(self, offsets: Sequence[float], **named: Any) -> Volley:
+        """Send them; who disturbs makes them wait."""
+        volley = super().send(offsets, **named)
+        if len(offsets) > 1 and self.times:
+            self.times -= 1
+            for one in volley.exchanges:
+                one.finished += 0.1
+            volley.disturbed = ("others took 2 s of its CPUs",)
+        return volley
+
+
 def characterized(prober: Simulated) -> Character:
     """Take the steps of ``characterize``."""
     seen = Seen(Question("http://simulated"), prober)  # type: ignore[arg-type]
@@ -262,6 +279,18 @@ def test_kind_and_number_are_right(
     assert prober.now < 60
     if is_synchronous and replicas > 1 and cv < 0.05:
         assert found.replicas == replicas
+
+
+def test_bursts_that_others_disturb_are_sent_again() -> None:
+    """They say nothing of the service; where each is disturbed, nothing can be told."""
+    prober = Disturbed(np.random.default_rng(1), 4, 0.2, 0.01)
+    prober.times = 2
+    found = characterized(prober)
+    assert (found.kind, found.workers) == ("synchronous", 4)
+    prober = Disturbed(np.random.default_rng(1), 4, 0.2, 0.01)
+    prober.times = 99
+    with pytest.raises(DisturbedRun, match="others took 2 s"):
+        characterized(prober)
 
 
 @pytest.mark.parametrize(

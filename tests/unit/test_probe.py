@@ -259,6 +259,24 @@ def test_a_generator_that_falls_behind_is_invalid(serve: Callable[..., Server]) 
     assert "sent late" in volley.invalid[0]
 
 
+def test_whom_others_disturbed_is_told(serve: Callable[..., Server]) -> None:
+    """Between the looks before and after a volley; never in between, where requests are held."""
+    told = [("before",), ("meanwhile",), ("since",), (), ("while held",), ()]
+    looks = iter(told)
+    with Prober(serve(answering(OK)).url, watch=lambda: next(looks)) as prober:
+        assert prober.send([0.0]).disturbed == ("meanwhile",)
+        first = prober.send([0.0])
+        assert (first.disturbed, first.invalid, prober.disturbed) == ((), (), ())
+        held = prober.send([0.0], keep=True)
+        prober.wait(held)
+        assert held.disturbed == ()
+        prober.look()
+        assert prober.disturbed == ("while held",)
+        prober.look()
+    assert prober.disturbed == ("while held",)
+    assert next(looks, None) is None
+
+
 def test_no_descriptors_are_the_generators_fault(serve: Callable[..., Server]) -> None:
     """Not the service's: the volley is invalid."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
