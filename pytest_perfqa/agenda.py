@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,6 +104,14 @@ def _services(value: Any) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(names))
 
 
+def _titles(path: Path) -> Iterator[str]:
+    """Give what a scenario file may be called, the shortest first."""
+    folders = path.parent.parts
+    for depth in range(len(folders)):
+        yield "/".join((*folders[len(folders) - depth :], path.stem))
+    yield str(path)
+
+
 def _scenario_path(name: str, folder: Path) -> Path:
     places = [folder / name, folder / _SCENARIOS / name]
     for place in places:
@@ -152,12 +161,14 @@ class Agenda:
         self.configs: dict[str, ServiceConfig] = {}
         self.choices: dict[str, selection.Choice] = {}
         self.scenarios: dict[tuple[Path, str | None], Scenario] = {}
+        self._titles: dict[Path, str] = {}
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
         self.searches = 0
         self._check_names(options.only or (), options.spelled("services"))
         for item in items:
             self._add(item)
+        self._give_titles()
         for name in self.tests:
             self._read_service(name)
         for service, key in self.runs:
@@ -198,11 +209,25 @@ class Agenda:
         return None if key is None or key not in self.scenarios else self._named(key)
 
     def _named(self, key: tuple[Path, str | None]) -> Scenario:
-        scenario, environment = self.scenarios[key], key[1]
+        path, environment = key
+        scenario = replace(self.scenarios[key], name=self._titles[path])
         if environment is None or environment == self._options.environment:
             return scenario
         # Other tests may be about the same file as it is, or in another of its environments.
         return replace(scenario, name=labelled(scenario.name, f"environment={environment}"))
+
+    def _give_titles(self) -> None:
+        """Name scenarios after their files, those of one name after their folders, too."""
+        new = {path for path, _ in self.scenarios} - self._titles.keys()
+        stems = Counter(path.stem for path in new)
+        for path in sorted(new):
+            titles = _titles(path)
+            alone = next(titles)
+            taken = set(self._titles.values())
+            if stems[path.stem] > 1 or alone in taken:
+                others = {title for one in new - {path} for title in _titles(one)}
+                alone = next(title for title in titles if title not in taken | others)
+            self._titles[path] = alone
 
     def scenario(
         self, item: pytest.Item, service: str, file: str | None, environment: str | None
@@ -224,6 +249,7 @@ class Agenda:
         key = path, environment or self._options.environment or wanted.environment
         if key not in self.scenarios:
             self.scenarios[key] = read_scenario(*key)
+            self._give_titles()
         problems = list(self._fault_problems(service, key))
         if problems:
             raise FileProblems(problems)

@@ -5,11 +5,12 @@ cost.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count, pairwise
+from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from .errors import Inconclusive, NoData
+from .scenario import numbered
 from .units import Quantity, Unit
 
 if TYPE_CHECKING:
@@ -113,10 +114,7 @@ def compare(results: Iterable[RunResult]) -> dict[str, tuple[Row, ...]]:
     found: dict[str, tuple[Row, ...]] = {}
     for group in together:
         if len({result.service for result in group}) > 1:
-            # Files in several folders may have one name.
-            names = (f"{group[0].scenario}{f' #{n}' if n > 1 else ''}" for n in count(1))
-            name = next(name for name in names if name not in found)
-            found[name] = tuple(map(row, group))
+            found[numbered(group[0].scenario, found)] = tuple(map(row, group))
     return found
 
 

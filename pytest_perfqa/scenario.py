@@ -6,8 +6,9 @@ All times are seconds, all rates per second. A scenario read from a file is at f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -321,6 +322,12 @@ def _sends(steps: tuple[Step, ...], variables: Mapping[str, tuple[Any, ...]]) ->
         or (isinstance(step, Loop) and step.most(variables) != 0 and _sends(step.steps, variables))
         for step in steps
     )
+
+
+def numbered(name: str, taken: Container[str]) -> str:
+    """Give a name that is not taken: itself, or with ``#2``, ``#3``... behind it."""
+    names = (name if number == 1 else f"{name} #{number}" for number in count(1))
+    return next(one for one in names if one not in taken)
 
 
 def _scaled_step(step: Step, factor: float) -> Step:

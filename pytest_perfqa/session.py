@@ -20,6 +20,7 @@ from .machine import alone
 from .monitor.sampler import onlooking
 from .priority import preferred
 from .run import Bench, is_apart, run
+from .scenario import numbered
 from .service import selection
 from .service.affinity import on_cpus, spare_cpus
 from .verdicts import Verdict
@@ -86,10 +87,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Key:
-    """Which run: a service under a scenario.
-
-    Scenarios of one name differ by their environments, or by the folders of their files.
-    """
+    """Which run: a service under a scenario, of which no other has the name."""
 
     service: str
     scenario: str
@@ -161,6 +159,7 @@ class PerfSession:
         self._loaded: set[str] = set()
         self._directory: Path | None = None
         self._runs = 0
+        self._scenarios: dict[str, Scenario] = {}
 
     def service(self, name: str) -> Service:
         """Give the started service of a configuration; it is started once.
@@ -194,12 +193,12 @@ class PerfSession:
             PerfqaError: the run could not be made; the same error every time.
             KeyboardInterrupt: it came during the run; the cell holds what was recorded until then.
         """
-        key = Key(service, scenario.name, scenario)
+        key = self._key(service, scenario)
         cell = self.cells.get(key)
         if cell is None:
             cell = self.cells[key] = Cell(key)
             try:
-                cell.result = self._run(self.service(service), scenario)
+                cell.result = self._run(self.service(service), key.definition)
             except BaseException as error:
                 cell.error = error
                 raise
@@ -229,7 +228,16 @@ class PerfSession:
 
     def cell(self, service: str, scenario: Scenario | None) -> Cell | None:
         """Give what became of a run, None if nobody has asked for it."""
-        return self.cells.get(Key(service, scenario.name, scenario)) if scenario else None
+        return self.cells.get(self._key(service, scenario)) if scenario else None
+
+    def _key(self, service: str, scenario: Scenario) -> Key:
+        """Tell a scenario from others of its name: two files, or values that are printed alike."""
+        for name, known in self._scenarios.items():
+            if known == scenario:
+                return Key(service, name, replace(scenario, name=name))
+        name = numbered(scenario.name, self._scenarios)
+        self._scenarios[name] = scenario
+        return Key(service, name, replace(scenario, name=name))
 
     def _run(self, service: Service, scenario: Scenario) -> RunResult:
         config = self.configs[service.name]

@@ -61,8 +61,11 @@ def segment(text: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", text)
     if text.isascii() and text.isprintable() and 0 < len(plain) <= _SEGMENT:
         return plain
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{plain[:_SEGMENT]}_{digest}"
+    return f"{plain[:_SEGMENT]}_{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 class GraphiteExport:
@@ -72,6 +75,7 @@ class GraphiteExport:
         self._address = address
         self._sender = _Sender(address)
         self._path = address.prefix
+        self._told: dict[str, tuple[str, str]] = {}
         self._before: Progress | None = None
 
     @property
@@ -84,7 +88,11 @@ class GraphiteExport:
 
     def begin(self, service: str, scenario: Scenario) -> None:
         """Take note that a run begins."""
-        self._path = ".".join((self._address.prefix, segment(service), segment(scenario.name)))
+        path = ".".join((self._address.prefix, segment(service), segment(scenario.name)))
+        run = (service, scenario.name)
+        if self._told.setdefault(path, run) != run:  # "a/b" and "a_b" are one word there
+            path += f"_{_digest('.'.join(run))}"
+        self._path = path
         self._before = None
 
     def progress(self, progress: Progress) -> None:

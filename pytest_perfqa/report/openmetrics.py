@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from ..scenario import numbered
 from .text import printable
 
 if TYPE_CHECKING:
@@ -57,9 +58,15 @@ FAMILIES = (
 def text(records: Iterable[Record]) -> str:
     """Give the whole document."""
     points: dict[str, list[Point]] = {family.name: [] for family in FAMILIES}
+    taken: dict[str, set[str]] = {}
     for record in records:
         if record.measured is not None:
-            for name, point in _points(record, record.measured):
+            service, scenario = printable(record.service), printable(record.scenario)
+            # Two samples of one series at one time are none: no two runs have the same labels.
+            scenario = numbered(scenario, taken.setdefault(service, set()))
+            taken[service].add(scenario)
+            run = (("scenario", scenario), ("service", service))
+            for name, point in _points(run, record.measured):
                 points[name].append(point)
     lines: list[str] = []
     for family in FAMILIES:
@@ -73,14 +80,16 @@ def _family(family: Family, points: list[Point]) -> Iterator[str]:
         yield f"# UNIT {family.name} {family.unit}"
     yield f"# HELP {family.name} {family.meaning}"
     suffix = "_total" if family.kind == "counter" else ""
-    # A series stands together, in the order of time.
+    # A series stands together, in the order of time; of two at one time, the later one counts.
+    values: dict[tuple[str, str], float] = {}
     for point in sorted(points, key=lambda one: (one.labels, one.moment)):
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in point.labels)
-        yield f"{family.name}{suffix}{{{labels}}} {point.value:.10g} {point.moment:.3f}"
+        values[labels, f"{point.moment:.3f}"] = point.value
+    for (labels, moment), value in values.items():
+        yield f"{family.name}{suffix}{{{labels}}} {value:.10g} {moment}"
 
 
-def _points(record: Record, measured: Measured) -> Iterator[tuple[str, Point]]:
-    run = (("scenario", record.scenario), ("service", record.service))
+def _points(run: tuple[tuple[str, str], ...], measured: Measured) -> Iterator[tuple[str, Point]]:
     start = datetime.fromisoformat(measured.started_at).timestamp()
     windows = measured.windows
     moments = [start + (number + 1) * windows.width for number in range(len(windows.launched))]

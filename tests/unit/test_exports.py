@@ -22,6 +22,7 @@ from demo_report import (
     searches,
     seconds,
 )
+from openmetrics_text import runs_in, strictly
 from synthetic import run, samples
 from test_report_folder import HOSTILE, hostile
 
@@ -34,6 +35,7 @@ from pytest_perfqa.report.github import annotation
 from pytest_perfqa.report.graphite import Address, GraphiteExport, recorded, segment
 from pytest_perfqa.report.markdown import summary
 from pytest_perfqa.report.properties import properties
+from pytest_perfqa.report.record import Series
 from pytest_perfqa.session import Search
 from pytest_perfqa.verdicts import Verdict
 
@@ -79,6 +81,53 @@ def test_openmetrics_families_stand_together_and_time_goes_on() -> None:
             assert values == sorted(values), name
     launched = series['perfqa_launched_total{scenario="spike_heavy",service="node"}']
     assert launched[-1][1] == sum(record.measured.windows.launched)
+
+
+def test_openmetrics_of_many_runs_has_no_series_twice() -> None:
+    """Those of one name, at one time, are told apart; each has its own sums."""
+    one = next(record for record in records() if record.measured is not None)
+    others = [replace(one, scenario="spike_heavy #2"), replace(one, service="other")]
+    text = openmetrics.text([one, one, *others, *records(), one])
+    node = [(name, "node") for name in ("spike_heavy", *(f"spike_heavy #{n}" for n in range(2, 5)))]
+    found = runs_in(text)
+    assert {*node, ("spike_heavy #2 #2", "node"), ("spike_heavy", "other")} <= found
+    assert ("endurance", "gunicorn") in found
+    for labels, points in strictly(text)["perfqa_launched"].items():
+        if (dict(labels)["scenario"], dict(labels)["service"]) in node:
+            assert points[-1][1] == sum(one.measured.windows.launched)
+
+
+def test_openmetrics_of_names_that_print_alike() -> None:
+    """What can't be printed becomes what somebody may have written."""
+    one = next(record for record in records() if record.measured is not None)
+    text = openmetrics.text(
+        [replace(one, scenario=name) for name in ("a\x01", "a\\x01", "a\nb", "a b")]
+    )
+    assert len(runs_in(text)) == 4
+
+
+def test_openmetrics_of_two_looks_in_a_millisecond() -> None:
+    """The later one counts."""
+    one = next(record for record in records() if record.measured is not None)
+    looks = Series((1.0, 2.0, 2.0001, 3.0), (0.1, 0.2, 0.3, 0.4))
+    part = replace(one.measured.parts[0], cpu=looks, memory=None)
+    record = replace(one, measured=replace(one.measured, parts=(part,)))
+    (points,) = strictly(openmetrics.text([record]))["perfqa_cpu_ratio"].values()
+    assert [value for _, value in points] == [0.1, 0.3, 0.4]
+
+
+def test_graphite_of_names_that_are_one_word_there() -> None:
+    """Each run has a path of its own, the same one every time."""
+    export = GraphiteExport(Address("127.0.0.1", 1, "p"))
+    base = run(samples([0.0])).definition
+    paths = {}
+    for _ in range(2):
+        for name in ("a/load", "a_load", "load", "load[rate=5/s]", "load_rate_5_s_"):
+            export.begin("toy", replace(base, name=name))
+            paths.setdefault(name, set()).add(export._path)
+    export.close()
+    assert all(len(one) == 1 for one in paths.values())
+    assert len(set.union(*paths.values())) == len(paths)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
