@@ -62,18 +62,29 @@ class Command:
             return (self.name,)
         return tuple(f"{self.name}#{number}" for number in range(1, self.replicas + 1))
 
+    def scaled(self, factor: float) -> Command:
+        """Give the part with its durations multiplied by ``factor``."""
+        return replace(self, env=_scaled(self.env, factor))
+
 
 @dataclass(frozen=True)
 class Nginx:
     """A part that is an nginx in front of the replicas of ``upstream``.
 
-    ``template`` is a file of server-level nginx configuration.
+    Attributes:
+        template: a file of server-level nginx configuration.
+        time_scale: the factor on nginx's own default times.
     """
 
     name: str
     template: Path
     upstream: str
     env: Mapping[str, str] = field(default_factory=dict)
+    time_scale: float = 1.0
+
+    def scaled(self, factor: float) -> Nginx:
+        """Give the part with its durations, and nginx's own, multiplied by ``factor``."""
+        return replace(self, env=_scaled(self.env, factor), time_scale=self.time_scale * factor)
 
 
 @dataclass(frozen=True)
@@ -156,10 +167,7 @@ class ServiceConfig:
         """Give the configuration with its durations (``*_SECONDS``) multiplied by ``factor``."""
         if factor == 1:
             return self
-        parts = {
-            name: replace(part, env=_scaled(part.env, factor))
-            for name, part in self.process.items()
-        }
+        parts = {name: part.scaled(factor) for name, part in self.process.items()}
         return replace(self, env=_scaled(self.env, factor), process=parts)
 
 

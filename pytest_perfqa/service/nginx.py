@@ -8,6 +8,7 @@ import pwd
 from typing import TYPE_CHECKING
 
 from . import programs, template
+from .nginx_times import defaults, fail_timeout, with_fail_timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 # nginx's own default is 512; the study ran the official image, which says 1024.
 _WORKER_CONNECTIONS = 1024
 _FAIL_TIMEOUT = "PROXY_FAIL_TIMEOUT_WHOLE_SECONDS"
-_DEFAULT_FAIL_TIMEOUT = "10"
 
 _MAIN = """\
 # Written by pytest-perfqa.
@@ -37,13 +37,20 @@ http {{
     fastcgi_temp_path fastcgi_temp;
     uwsgi_temp_path uwsgi_temp;
     scgi_temp_path scgi_temp;
+    {times}
     include server.conf;
 }}
 """
 
 
 def prepare(
-    source: Path, prefix: Path, *, port: int, upstream: Iterable[str], env: Mapping[str, str]
+    source: Path,
+    prefix: Path,
+    *,
+    port: int,
+    upstream: Iterable[str],
+    env: Mapping[str, str],
+    time_scale: float = 1.0,
 ) -> list[str]:
     """Write the configuration of an nginx and give the command line that runs it.
 
@@ -53,6 +60,7 @@ def prepare(
         port: where it listens on 127.0.0.1.
         upstream: the ``host:port`` of each replica.
         env: variables for the template.
+        time_scale: the factor on those of nginx's own default times that the template doesn't name.
 
     Raises:
         PrerequisiteMissing: nginx isn't installed.
@@ -62,17 +70,19 @@ def prepare(
     variables = {
         **env,
         "LISTEN": f"127.0.0.1:{port}",
-        "UPSTREAM_SERVERS": _servers(upstream, env.get(_FAIL_TIMEOUT, _DEFAULT_FAIL_TIMEOUT)),
+        "UPSTREAM_SERVERS": _servers(upstream, env.get(_FAIL_TIMEOUT, fail_timeout(time_scale))),
     }
     server = template.render(source.read_text(encoding="utf-8"), variables)
+    server = with_fail_timeouts(server, time_scale)
     (prefix / "server.conf").write_text(server, encoding="utf-8")
-    main = _MAIN.format(user=_user(), connections=_WORKER_CONNECTIONS)
+    times = defaults(server, time_scale)
+    main = _MAIN.format(user=_user(), connections=_WORKER_CONNECTIONS, times=times)
     (prefix / "nginx.conf").write_text(main, encoding="utf-8")
     return [program, "-p", f"{prefix.absolute()}/", "-c", "nginx.conf"]
 
 
-def _servers(upstream: Iterable[str], fail_timeout: str) -> str:
-    servers = (f"server {each} max_fails=1 fail_timeout={fail_timeout}s;" for each in upstream)
+def _servers(upstream: Iterable[str], seconds: str | int) -> str:
+    servers = (f"server {each} max_fails=1 fail_timeout={seconds}s;" for each in upstream)
     return "\n    ".join(servers)
 
 

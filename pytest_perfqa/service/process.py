@@ -259,7 +259,12 @@ class _Builder:
         port, prefix = ports.take(), self._directory / proxy.name
         env = self._env(proxy.env, port)
         argv = nginx.prepare(
-            proxy.template, prefix, port=port, upstream=self._upstream[proxy.upstream], env=env
+            proxy.template,
+            prefix,
+            port=port,
+            upstream=self._upstream[proxy.upstream],
+            env=env,
+            time_scale=proxy.time_scale,
         )
         return self._part(proxy.name, port, argv, prefix, env)
 

@@ -166,8 +166,16 @@ def test_requirements_of_clean_stretches_are() -> None:
         ((12.0, 15.0), (12.0, 15.0), None),
         ((12.0, 16.0), (12.0, 15.0), "RequirementMissed: 50 of 1350 answers were not as expected"),
         ((0.0, 30.0), (12.0, 15.0), "RequirementMissed: 1350 of 1350 answers were not as expected"),
-        ((0.0, 30.0), (0.0, 30.0), "DisturbedRun: INVALID: the run: from 0.0 s to 30.0 s of the run"),
-        ((0.0, 0.0), (0.0, 30.0), "DisturbedRun: INVALID: the run: from 0.0 s to 30.0 s of the run"),
+        (
+            (0.0, 30.0),
+            (0.0, 30.0),
+            "DisturbedRun: INVALID: the run: from 0.0 s to 30.0 s of the run",
+        ),
+        (
+            (0.0, 0.0),
+            (0.0, 30.0),
+            "DisturbedRun: INVALID: the run: from 0.0 s to 30.0 s of the run",
+        ),
     ],
 )
 def test_errors_of_disturbed_stretches_are_nobodys(

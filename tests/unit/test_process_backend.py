@@ -71,6 +71,7 @@ server {
     location / { proxy_pass http://app; proxy_read_timeout ${PROXY_TIMEOUT_MS}ms; }
 }
 """
+READ_TIMEOUT = "proxy_read_timeout ${PROXY_TIMEOUT_MS}ms;"
 
 
 @pytest.fixture
@@ -227,6 +228,18 @@ def test_environment_reaches_commands_and_templates(tmp_path: Path, start: Start
     server = (service.parts["proxy"].log.parent / "proxy" / "server.conf").read_text()
     assert "proxy_read_timeout 2000ms;" in server
     assert f"server 127.0.0.1:{env['MY_PORT']} max_fails=1 fail_timeout=1s;" in server
+
+
+def test_the_proxys_own_patience_follows_the_time_scale(tmp_path: Path, start: Starter) -> None:
+    """Its template names no time: at a fiftieth, nginx's 60 s are 1.2 s."""
+    config = skip_without(replicated(tmp_path))
+    (tmp_path / "nginx.tmpl").write_text(TEMPLATE.replace(READ_TIMEOUT, ""))
+    service = start(dataclasses.replace(config, env={}).scaled(0.02))
+    started = time.monotonic()
+    with pytest.raises(urllib.error.HTTPError, match="504"):
+        ask(service, "/sleep/8")
+    # Two replicas, at most, have been asked when the third's time is up.
+    assert 1.1 < time.monotonic() - started < 3 * 1.2 + 2
 
 
 @pytest.mark.parametrize("ready", [Ready(tcp=True), Ready(log=r"listening on \d+")])
