@@ -170,8 +170,9 @@ def _share(config: pytest.Config, name: str, default: float, mistakes: list[str]
         is_clear = share.unit is Unit.RATIO or (share.unit is Unit.COUNT and share < 1)
         if is_clear and 0 <= float(share) <= 1:
             return float(share)
+    where = name if config.inipath is None else f"{name} in {config.inipath}"
     accepted = "a share from 0% to 100%, such as 1% or 0.01"
-    mistakes.append(f"{name} in {config.inipath}: found {written!r}; accepted: {accepted}")
+    mistakes.append(f"{where}: found {written!r}; accepted: {accepted}")
     return default
 
 

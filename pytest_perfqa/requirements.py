@@ -134,8 +134,8 @@ def require(result: RunResult, *, held: bool = False) -> None:
     strict = [finding for finding in judge(result, held=held) if finding.strict]
     missed = [one for one in strict if one.met is False]
     if missed:
-        about_errors = held and any(one.about_errors for one in missed)
-        happened = (str(result.unexpected),) if about_errors else ()
+        explains = held and any(one.about_errors for one in missed)
+        happened = (str(result.unexpected),) if explains else ()
         raise RequirementMissed("\n".join(_by_source(missed, happened)))
     if causes := [cause for one in strict for cause in one.disturbed]:
         raise DisturbedRun(dict.fromkeys(causes))

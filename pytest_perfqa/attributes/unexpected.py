@@ -85,7 +85,7 @@ class Unexpected(KnowsItsNames):
             counts[kind_of(Outcome(outcome), status), where] += weight
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
-    @property
+    @cached_property
     def _ended(self) -> Samples:
         return accountable(self.samples).ended
 
@@ -96,13 +96,13 @@ class Unexpected(KnowsItsNames):
     def __str__(self) -> str:
         if not self.ended:
             asked = self.samples.requests.count
-            return f"none of {asked} requests came to an end" if asked else "no request was sent"
+            return f"none of {asked} requests came to an end" if asked else "there was no request"
         told = list(self._told())
         rest = len(self.kinds) - len(told)
         more = [f"{rest} more kinds"] if rest else []
         return f"{self.summary}{': ' if told else ''}{'; '.join([*told, *more])}"
 
-    @property
+    @cached_property
     def summary(self) -> str:
         """How much it is, in one sentence."""
         rows = self._ended.rows

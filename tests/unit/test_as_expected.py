@@ -93,6 +93,8 @@ def test_scalars_and_records_agree(outcome: Outcome) -> None:
     rows["outcome"], rows["status"] = outcome, np.arange(601)
     alone = [record.is_as_expected(outcome, status) for status in range(601)]
     assert record.as_expected(rows).tolist() == alone
+    over = outcome is not Outcome.PENDING
+    assert record.unexpected(rows).tolist() == [over and not one for one in alone]
     assert alone == [is_good(outcome, status) for status in range(601)]
     probes = [Exchange(0, 0.0, outcome=outcome, status=status) for status in range(601)]
     assert [one.is_good for one in probes] == alone
@@ -237,14 +239,14 @@ def test_the_requirement_is_one_of_any_part_of_a_run() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (samples([]), "no request was sent"),
+        (samples([]), "there was no request"),
         (samples([0.1], outcome=Outcome.PENDING), "none of 1 requests came to an end"),
         (
             samples([0.1, 0.2], outcome=Outcome.USER_CODE, kind=Kind.ARRIVAL, endpoint=255),
             "2 of 2 requests were not answered as expected: 2 x user code",
         ),
         # Nothing was asked for by arrivals that nothing stopped.
-        (samples([0.1], kind=Kind.ARRIVAL), "no request was sent"),
+        (samples([0.1], kind=Kind.ARRIVAL), "there was no request"),
     ],
 )
 def test_a_run_without_an_answer_is_no_pass(rows: Samples, said: str) -> None:

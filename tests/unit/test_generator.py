@@ -953,6 +953,7 @@ def test_a_stop_in_the_middle_leaves_nothing_unaccounted(tmp_path: Path, way: st
     else:
         assert 40 < summary.launched < 120
         assert load.outcomes(arrivals=True) == {"PENDING": summary.launched}
+        assert not load.examples()
     assert any("enough" in cause for cause in load.causes)
 
 

@@ -224,6 +224,9 @@ def test_what_the_server_did_is_what_is_recorded(put: Any, kind: str) -> None:
             assert status_found == status
         if path != "/loop":
             assert paths[path] == len(rows), path
+    whole = load.outcomes(arrivals=True)
+    refused = [len(load.of(f"GET /status/{status}")) for status in (404, 503)]
+    assert (whole["ANSWERED"], whole["UNEXPECTED"]) == (len(load.of("GET /ok")), sum(refused))
     (summary,) = load.summaries
     told = [note for note in summary.notes if "max_retries of Someone is not kept" in note]
     assert len(told) == (kind == "FastHttpUser")

@@ -114,6 +114,7 @@ def test_only_where_the_service_has_other_cpus() -> None:
     own = os.sched_getaffinity(0)
     assert not are_apart([os.getpid()], frozenset(own))
     assert are_apart([os.getpid()], frozenset({max(own) + 1}))
+    assert are_apart([os.getpid()] * 3, frozenset({max(own) + 1}))
     assert not are_apart([os.getpid(), 2**22 + 1], frozenset({max(own) + 1}))
     assert not are_apart([], frozenset({0}))
 
