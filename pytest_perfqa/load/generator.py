@@ -49,7 +49,8 @@ class Progress:
     Attributes:
         elapsed: seconds since the start of the run.
         launched, pending, completed, failed: arrivals so far.
-        p95: of the requests answered in the last second, in seconds; None if there was none.
+        p95: of the latency, in seconds, of what was answered or timed out in the last second; None
+            if nothing was. Of several processes, that of the one in which it is highest.
         status: answers so far by code, such as ``"503"``.
         errors: requests so far without an answer, or without an expected one, by kind.
         bad: requests so far that ended and did not get what they asked for.

@@ -48,6 +48,7 @@ from .record import (
     Outcome,
     Recorder,
     completed,
+    latencies,
     unexpected,
     with_status,
 )
@@ -238,7 +239,7 @@ class Generator:
         os._exit(1)  # pytest is gone: nobody will read what is still to come
 
     def _watch(self, start: float) -> None:
-        recent: list[NDArray[np.float32]] = []
+        recent: list[NDArray[np.float64]] = []
         looks = 0
         while True:
             # In step with the run's clock, so that windows are looked at when they end.
@@ -249,7 +250,7 @@ class Generator:
             self.account.effort.look(now)
             fresh = self._look()
             self._tell_windows(now, fresh, pending)
-            recent.append(fresh["response"])
+            recent.append(latencies(fresh))
             if len(recent) >= _LINES_EVERY * EVERY / self._every:
                 times = np.concatenate(recent)
                 recent.clear()
@@ -283,7 +284,7 @@ class Generator:
         self._arrivals += np.bincount(arrivals, minlength=len(Outcome))
         return requests
 
-    def _progress(self, elapsed: float, times: NDArray[np.float32]) -> dict[str, Any]:
+    def _progress(self, elapsed: float, times: NDArray[np.float64]) -> dict[str, Any]:
         return {
             "elapsed": round(elapsed, 3),
             "launched": self.account.launched,
@@ -336,7 +337,7 @@ def warm_up(generator: Generator) -> None:
     if generator.labels:
         locust_stats.feed(environment, generator.labels, np.zeros(1, RECORD))
         environment.stats.clear_all()
-    np.quantile(np.concatenate([np.zeros(2, np.float32)]), 0.95)
+    np.quantile(np.concatenate([latencies(np.zeros(2, RECORD))]), 0.95)
     generator.tallies().add(np.zeros(2, RECORD))
 
 

@@ -170,6 +170,13 @@ def unexpected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     return ended(rows) & ~as_expected(rows)
 
 
+def latencies(rows: NDArray[np.void]) -> NDArray[np.float64]:
+    """Give the latencies of those that have one: of what was refused or reset, there is none."""
+    timed = rows[np.isin(rows["outcome"], TIMED_ENDS)]
+    found: NDArray[np.float64] = timed["lag"].astype(float) + timed["response"]
+    return found
+
+
 def completed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which records are of what came to an end without a failure, whatever the status."""
     whole: NDArray[np.bool_] = np.isin(rows["outcome"], COMPLETED)

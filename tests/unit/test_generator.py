@@ -857,8 +857,15 @@ def test_a_closed_port_is_refused_at_once(put: Any) -> None:
     """Nothing listens: every arrival is recorded, as refused, on time."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        load = put(scenario(rate=100), f"http://127.0.0.1:{unused.getsockname()[1]}")
-    assert load.outcomes() == {"REFUSED": 100}
+        told: list[Progress] = []
+        one = scenario(rate=100, seconds=2.5)
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        load = put(one, url, on_progress=told.append)
+    assert load.outcomes() == {"REFUSED": 250}
+    # Who is refused has no latency, while the run goes as at its end.
+    assert told
+    assert {progress.p95 for progress in told} == {None}
+    assert told[-1].errors == {"refused": told[-1].failed}
     assert "ECONNREFUSED" in load.examples()["refused"]
     assert not [cause for cause in load.causes if "late" not in cause]
 

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import synthetic
 
 from pytest_perfqa import samples as samples_module
 from pytest_perfqa.errors import GeneratorError, NoData
 from pytest_perfqa.load.generator import Recording
 from pytest_perfqa.load.plan import Plan, Summary
-from pytest_perfqa.load.record import NO_REPLICA, RECORD, Kind, Outcome, Recorder, read_records
+from pytest_perfqa.load.record import (
+    NO_REPLICA,
+    RECORD,
+    Kind,
+    Outcome,
+    Recorder,
+    latencies,
+    read_records,
+)
 from pytest_perfqa.samples import ROW, Samples, fold, quantile, read_samples
 from pytest_perfqa.scenario import (
     Capture,
@@ -284,3 +293,25 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
     assert repr(back).replace("[", "(").replace("]", ")") == repr(plan).replace("[", "(").replace(
         "]", ")"
     )
+
+
+def test_what_has_a_latency_has_one_while_the_run_goes() -> None:
+    """Answers, as expected or not, and time-outs; not what was refused, reset or cut off."""
+    outcomes = list(Outcome)
+    rows = np.zeros(len(outcomes), RECORD)
+    rows["outcome"], rows["lag"] = outcomes, 0.25
+    rows["response"] = np.arange(len(outcomes)) / 4
+    timed = synthetic.run(
+        synthetic.samples(
+            np.arange(len(outcomes)), rows["response"], lag=0.25, outcome=rows["outcome"]
+        )
+    ).latency
+    found = latencies(rows[rows["outcome"] != Outcome.PENDING])
+    assert len(found) == timed.count - 1
+    assert (found.min(), found.mean()) == (timed.min, pytest.approx(found.sum() / len(found)))
+    has_one = {outcomes[int(4 * (time - 0.25))] for time in found}
+    none = {Outcome.REFUSED, Outcome.RESET, Outcome.CLOSED, Outcome.TLS, Outcome.UNREACHABLE}
+    assert {Outcome.ANSWERED, Outcome.EXPECTATION, Outcome.TIMEOUT} <= has_one
+    assert not has_one & none
+    assert latencies(rows[np.isin(rows["outcome"], [*none])]).tolist() == []
+    assert latencies(rows[rows["outcome"] == Outcome.PENDING]).tolist() == []
