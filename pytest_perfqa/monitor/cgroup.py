@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -99,11 +100,10 @@ class Version2:
 def _throttled(folder: Path | None, name: bytes, per_second: float) -> float:
     """Sum a cgroup and those above it: each may have a limit. 0 where none can."""
     total = 0.0
-    while folder is not None:
-        try:
+    while folder is not None and os.path.exists(f"{folder}/cpu.stat"):  # noqa: PTH110
+        # The root has no such line in version 2, and who has no controller of CPU.
+        with contextlib.suppress(_NoControllerError):
             total += _field(f"{folder}/cpu.stat", name) / per_second
-        except (_NoControllerError, FileNotFoundError):
-            break  # the root has no limit, and in version 2 no such line
         folder = folder.parent
     return total
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import NoData
-from ..service.beside import ForeignProcess, listener
+from ..service.beside import ForeignProcess, holder, listener
 from . import kernel, proc
 from .disturbance import told
 from .neighbours import Group, Look, window
@@ -18,7 +18,7 @@ from .source import failure
 from .tree import ProcessTree
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from ..children import Reaper
     from ..service.backend import Service
@@ -224,7 +224,7 @@ def carriers(service: Service, table: ProcessTable) -> frozenset[int]:
     if not held:
         return frozenset()
     found = set()
-    relay = serving(service.url)
+    relay = _at(service.url, holder)
     if relay is not None:
         found |= {relay, table.everyone[relay].parent} if relay in table.everyone else {relay}
     for leader in held:
@@ -236,8 +236,12 @@ def carriers(service: Service, table: ProcessTable) -> frozenset[int]:
 
 
 def serving(url: str) -> int | None:
-    """Give the process that listens where an address leads; None if that isn't to be seen here."""
+    """Give the process that serves an address; None if that isn't to be seen here."""
+    return _at(url, listener)
+
+
+def _at(url: str, find: Callable[[int], int | None]) -> int | None:
     parts = urlsplit(url)
     if parts.hostname not in _LOOPBACK:
         return None
-    return listener(parts.port or _PORTS[parts.scheme])
+    return find(parts.port or _PORTS[parts.scheme])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from .. import reaper
 from ..errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .backend import Leader
     from .config import Beside
@@ -20,6 +20,8 @@ __tracebackhide__ = True
 
 _PROC = Path("/proc")
 _LISTENING = "0A"
+# It passes on what comes to a port of the machine to one of a container.
+_RELAY = "docker-proxy"
 
 
 class ForeignProcess:
@@ -67,21 +69,63 @@ def _pid(service: str, name: str, beside: Beside) -> int:
 
 
 def listener(port: int, proc: Path = _PROC) -> int | None:
-    """Give the process that listens on a TCP port of this machine; the first of several.
+    """Give the process that serves a TCP port of this machine.
 
-    None if there is none, or none whose descriptors we may see.
+    Where an engine passes what comes on to a container, that is the process in there.
+
+    Returns:
+        None if there is none, or none whose descriptors we may see.
     """
-    sockets = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
-    holders = [pid for pid in _pids(proc) if sockets and _holds(proc / str(pid), sockets)]
+    pid = holder(port, proc)
+    if pid is None:
+        return None
+    words = _words(proc / str(pid))
+    if PurePath(words[0]).name != _RELAY:
+        return pid
+    given = dict(zip(words[1::2], words[2::2], strict=False))
+    address, inner = given.get("-container-ip", ""), given.get("-container-port", "")
+    return _in_another_network(address, int(inner), proc) if address and inner.isdecimal() else None
+
+
+def holder(port: int, proc: Path = _PROC) -> int | None:
+    """Give the process that listens on a TCP port of this machine; the eldest of several."""
+    return _holder(port, proc / "self", _pids(proc), proc)
+
+
+def _in_another_network(address: str, port: int, proc: Path) -> int | None:
+    """Find who listens in the network in which an address is that of the machine."""
+    networks: dict[str, list[int]] = {}
+    for pid in _pids(proc):
+        with contextlib.suppress(OSError):
+            network = os.readlink(proc / str(pid) / "ns" / "net")  # noqa: PTH115
+            networks.setdefault(network, []).append(pid)
+    for pids in networks.values():
+        first = proc / str(pids[0])
+        with contextlib.suppress(OSError):
+            if f"|-- {address}\n" in (first / "net" / "fib_trie").read_text(encoding="ascii"):
+                return _holder(port, first, pids, proc)
+    return None
+
+
+def _holder(port: int, network: Path, pids: Iterable[int], proc: Path) -> int | None:
+    """Find who listens on a port of the network that a process is in."""
+    sockets = {f"socket:[{inode}]" for inode in _inodes(port, network)}
+    holders = [pid for pid in pids if sockets and _holds(proc / str(pid), sockets)]
     return min(holders, key=lambda pid: _birth(proc / str(pid)), default=None)
 
 
-def _inodes(port: int, proc: Path) -> Iterator[str]:
+def _words(process: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.fsdecode((process / "cmdline").read_bytes()).split("\0")
+    return [""]
+
+
+def _inodes(port: int, process: Path) -> Iterator[str]:
     """List the sockets that listen on a port, see proc(5) on /proc/net/tcp."""
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
-            for line in (proc / "net" / name).read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
+            lines = (process / "net" / name).read_text(encoding="ascii").splitlines()[1:]
+            for fields in map(str.split, lines):
                 if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
                     yield fields[9]
 

@@ -16,7 +16,7 @@ from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import FileProblems, NoData, ServiceError
 from pytest_perfqa.monitor.sampler import Monitor
 from pytest_perfqa.service import process
-from pytest_perfqa.service.beside import find, listener
+from pytest_perfqa.service.beside import find, holder, listener
 from pytest_perfqa.service.config import Beside, Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.service_file import read_service
 from pytest_perfqa.spans import Spans
@@ -119,6 +119,43 @@ def test_a_port_that_nobody_listens_on() -> None:
         with socket.create_connection(("127.0.0.1", port)) as client:
             assert listener(client.getsockname()[1]) is None
     assert listener(port) is None
+
+
+def machine(proc: Path, own: str, other: str) -> None:
+    """A machine whose engine passes port 5432 on to 6543 of a container."""
+    header = "  sl  local_address rem_address   st ... inode\n"
+    line = "   0: 00000000:{port:04X} 00000000:0000 {state} 0:0 0:0 0 0 0 {inode} 1 0\n"
+    relay = ["/usr/sbin/docker-proxy", "-proto", "tcp", "-host-ip", "127.0.0.1"]
+    relay += ["-host-port", "5432", "-container-ip", "172.17.0.2", "-container-port", "6543"]
+    for pid, network, words, inode, born in (
+        (10, own, relay, 111, 50),
+        (20, other, ["postgres"], 222, 40),
+        (21, other, ["postgres: writer"], 222, 45),
+    ):
+        process = proc / str(pid)
+        (process / "ns").mkdir(parents=True)
+        (process / "fd").mkdir()
+        (process / "net").mkdir()
+        (process / "ns" / "net").symlink_to(network)
+        (process / "fd" / "3").symlink_to(f"socket:[{inode}]")
+        (process / "cmdline").write_text("\0".join([*words, ""]))
+        (process / "stat").write_text(f"{pid} (a b) S " + "0 " * 18 + f"{born} 0")
+        port, address = (5432, "10.0.0.1") if network == own else (6543, "172.17.0.2")
+        listening = line.format(port=port, state="0A", inode=inode)
+        connected = line.format(port=port, state="01", inode=333)
+        (process / "net" / "tcp").write_text(header + connected + listening)
+        (process / "net" / "fib_trie").write_text(f"Main:\n  |-- {address}\n  /32 host LOCAL\n")
+    (proc / "self").symlink_to(proc / "10")
+
+
+def test_who_listens_in_a_container_is_found_behind_its_engine(tmp_path: Path) -> None:
+    """What passes on to it would tell nothing: it is the database that computes."""
+    machine(tmp_path, "net:[1]", "net:[2]")
+    assert holder(5432, tmp_path) == 10
+    assert listener(5432, tmp_path) == 20
+    assert listener(6543, tmp_path) is None
+    (tmp_path / "10" / "cmdline").write_text("nginx\0")
+    assert listener(5432, tmp_path) == 10
 
 
 def test_what_does_not_run_is_an_error() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -14,13 +17,14 @@ from pytest_perfqa.attributes.resources import Resources, Stretch
 from pytest_perfqa.children import Reaper
 from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
-from pytest_perfqa.monitor.sampler import Monitor
+from pytest_perfqa.monitor.sampler import Monitor, onlooking
 from pytest_perfqa.service import docker
 from pytest_perfqa.service.config import Docker, Limits, ServiceConfig
 from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_perfqa.service.backend import Service
 
@@ -85,6 +89,45 @@ def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
     assert web.context_switches.mean > 0
     assert web.network.sent.total > body
     assert 5000 < web.network.received.total < web.network.sent.total
+
+
+def test_others_on_the_cpus_of_a_container_are_told(
+    tmp_path: Path, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By where its processes may run, and how long they waited; alone nobody took anything."""
+    cpu = str(max(os.sched_getaffinity(0)))
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("the service must have a CPU of its own")
+    for name, image in base_images().items():
+        monkeypatch.setenv(name, image)
+    file = write_compose(tmp_path / "user")
+    config = ServiceConfig(
+        "bound",
+        file.parent,
+        file.parent / "service.yaml",
+        limits=Limits(cpus=1),
+        docker=Docker(file, "web:9000"),
+    )
+    service = docker.start(config, tmp_path / "run", reaper=reaper)
+    try:
+        loop = [sys.executable, "-c", "while True: pass"]
+        for words in ([], ["chrt", "-i", "0"]):
+            told = "".join(_beside(service, reaper, ["taskset", "-c", cpu, *words, *loop]))
+            assert ("others took" in told and "python" in told) != bool(words), told
+    finally:
+        service.stop()
+
+
+def _beside(service: Service, reaper: Reaper, words: list[str]) -> tuple[str, ...]:
+    """Have a container compute beside a command; give what is told of that."""
+    with onlooking(service, reaper) as around, subprocess.Popen(words) as other:
+        around.since()
+        if not around.can_see:
+            pytest.skip(*around.notes)
+        ask(service, f"/busy/{BUSY_SECONDS}")
+        told = around.since()
+        other.kill()
+    return told
 
 
 def test_a_container_that_restarts(service: Service, reaper: Reaper) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
+from pytest_perfqa.monitor.source import Census
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +116,43 @@ def test_version_2(machine: Machine) -> None:
     """One folder for all."""
     version2(machine)
     check(machine.find())
+
+
+def test_throttling_by_its_own_limit_and_by_those_above(machine: Machine) -> None:
+    """A service's containers share the limit of the cgroup that holds them all."""
+    version1(machine)
+    machine.mount("cpu", "cgroup", "cpu")
+    text = (machine.proc / str(PID) / "cgroup").read_text()
+    machine.join(*text.splitlines(), f"2:cpu:/perfqa-7/{ID}")
+    layout = machine.write(
+        f"cpu/perfqa-7/{ID}", cpu__stat="nr_throttled 2\nthrottled_time 500000000"
+    )
+    assert machine.find().throttled() == 0.5
+    machine.write("cpu/perfqa-7", cpu__stat="nr_periods 9\nthrottled_time 1500000000")
+    machine.write("cpu", cpu__stat="nr_periods 0\nnr_throttled 0\nthrottled_time 0")
+    assert machine.find().throttled() == 2.0
+    shutil.rmtree(layout)
+    assert cgroup.Version1(layout, None, None).throttled() == 0.0
+
+
+def test_throttling_in_version_2(machine: Machine) -> None:
+    """The root has an account of CPU, but no limit; who has no limit has no such line."""
+    version2(machine)
+    assert machine.find().throttled() == 0.0
+    machine.write("", cpu__stat=CPU_2)
+    machine.write("system.slice", cpu__stat=f"{CPU_2}\nnr_throttled 4\nthrottled_usec 250000")
+    assert machine.find().throttled() == 0.25
+
+
+def test_a_census_of_a_container(machine: Machine) -> None:
+    """Its processes, what they used since the first one, and what held them up."""
+    folder = version2(machine)
+    source = cgroup.ContainerCgroup(machine.find())
+    assert source.census(0.0) == Census(frozenset({os.getpid()}), 0.0)
+    (folder / "cpu.stat").write_text("usage_usec 2750000\nthrottled_usec 500000\n")
+    assert source.census(0.5) == Census(frozenset({os.getpid()}), 0.25, 0.5)
+    shutil.rmtree(folder)
+    assert source.census(1.0) == Census(frozenset(), 0.25, 0.5)
 
 
 def test_a_mount_that_shows_a_branch_only(machine: Machine) -> None:
