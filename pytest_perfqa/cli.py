@@ -1,8 +1,8 @@
 """The command line, for those who have no tests yet: ``perfqa breaking-point``, ``characterize``.
 
 Exit codes: 0 found; 1 the service failed: it didn't answer, died or didn't come to rest; 2 a wrong
-argument; 3 the measurement can't be trusted (INVALID); 4 the data can't tell (INCONCLUSIVE), or
-what was found could not be confirmed; 130 interrupted.
+argument; 3 the measurement can't be trusted (INVALID); 4 the data can't tell, or not all of it, or
+what was found could not be confirmed (INCONCLUSIVE); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what kind of service it is",
         description="Synchronous or not, how many workers, how long a request takes.",
     )
+    character.add_argument("--quick", metavar="PATH", help="a quick path of the same workers")
     character.set_defaults(command=_characterize, budget="60s")
     return parser
 
@@ -167,6 +168,7 @@ def _characterize(chosen: argparse.Namespace) -> int:
         ready=None,
         replica_header=None,
         budget=chosen.budget,
+        quick=chosen.quick,
     )
     came_to: Character | BaseException
 
@@ -184,6 +186,9 @@ def _characterize(chosen: argparse.Namespace) -> int:
             came_to = error
             raise
         _tell(chosen, character.described(came_to).splitlines())
+    if came_to.untold:
+        _say(f"perfqa: the data can't tell {', nor '.join(came_to.untold)}")
+        return INCONCLUSIVE
     return OK
 
 
@@ -234,18 +239,22 @@ def _tell(chosen: argparse.Namespace, lines: Sequence[str]) -> None:
 def _reported(
     chosen: argparse.Namespace, record: Callable[[], SearchRecord | CharacterRecord]
 ) -> Iterator[None]:
-    """Write down what was found: a report, where one is wanted, even of what came to nothing."""
-    interrupted = False
+    """Write down what was found, as JSON or as a report where one is wanted.
+
+    Even what came to nothing: the record says why.
+    """
+    ended: BaseException | None = None
     try:
         yield
-        if chosen.json:
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        interrupted = isinstance(ended, KeyboardInterrupt)
+        if chosen.json and not interrupted and not isinstance(ended, ConfigurationError):
             from .report.record import to_json
 
             sys.stdout.write(to_json(record()).decode() + "\n")
-    except KeyboardInterrupt:
-        interrupted = True
-        raise
-    finally:
         if chosen.report is not None:
             _write(chosen.report, record(), interrupted=interrupted)
 

@@ -88,6 +88,7 @@ class Character:
         requests: how many were sent.
         wall: seconds that it took.
         time_scale: of the session.
+        untold: of its kind and of how many it serves at one time, what could not be told.
     """
 
     service: str
@@ -113,3 +114,4 @@ class Character:
     requests: int
     wall: float
     time_scale: float
+    untold: tuple[str, ...] = ()

@@ -16,6 +16,8 @@ from .character import Character, Scalability
 from .seen import INFLATED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .seen import Seen
 
 
@@ -63,7 +65,17 @@ def conclude(seen: Seen) -> Character:
         requests=seen.prober.sent,
         wall=time.monotonic() - seen.begin,
         time_scale=scale,
+        untold=tuple(_untold(seen, limit)),
     )
+
+
+def _untold(seen: Seen, limit: int | None) -> Iterator[str]:
+    """Give what was asked and can't be told; that there is no bound is an answer."""
+    if seen.kind is None:
+        yield "whether it is synchronous"
+    is_without = seen.kind == "asynchronous" and _is_unbounded(seen)
+    if limit is None and seen.slice is None and not is_without:
+        yield "how many requests it serves at one time"
 
 
 def _concurrency(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]:
@@ -77,7 +89,7 @@ def _concurrency(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]
     if interval is None or workers is None:
         seen.evidence.append("the completions fit no number of workers with one queue")
         return None, None
-    if 2 * workers > found.most:
+    if _is_unbounded(seen):
         return None, _unbounded(seen, interval)
     doubts = _doubts(seen, workers)
     largest = max(burst.size for burst in seen.bursts)
@@ -100,6 +112,12 @@ def _scattered(seen: Seen) -> tuple[int | None, tuple[int, int | None] | None]:
         f"a burst had {most}{'' if settled is None else ', twice'}"
     )
     return (most, (most, most)) if settled == most else (None, (most, None))
+
+
+def _is_unbounded(seen: Seen) -> bool:
+    """Whether so few were under way beyond those served that nobody may have waited."""
+    workers = seen.posterior.workers
+    return not seen.is_scattered and workers is not None and 2 * workers > seen.posterior.most
 
 
 def _unbounded(seen: Seen, interval: tuple[int, int]) -> tuple[int, int | None]:

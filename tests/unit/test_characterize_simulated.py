@@ -251,7 +251,13 @@ def characterized(prober: Simulated) -> Character:
     try_quick_path(seen)
     grow(seen)
     hold(seen)
-    return conclude(seen)
+    found = conclude(seen)
+    kind, number = "whether it is synchronous", "how many requests it serves at one time"
+    assert set(found.untold) <= {kind, number}
+    assert (kind in found.untold) == (found.kind is None)
+    if found.kind == "synchronous" or found.concurrency_limit is not None:
+        assert (number in found.untold) == (found.concurrency_limit is None)
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -324,6 +330,7 @@ def test_a_quick_request_that_is_slow_but_overtakes_does_not_wait_for_a_worker(c
     found = characterized(Threads(np.random.default_rng(3), 256, 0.4, cv))
     assert found.kind == "asynchronous"
     assert found.workers is None
+    assert found.untold == (), "that there is no bound is an answer"
 
 
 def test_threads_that_share_an_interpreter_are_not_taken_for_workers() -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import demo_report
 import jsonschema
 import pytest
 
 from pytest_perfqa import cli
-from pytest_perfqa.errors import Inconclusive, InvalidRun, ServiceError
+from pytest_perfqa.capacity.found import BreakingPoint, Capacity
+from pytest_perfqa.capacity.question import NO_SUCH_PATH
+from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
 from pytest_perfqa.report.record import schema
+from pytest_perfqa.units import Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_perfqa.capacity.character import Character
+    from pytest_perfqa.capacity.question import Question
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -190,10 +198,138 @@ def test_exit_codes(
 def test_characterize_prints_and_reports_what_was_found(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The findings, and the evidence for them."""
+    """The findings, and the evidence; where all is slow, nobody can tell who waits for whom."""
     arguments = ["characterize", url, "--budget", "20s", "--report", str(tmp_path)]
-    assert cli.main(arguments) == cli.OK
-    assert f"{url} /" in capsys.readouterr().out
+    assert cli.main(arguments) == cli.INCONCLUSIVE
+    said = capsys.readouterr()
+    assert f"{url} /" in said.out
+    assert "perfqa: the data can't tell whether it is synchronous" in said.err
     record = record_in(tmp_path)
     assert (record["service"], record["path"], record["error"]) == (url, "/", None)
     assert record["staircases"]
+
+
+KIND, NUMBER = "whether it is synchronous", "how many requests it serves at one time"
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+@pytest.mark.parametrize(
+    ("untold", "code"),
+    [((), cli.OK), ((KIND,), cli.INCONCLUSIVE), ((NUMBER,), cli.INCONCLUSIVE),
+     ((KIND, NUMBER), cli.INCONCLUSIVE)],
+)  # fmt: skip
+def test_what_is_known_in_part_is_printed_and_is_no_success(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    untold: tuple[str, ...],
+    code: int,
+    *,
+    json_too: bool,
+) -> None:
+    """A script that goes on after "kind not told" would go on with nothing."""
+    found = replace(
+        demo_report.character(),
+        kind=None if KIND in untold else "synchronous",
+        concurrency_limit=None if NUMBER in untold else 3,
+        untold=untold,
+    )
+    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", lambda _: found)
+    arguments = ["characterize", "http://127.0.0.1:1", *["--json"][: int(json_too)]]
+    assert cli.main(arguments) == code
+    said = capsys.readouterr()
+    assert said.err == (f"perfqa: the data can't tell {', nor '.join(untold)}\n" if untold else "")
+    if not json_too:
+        assert ("kind not told" in said.out) == (KIND in untold)
+        assert "service time     250 ms" in said.out
+        return
+    record = json.loads(said.out)
+    jsonschema.validate(record, schema())
+    assert (record["kind"] is None) == (KIND in untold)
+    assert (record["concurrency_limit"] is None) == (NUMBER in untold)
+
+
+@pytest.mark.parametrize(("confirmed", "code"), [(True, cli.OK), (False, cli.INCONCLUSIVE)])
+def test_a_breaking_point_that_was_not_confirmed_is_no_success(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: int,
+    *,
+    confirmed: bool,
+) -> None:
+    """It is printed all the same, and its record says so."""
+    found = BreakingPoint(
+        capacity=Capacity.BURST,
+        rate=Quantity(4, Unit.PER_SECOND),
+        low=Quantity(4, Unit.PER_SECOND),
+        high=Quantity(5, Unit.PER_SECOND),
+        broken=True,
+        cause="5xx",
+        confirmed=confirmed,
+        probes=(),
+        wall=Quantity(8, Unit.SECOND),
+        service="toy",
+        target="GET /",
+        window=10.0,
+    )
+    monkeypatch.setattr(
+        "pytest_perfqa.capacity.breaking_point.find_breaking_point", lambda *_: found
+    )
+    assert cli.main(["breaking-point", "http://127.0.0.1:1", "--json"]) == code
+    record = json.loads(capsys.readouterr().out)
+    jsonschema.validate(record, schema())
+    assert record["confirmed"] is confirmed
+    assert record["verdict"] == ("PASSED" if confirmed else "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize("command", ["breaking-point", "characterize"])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ServiceError("it does not answer"), cli.FAILED),
+        (Inconclusive("the budget ran out"), cli.INCONCLUSIVE),
+        (InvalidRun(["out of ports"]), cli.INVALID),
+        (ConfigurationError("no such thing"), cli.USAGE),
+        (KeyboardInterrupt(), cli.INTERRUPTED),
+    ],
+)
+def test_json_of_what_came_to_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    error: BaseException,
+    code: int,
+) -> None:
+    """A program reads the reason where it reads results; a wrong question has none."""
+
+    def end(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pytest_perfqa.capacity.breaking_point.find_breaking_point", end)
+    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", end)
+    assert cli.main([command, "http://127.0.0.1:1", "--json"]) == code
+    said = capsys.readouterr()
+    assert (str(error) or "interrupted") in said.err
+    if code in {cli.USAGE, cli.INTERRUPTED}:
+        assert said.out == ""
+        return
+    record = json.loads(said.out)
+    jsonschema.validate(record, schema())
+    assert record["error"] == str(error)
+
+
+def test_a_quick_path_is_asked_for(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What can't be told without one may be with it."""
+    asked = []
+
+    def note(question: Question) -> Character:
+        asked.append(question.quick)
+        return demo_report.character()
+
+    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", note)
+    assert cli.main(["characterize", url, "--quick", "/ping"]) == cli.OK
+    assert cli.main(["characterize", url]) == cli.OK
+    assert asked == ["/ping", NO_SUCH_PATH]
+    assert cli.main(["characterize", url, "--quick", "ping"]) == cli.USAGE
+    assert "quick='ping'" in capsys.readouterr().err
