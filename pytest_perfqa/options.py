@@ -14,7 +14,7 @@ from .service import external, selection, service_file
 from .units import Unit, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_PROCESSES = 64
 INCONCLUSIVE = ("fail", "pass", "remeasure")
+XDIST = ("run", "skip")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Options:
         inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
         max_error_rate: the share of requests that may be other than expected if a scenario doesn't
             say.
+        xdist: what becomes of perf tests under pytest-xdist, one of ``XDIST``.
         report: the folder that a report is written to.
         export: where figures are sent or written beside it, as the user put it.
         folder: what its files are relative to.
@@ -52,6 +54,7 @@ class Options:
     allow_remote: bool
     inconclusive: str = "fail"
     max_error_rate: float = MAX_ERROR_RATE
+    xdist: str = "run"
     report: Path | None = None
     export: str | None = None
     folder: Path = Path()
@@ -93,16 +96,10 @@ def read(config: pytest.Config) -> Options:
             f"{spelled(config, 'processes')}: found {processes:g}; "
             f"accepted: a whole number from 1 to {_MOST_PROCESSES}"
         )
-    backend = text(config, "backend") or selection.AUTO
-    if backend not in selection.BACKENDS:
-        accepted = ", ".join(selection.BACKENDS)
-        mistakes.append(f"{spelled(config, 'backend')}: found {backend!r}; accepted: {accepted}")
-    inconclusive = text(config, "inconclusive") or INCONCLUSIVE[0]
-    if inconclusive not in INCONCLUSIVE:
-        accepted = ", ".join(INCONCLUSIVE)
-        where = spelled(config, "inconclusive")
-        mistakes.append(f"{where}: found {inconclusive!r}; accepted: {accepted}")
     max_error_rate = _share(config, "perfqa_max_error_rate", MAX_ERROR_RATE, mistakes)
+    backend = _choice(config, "backend", selection.BACKENDS, mistakes)
+    inconclusive = _choice(config, "inconclusive", INCONCLUSIVE, mistakes)
+    xdist = _choice(config, "xdist", XDIST, mistakes)
     names = text(config, "services")
     only = None if names is None else tuple(filter(None, map(str.strip, names.split(","))))
     if only == ():
@@ -124,10 +121,13 @@ def read(config: pytest.Config) -> Options:
         ),
         inconclusive=inconclusive,
         max_error_rate=max_error_rate,
+        xdist=xdist,
         report=path(config, "report"),
         export=text(config, "export"),
         folder=_folder(config, "export"),
-        spellings={name: spelled(config, name) for name in ("services", "url", "report", "export")},
+        spellings={
+            name: spelled(config, name) for name in ("services", "url", "xdist", "report", "export")
+        },
     )
 
 
@@ -174,6 +174,16 @@ def _share(config: pytest.Config, name: str, default: float, mistakes: list[str]
     accepted = "a share from 0% to 100%, such as 1% or 0.01"
     mistakes.append(f"{where}: found {written!r}; accepted: {accepted}")
     return default
+
+
+def _choice(config: pytest.Config, name: str, accepted: Sequence[str], mistakes: list[str]) -> str:
+    """Give one of a few words, the first of them where nothing is said."""
+    written = text(config, name) or accepted[0]
+    if written not in accepted:
+        mistakes.append(
+            f"{spelled(config, name)}: found {written!r}; accepted: {', '.join(accepted)}"
+        )
+    return written
 
 
 def _number(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:

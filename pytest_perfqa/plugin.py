@@ -44,6 +44,11 @@ _OPTIONS = (
     ("time-scale", "FACTOR", "multiply times and divide rates by this; 1 by default"),
     ("processes", "N", "load generator processes; 1 by default"),
     ("inconclusive", "fail|pass|remeasure", "what becomes of tests that can't tell; fail"),
+    (
+        "xdist",
+        "run|skip",
+        "under pytest-xdist, run perf tests when all others are done; or skip them",
+    ),
     ("report", "DIR", "write a report in HTML and JSON to this folder"),
     ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
 )
@@ -80,7 +85,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers and open the door."""
     for line in _MARKERS:
         config.addinivalue_line("markers", line)
-    config.pluginmanager.register(Door(config), _DOOR)
+    door = Door(config)
+    config.pluginmanager.register(door, _DOOR)
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") != "no":
+        from . import distributed
+
+        config.pluginmanager.register(distributed.plugin(config, door))
 
 
 class Door:
@@ -127,27 +137,22 @@ class Door:
         metafunc.parametrize(_SERVICE_FIXTURE, names, indirect=True, scope="session")
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Ask xdist to give all perf tests to one worker: loads must not overlap."""
-        if _is_one_of_many_workers(self._config):
-            for item in filter(_is_perf_test, items):
-                item.add_marker(pytest.mark.xdist_group("perfqa"))
-
-    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read and check all that the selected tests need, before anything starts."""
-        items = list(filter(_is_perf_test, session.items))
-        if _is_one_of_many_workers(self._config):
-            # Only --dist loadgroup can do that, and only it puts the group into the name; with
-            # pytest 9.2 xdist 3.8 does not.
-            grouped = self._config.getoption("loadgroup", default=False)
-            failed = ", and --dist loadgroup groups no tests here" if grouped else ""
-            reason = f"perfqa: loads must not overlap{failed}; run perf tests without -n"
-            for item in [item for item in items if not item.nodeid.endswith("@perfqa")]:
-                item.add_marker(pytest.mark.skip(reason=reason))
-                items.remove(item)
-        if not items:
-            return
+        is_worker = hasattr(self._config, "workerinput")  # where none of them runs
+        if not is_worker and (items := self.perf_tests(session.items)):
+            self.prepare(items)
+
+    def perf_tests(self, items: list[pytest.Item]) -> list[pytest.Item]:
+        """Give those of some tests that need a service."""
+        return list(filter(_is_perf_test, items))
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Read and check all that perf tests need.
+
+        Raises:
+            pytest.UsageError: with every mistake.
+        """
         from .agenda import Agenda
         from .errors import ConfigurationError
 
@@ -194,7 +199,7 @@ class Door:
                 self.agenda.configs,
                 self.agenda.choices,
                 self.options(),
-                self._say,
+                self.say,
                 tuple(self._watchers()),
             )
             self._config.add_cleanup(self._session.close)
@@ -215,7 +220,8 @@ class Door:
         options = self.options()
         return Outputs(options.report, targets(options.export, options.folder))
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line of its own."""
         self._screen.line(f"perfqa: {line}")
 
     @cached_property
@@ -308,11 +314,9 @@ class Door:
         return comparison(op, left, right, _encoding(self._config))
 
     def _annotate(self, report: pytest.TestReport) -> None:
-        """Note a failure for the page of a CI; also one that a worker of xdist tells of."""
+        """Note a failure for the page of a CI."""
         verdict = getattr(report, "perfqa_verdict", None)
         if verdict is None or not report.failed or os.environ.get("GITHUB_ACTIONS") != "true":
-            return
-        if hasattr(self._config, "workerinput"):
             return
         from .report.github import annotation
 
@@ -355,13 +359,6 @@ class Door:
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
         written = self._outputs.write(self._session, interrupted=interrupted)
         self._lines = [*_summary(self._session), *written]
-        if hasattr(self._config, "workeroutput"):
-            self._config.workeroutput[_DOOR] = self._lines
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        """Take over from a worker of xdist what is to be printed."""
-        self._lines += getattr(node, "workeroutput", {}).get(_DOOR, [])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print one line per run, and mark failures where GitHub shows them."""
@@ -393,11 +390,6 @@ def _encoding(config: pytest.Config) -> str:
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     file = getattr(reporter, "_tw", None) and reporter._tw._file
     return getattr(file, "encoding", None) or "ascii"
-
-
-def _is_one_of_many_workers(config: pytest.Config) -> bool:
-    """Whether this is one of several processes among which xdist spreads the tests."""
-    return int(getattr(config, "workerinput", {}).get("workercount", 1)) > 1
 
 
 def _is_perf_test(item: pytest.Item) -> bool:

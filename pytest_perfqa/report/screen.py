@@ -20,7 +20,7 @@ class Screen:
     Without a terminal reporter, as in a worker of xdist, nothing is written.
 
     Attributes:
-        quiet: whether the user asked for less than usual.
+        quiet: whether the user asked for less than usual, be it by xdist, whose workers are silent.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -28,7 +28,7 @@ class Screen:
         self._capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self._writer = config.get_terminal_writer()
         self._dirty = False
-        self.quiet = config.get_verbosity() < 0
+        self.quiet = config.get_verbosity() < 0 or config.getoption("dist", "no") != "no"
 
     @property
     def in_place(self) -> bool:

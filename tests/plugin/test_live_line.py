@@ -91,7 +91,7 @@ def test_plain_lines_elsewhere_and_none_in_what_a_test_captured(short: Project) 
 
 @pytest.mark.parametrize("argument", ["-q", "-n1"])
 def test_silent_where_nobody_wants_it(short: Project, argument: str) -> None:
-    """With -q and no terminal, and in a worker of xdist, a run leaves no line."""
+    """With -q and no terminal, and under xdist, a run leaves no line."""
     result = short.run(argument)
     result.assert_outcomes(passed=1)
     assert "launched, " not in result.stdout.str()

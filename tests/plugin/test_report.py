@@ -80,7 +80,7 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n1",)])
+@pytest.mark.parametrize("arguments", [(), ("-n2",)])
 def test_everything_is_left_behind_when_tests_fail(
     toy: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
