@@ -223,6 +223,47 @@ def searches() -> list[SearchRecord]:
     return [found, missed]
 
 
+def slo_search() -> SearchRecord:
+    """Give the record of a rate that was searched for: first loads all at once, which have none."""
+    probes = [
+        ProbeRecord(size, None, "UNTESTED", "saturation", "", {"200": size}, size / 20, at, 2.0)
+        for at, size in zip((0.0, 4.0, 8.0), (8, 32, 128), strict=True)
+    ]
+    for number, rate in enumerate((20.0, 12.0, 16.0, 14.2, 15.1)):
+        bad = rate > 15
+        probes.append(
+            ProbeRecord(
+                size=int(rate * 10),
+                rate=rate,
+                verdict="FAILED" if bad else "PASSED",
+                why=f"p95 <= 500 ms: {'more' if bad else 'less'} than 5 % beyond it",
+                cause="latency" if bad else "",
+                counts={"200": int(rate * 10)},
+                slowest=0.9 if bad else 0.45,
+                started=12.0 + 14 * number,
+                seconds=10.0,
+            )
+        )
+    return SearchRecord(
+        service="node",
+        target="GET /heavy",
+        verdict="PASSED",
+        time_scale=1.0,
+        capacity="SLO capacity",
+        slo="p95 <= 500ms",
+        rate=14.2,
+        low=14.2,
+        high=15.1,
+        broken=True,
+        confirmed=True,
+        cause="latency",
+        wall=82.0,
+        probes=tuple(probes),
+        machine=machine(),
+        versions=versions(),
+    )
+
+
 def seconds(value: float) -> Quantity:
     """Give a time."""
     return Quantity(value, Unit.SECOND)

@@ -6,19 +6,21 @@ import json
 import math
 import os
 import shutil
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from demo_report import characters, conclusions, records, searches
+from demo_report import characters, conclusions, records, searches, slo_search
 
 from pytest_perfqa.report import folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from pytest_perfqa.report.record import SearchRecord
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -292,6 +294,70 @@ def test_charts_on_paper_are_light_and_fit(visit: Visit) -> None:
     assert (
         page.locator("button[data-series='latency.p99']").get_attribute("aria-pressed") == "false"
     )
+
+
+@pytest.fixture
+def probes(visit: Visit, tmp_path: Path) -> Callable[..., tuple[Page, dict[str, Any]]]:
+    """Give what draws the page of a search, and its charts: their titles, points and lines."""
+
+    def draw(record: SearchRecord) -> tuple[Page, dict[str, Any]]:
+        folder.write(tmp_path, [], [record])
+        (page,) = tmp_path.glob("breaking-point-*/index.html")
+        visit.page.goto(page.as_uri())
+        visit.page.wait_for_selector("body[data-drawn]")
+        charts = {}
+        for name in ("probes", "slowest"):
+            plot = visit.page.locator(f"figure[data-chart={name}] .plot")
+            charts[name] = plot.evaluate("""one => ({
+                x: one.layout.xaxis.title.text, y: one.layout.yaxis.title.text,
+                points: one.data.slice(1)
+                    .flatMap((each) => Array.from(each.x, (x, index) => [x, each.y[index]]))
+                    .sort((a, b) => a[0] - b[0]),
+                lines: one.layout.shapes
+                    .filter((each) => each.type === "line").map((each) => each.y0),
+                names: one.data.slice(1).map((each) => each.name) })""")
+        return visit.page, charts
+
+    return draw
+
+
+def test_rates_are_drawn_where_rates_were_asked(probes: Any) -> None:
+    """Beside the limits between which the answer lies; what came all at once has none."""
+    record = slo_search()
+    page, charts = probes(record)
+    rated = {number: one for number, one in enumerate(record.probes, 1) if one.rate is not None}
+    assert (charts["probes"]["x"], charts["probes"]["y"]) == ("probe", "per second")
+    assert charts["probes"]["points"] == [[number, one.rate] for number, one in rated.items()]
+    assert charts["probes"]["lines"] == [record.low, record.high]
+    assert charts["probes"]["names"] == ["FAILED", "PASSED"]
+    assert (charts["slowest"]["x"], charts["slowest"]["y"]) == ("per second", "seconds")
+    slowest = sorted([one.rate, one.slowest] for one in rated.values())
+    assert charts["slowest"]["points"] == slowest
+    assert page.locator("tbody tr").count() == len(record.probes)
+    assert "all at once have no rate" in page.locator("figure[data-chart=probes]").inner_text()
+
+
+def test_bursts_are_drawn_by_their_sizes(probes: Any) -> None:
+    """How long one waits follows from that, though the answer is a rate."""
+    record = searches()[0]
+    _, charts = probes(record)
+    assert charts["probes"]["points"] == [
+        [number, one.rate] for number, one in enumerate(record.probes, 1)
+    ]
+    assert charts["probes"]["lines"] == [record.low, record.high]
+    assert charts["slowest"]["x"] == "requests"
+    assert sorted(charts["slowest"]["points"]) == sorted(
+        [one.size, one.slowest] for one in record.probes
+    )
+
+
+def test_a_search_that_never_got_to_a_rate(probes: Any) -> None:
+    """It has its requests, and no limits among them."""
+    only = replace(slo_search(), low=None, high=None, probes=slo_search().probes[:3])
+    _, charts = probes(only)
+    assert charts["probes"]["y"] == charts["slowest"]["x"] == "requests"
+    assert charts["probes"]["points"] == [[1, 8], [2, 32], [3, 128]]
+    assert charts["probes"]["lines"] == []
 
 
 def test_the_probes_of_a_breaking_point(visit: Visit) -> None:

@@ -678,15 +678,20 @@ const perfqa = (() => {
     }
 
     draw() {
-      const rated = this.record.probes.every((probe) => probe.rate !== null);
-      const load = (probe) => (rated ? probe.rate : probe.size);
-      const title = rated ? "per second" : "requests";
-      const numbers = this.record.probes.map((_, index) => index + 1);
-      this.chart("probes", "probe", title, (probe, index) => [numbers[index], load(probe)],
+      // A search may begin with loads that come all at once: they have no rate, and no place among
+      // those that have one.
+      const { probes, window: within } = this.record;
+      const rated = probes.some((probe) => probe.rate !== null);
+      const load = rated ? (probe) => probe.rate : (probe) => probe.size;
+      this.chart("probes", "probe", rated ? "per second" : "requests",
+        (probe, index) => (load(probe) === null ? null : [index + 1, load(probe)]),
         rated ? this.bracket() : [],
-        { dtick: numbers.length > 20 ? undefined : 1, rangemode: "normal" });
-      this.chart("slowest", "requests", "seconds",
-        (probe) => (probe.slowest === null ? null : [probe.size, probe.slowest]), [], {});
+        { dtick: probes.length > 20 ? undefined : 1, range: [0.5, probes.length + 0.5] });
+      // How long a burst waits follows from its size, how long a load that lasts from its rate.
+      const by = rated && within === null ? load : (probe) => probe.size;
+      this.chart("slowest", by === load && rated ? "per second" : "requests", "seconds",
+        (probe) => (probe.slowest === null || by(probe) === null ? null : [by(probe), probe.slowest]),
+        [], {});
     }
 
     bracket() {
@@ -706,7 +711,8 @@ const perfqa = (() => {
     chart(name, x, y, place, drawn, more) {
       const figure = document.querySelector(`figure[data-chart=${name}]`);
       if (!figure) return;
-      const kinds = [...new Set(this.record.probes.map((probe) => probe.verdict))];
+      const placed = this.record.probes.filter((probe, index) => place(probe, index) !== null);
+      const kinds = [...new Set(placed.map((probe) => probe.verdict))];
       const series = kinds.map((verdict) => {
         const { tint, symbol } = VERDICTS[verdict] || VERDICTS.UNTESTED;
         const some = this.record.probes
