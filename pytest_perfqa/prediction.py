@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .attributes.level import Level
-from .attributes.queueing import Steps, entered, gave_up
+from .attributes.level import Level, Steps
+from .attributes.queueing import entered, gave_up
 from .attributes.recovery import Course, Recovery, recovery, stretches
 from .errors import Inconclusive, NoData
 from .fifo import departures, implied_services

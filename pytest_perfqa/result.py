@@ -749,7 +749,7 @@ class RunResult(Slice):
 
     def _came(self) -> Iterator[Phase]:
         phases = zip(self.definition.phases, self._context.bounds(), strict=True)
-        return (phase for phase, (start, end) in phases if phase.expected and start < end)
+        return (phase for phase, bound in phases if phase.expected and Spans.of([bound]))
 
     @property
     def each_phase(self) -> tuple[Slice | None, ...]:
@@ -763,7 +763,7 @@ class RunResult(Slice):
                 Spans((bound,)),
                 f"phase {phase.name!r}",
             )
-            if phase.expected and bound[0] < bound[1]
+            if phase.expected and Spans.of([bound])
             else None
             for number, (phase, bound) in enumerate(phases)
         )

@@ -4,7 +4,8 @@ Rows are exact up to ``EXACT`` requests. Beyond, requests of one second, phase, 
 outcome whose times fall into the same bin are folded into one row with a weight. Bins are 0.5 %
 wide, so latency and response stay within 0.5 % of the exact ones; where that leaves too many rows,
 the second becomes two, four and so on, so that memory stays bounded. Everything that reads samples
-counts by weight and does not notice.
+counts by weight and does not notice; what follows them over time takes those of a row to have come
+evenly over its spread.
 """
 
 from __future__ import annotations
@@ -46,12 +47,22 @@ _LAG_SHARE = 0.005
 _LAG_STEP = 0.001
 _WIDEST_SECONDS = 4096.0
 
-ROW = np.dtype([*((name, RECORD[name]) for name in RECORD.names or ()), ("weight", "<u4")])
+ROW = np.dtype(
+    [
+        *((name, RECORD[name]) for name in RECORD.names or ()),
+        ("spread", "<f4"),
+        ("weight", "<u4"),
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows of one run or of a slice of it; fields as in ``load.record``, and ``weight``."""
+    """Rows of one run or of a slice of it; fields as in ``load.record``, and two more.
+
+    ``weight`` is how many a row stands for, ``spread`` within how many seconds these were due, half
+    of them before and half after ``intended``; 0 where they were due then, all at once.
+    """
 
     rows: NDArray[np.void]
 
@@ -96,6 +107,13 @@ class Samples:
         """Seconds from the start of the run to the end of each."""
         ends: NDArray[np.float64] = self.rows["intended"] + self.latency
         return ends
+
+    @property
+    def last_ends(self) -> NDArray[np.float64]:
+        """Seconds from the start of the run to the end of the last of those of each row."""
+        after = self.rows["spread"].astype(float) / 2 * (1 - 1 / self.rows["weight"])
+        last: NDArray[np.float64] = self.ends + after
+        return last
 
     def where(self, mask: NDArray[np.bool_]) -> Samples:
         """Keep the rows for which the mask is true."""
@@ -156,7 +174,7 @@ def _new_endpoints(own: tuple[str, ...], merged: tuple[str, ...]) -> NDArray[np.
 
 
 def _rows(records: NDArray[np.void], renumber: dict[str, NDArray[np.uint8]]) -> NDArray[np.void]:
-    rows = np.empty(len(records), ROW)
+    rows = np.zeros(len(records), ROW)
     for name in RECORD.names or ():
         rows[name] = records[name]
     for name, numbers in renumber.items():
@@ -180,9 +198,14 @@ def _folded_when_many(tables: Iterable[NDArray[np.void]]) -> NDArray[np.void]:
 
 
 def fold(rows: NDArray[np.void], seconds: float = 1.0) -> NDArray[np.void]:
-    """Merge rows that agree in second (or so many), times (to a bin) and all that is counted."""
+    """Merge rows that agree in second (or so many), times (to a bin) and all that is counted.
+
+    Those of a second, phase and kind are spread over the time within which they were due: no
+    arrival leaves its second, or its phase.
+    """
     folded = rows.copy()
-    folded["intended"] = (window_number(rows["intended"], seconds) + 0.5) * seconds
+    groups, middles, spreads = _together(rows, seconds)
+    folded["intended"], folded["spread"] = groups, 0
     folded["response"] = _binned(rows["response"])
     folded["lag"] = _binned_lag(rows["lag"], folded["response"])
     folded["size"] = 0
@@ -196,7 +219,28 @@ def fold(rows: NDArray[np.void], seconds: float = 1.0) -> NDArray[np.void]:
     merged["weight"] = np.add.reduceat(weights, starts)
     total = np.add.reduceat(rows["size"][order].astype(np.float64) * weights, starts)
     merged["size"] = np.round(total / merged["weight"])
+    group = merged["intended"].astype(np.int64)
+    merged["intended"], merged["spread"] = middles[group], spreads[group]
     return merged
+
+
+def _together(
+    rows: NDArray[np.void], seconds: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Give the group of each row, in the order of time, and of each group its middle and spread.
+
+    Requests that are not the first of their arrival are a group of their own: they may be due when
+    the phase is over.
+    """
+    numbers = window_number(rows["intended"], seconds)
+    keys = (numbers << 17) + (rows["phase"].astype(np.int64) << 1) + (rows["kind"] == Kind.STEP)
+    _, groups = np.unique(keys, return_inverse=True)
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    half = rows["spread"].astype(np.float64) / 2
+    first = np.minimum.reduceat((rows["intended"] - half)[order], starts)
+    last = np.maximum.reduceat((rows["intended"] + half)[order], starts)
+    return groups, (first + last) / 2, last - first
 
 
 def _binned_lag(lags: NDArray[np.float32], responses: NDArray[np.float32]) -> NDArray[np.float64]:

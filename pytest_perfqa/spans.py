@@ -86,12 +86,15 @@ class Spans:
 
     @classmethod
     def of(cls, stretches: Iterable[tuple[float, float]]) -> Spans:
-        """Put stretches together, in the order of their starts; those that touch become one."""
+        """Put stretches together, in the order of their starts; those that touch become one.
+
+        What is no longer than clocks are exact is nothing.
+        """
         found: list[tuple[float, float]] = []
         for start, end in stretches:
             if found and start <= upto(found[-1][1]):
                 found[-1] = found[-1][0], max(found[-1][1], end)
-            elif start < end:
+            elif end > upto(start):
                 found.append((start, end))
         return cls(tuple(found))
 
@@ -133,7 +136,7 @@ class Spans:
         """Give what lies in others as well."""
         pairs = ((one, other) for one in self for other in others)
         common = ((max(one[0], other[0]), min(one[1], other[1])) for one, other in pairs)
-        return Spans.of((start, end) for start, end in common if end > upto(start))
+        return Spans.of(common)
 
     def ending(self, end: float) -> Spans:
         """Give the same with another end of the last."""

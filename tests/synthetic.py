@@ -61,7 +61,7 @@ def samples(
 def run(
     recorded: Samples,
     *,
-    phases: Sequence[tuple[str, float]] | None = None,
+    phases: Sequence[tuple[str, float]] | Sequence[Phase] | None = None,
     warmup: Sequence[str] = (),
     time_scale: float = 1.0,
     endpoints: Sequence[str] = ("GET /",),
@@ -80,7 +80,8 @@ def run(
         recorded: its rows are given their phases by when they were due.
         phases: names and durations in seconds as they ran, in order; without it one phase,
             "steady", from 0 to the end of the second in which the last arrival was due. What is due
-            at the moment between two of them is of the first.
+            at the moment between two of them is of the first. Or phases as they are; then rows
+            keep what they have.
         warmup: names of the phases that are left out of the statistics.
         summary: the generator's account; without it, of one that worked well.
         readings: what the parts of the service used, see ``readings``; unknown without it.
@@ -91,18 +92,20 @@ def run(
     due = recorded.rows["intended"]
     if phases is None:
         phases = [("steady", float(np.floor(due.max(initial=0.0)) + 1))]
-    starts = np.cumsum([0.0, *(duration for _, duration in phases)])
-    recorded.rows["phase"] = np.clip(place(due, starts), 0, len(phases) - 1)
+    if not isinstance(phases[0], Phase):
+        starts = np.cumsum([0.0, *(duration for _, duration in phases)])
+        recorded.rows["phase"] = np.clip(place(due, starts), 0, len(phases) - 1)
+        phases = list(_phases(phases, recorded))
     launched = recorded.arrivals.count
     if summary is None:
-        end = starts[-1] if aborted is None else aborted.at
+        end = sum(one.duration for one in phases) if aborted is None else aborted.at
         wall = float(recorded.ends.max(initial=end))
         summary = Summary(launched, launched, 0, 0, (), cpu=0.1 * wall, wall=wall)
     definition = {"warmup": frozenset(warmup), "flows": (Flow("f", 1.0, ()),)} | definition
     generator = examine((summary,), recorded)
     context = Context(
         service=service,
-        scenario=Scenario(scenario, tuple(_phases(phases, recorded)), **definition),
+        scenario=Scenario(scenario, tuple(phases), **definition),
         time_scale=time_scale,
         endpoints=tuple(endpoints),
         everything=recorded,

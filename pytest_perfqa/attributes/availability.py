@@ -67,14 +67,15 @@ class Availability(KnowsItsNames):
             return None
         return lambda: origin.evidence(
             subject,
-            lambda part: figure(of) if (of := self._of(part))._samples.count else None,
+            lambda part: self._figure(part, figure),
             unit,
             samples=self._samples.count,
             statements=statements,
         )
 
-    def _of(self, part: Part) -> Availability:
-        return Availability(part.samples.requests, part.spans, scale=self._scale)
+    def _figure(self, part: Part, figure: Callable[[Availability], float]) -> float | None:
+        one = Availability(part.samples.requests, part.spans, scale=self._scale)
+        return figure(one) if part.spans and one._samples.count else None
 
     def _require_requests(self) -> None:
         if not self._samples.count:

@@ -30,7 +30,11 @@ _WINDOWS = 40
 
 @dataclass(frozen=True)
 class Part:
-    """What was due within a window, or in a phase: some stretches of time."""
+    """What was due within a window, or belongs to a phase, as far as they are of a slice.
+
+    The time of a phase may be none of the slice's: a later request of an arrival is due when the
+    phase is over. Figures that are about time are None then.
+    """
 
     samples: Samples
     spans: Spans
@@ -85,7 +89,7 @@ class Origin:
             chosen = [number for number, one in enumerate(self.phases) if one[0] == name]
             samples = self.samples.where(np.isin(self.samples.rows["phase"], chosen))
             spans = Spans.of(self.phases[number][1:] for number in chosen).within(self.spans)
-            if samples.count and spans:
+            if samples.count:
                 found[name] = Part(samples, spans)
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from ..errors import Inconclusive, NoData
 from ..evidence import Evidence, Point
 from ..load.record import Kind, Outcome, as_expected, with_status
 from ..samples import Samples, quantile
-from ..spans import EDGE, Spans, only_stretch, upto
+from ..spans import Spans, only_stretch
 from ..units import Quantity, Unit
 from .latency import Distribution
-from .level import Level
+from .level import Level, Steps
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:
@@ -140,14 +140,14 @@ class Pending(KnowsItsNames):
         rows = arrivals.rows
         unfinished = rows["outcome"] == Outcome.PENDING
         self._ends = np.where(unfinished, np.inf, arrivals.ends)
-        self._begun = Steps(rows["intended"], rows["weight"])
-        self._ended = Steps(self._ends, rows["weight"])
+        self._begun = Steps(rows["intended"], rows["weight"], rows["spread"])
+        self._ended = Steps(self._ends, rows["weight"], rows["spread"])
 
     @cached_property
     def level(self) -> Level:
         """How many are pending over the time of the run: what averages are taken from."""
         rows = self._arrivals.rows
-        return Level.of_stays(rows["intended"], self._ends, rows["weight"])
+        return Level.of_stays(rows["intended"], self._ends, rows["weight"], rows["spread"])
 
     def at(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give how many are pending at each of these moments, in seconds from the run's start."""
@@ -177,7 +177,7 @@ class Pending(KnowsItsNames):
         return self._count("pending at the end", lambda spans: self._at(spans.end))
 
     def _at(self, moment: float) -> float:
-        return float(self.at(np.array([moment]))[0])
+        return float(np.round(self.at(np.array([moment]))[0]))
 
     @property
     def max(self) -> Quantity:
@@ -190,9 +190,13 @@ class Pending(KnowsItsNames):
         return self._count("most pending", self._most)
 
     def _most(self, spans: Spans) -> float:
-        moments = self._arrivals.rows["intended"]
-        starts = [start for start, _ in spans]
-        return float(self.at(np.concatenate([moments[spans.contain(moments)], starts])).max())
+        rows = self._arrivals.rows
+        moments, half = rows["intended"], rows["spread"] / 2
+        if half.any():
+            moments = np.concatenate([moments + half, self._ends - half])
+        edges = [edge for stretch in spans for edge in stretch]
+        counts = self.at(np.concatenate([moments[spans.contain(moments)], edges]))
+        return float(np.round(counts.max()))
 
     @property
     def mean(self) -> Quantity:
@@ -207,7 +211,12 @@ class Pending(KnowsItsNames):
     def _count(self, subject: str, figure: Callable[[Spans], float]) -> Quantity:
         origin, gather = self._origin, None
         if origin is not None:
-            gather = partial(origin.evidence, subject, lambda part: figure(part.spans), Unit.COUNT)
+            gather = partial(
+                origin.evidence,
+                subject,
+                lambda part: figure(part.spans) if part.spans else None,
+                Unit.COUNT,
+            )
         return Quantity(figure(self._spans), Unit.COUNT, gather=gather)
 
     @cached_property
@@ -290,8 +299,11 @@ class Pending(KnowsItsNames):
             ends[order],
         )
         served = entered(self._arrivals)
-        weights = rows["weight"][served]
-        return Steps(rows["intended"][served], weights), Steps(ends[served], weights)
+        weights, spreads = rows["weight"][served], rows["spread"][served]
+        return (
+            Steps(rows["intended"][served], weights, spreads),
+            Steps(ends[served], weights, spreads),
+        )
 
     @cached_property
     def _quickest(self) -> NDArray[np.float64]:
@@ -329,7 +341,8 @@ class Pending(KnowsItsNames):
             raise NoData("pending: not one good answer, so the service time is not known")
         due = good.rows["intended"]
         found = self._begun(due, side="left") - self._ended(due)
-        alone = good.where(found <= 0)
+        # Of rows that were folded, some are on both sides of their own moment.
+        alone = good.where(found < 0.5)
         times = [_response_quantile(alone, 0.5)] if len(alone.rows) else []
         if len(alone.rows) < _FEW:
             times.append(_response_quantile(good, _UNLOADED))
@@ -364,28 +377,13 @@ class Pending(KnowsItsNames):
     def _require_arrivals(self) -> None:
         if not self._arrivals.count:
             raise NoData("pending: there were no arrivals")
+        if not self._spans.length:
+            raise NoData(f"pending: {self._name} was ended before it began")
 
     def __repr__(self) -> str:
         if not self._arrivals.count:
             return "<pending of nothing>"
         return f"<pending: max {self.max}, mean {self.mean}, at end {self.at_end}>"
-
-
-class Steps:
-    """How much weight lies at or before a moment."""
-
-    def __init__(self, moments: NDArray[np.float64], weights: NDArray[np.uint32]) -> None:
-        order = np.argsort(moments, kind="stable")
-        self._moments = moments[order]
-        self._upto = np.concatenate([[0.0], np.cumsum(weights[order], dtype=np.float64)])
-
-    def __call__(
-        self, moments: NDArray[np.float64], side: Literal["left", "right"] = "right"
-    ) -> NDArray[np.float64]:
-        """Count up to each of the moments; with ``left`` without what lies at the moment itself."""
-        limits = moments - EDGE if side == "left" else upto(moments)
-        counts: NDArray[np.float64] = self._upto[np.searchsorted(self._moments, limits, side)]
-        return counts
 
 
 def _growth(waiting: NDArray[np.float64], arrivals: int, edges: NDArray[np.float64]) -> Growth:

@@ -54,7 +54,9 @@ class Throughput(KnowsItsNames):
         counted = self._samples if name == "offered" else self._samples.as_expected
         moments = counted.rows["intended"] if name == "offered" else counted.ends
 
-        def rate(part: Part) -> float:
+        def rate(part: Part) -> float | None:
+            if not part.spans:
+                return None
             return counted.where(part.spans.contain(moments)).count / part.spans.length
 
         return origin.evidence(f"{name} throughput", rate, Unit.PER_SECOND, samples=counted.count)
@@ -80,7 +82,7 @@ class Throughput(KnowsItsNames):
         """The length of the slice, and what it took beyond to answer what came in it."""
         good = self._samples.as_expected
         answered = np.array([end for _, end in self._spans])
-        np.maximum.at(answered, self._spans.which(good.rows["intended"]), good.ends)
+        np.maximum.at(answered, self._spans.which(good.rows["intended"]), good.last_ends)
         starts = (start for start, _ in self._spans)
         return Spans.of(zip(starts, answered.tolist(), strict=True)).length
 

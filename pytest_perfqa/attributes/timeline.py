@@ -10,7 +10,7 @@ import numpy as np
 from ..load.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
 from ..spans import edges as side_by_side
 from ..spans import place, upto
-from .queueing import Pending
+from .level import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,26 +62,26 @@ def timeline(samples: Samples, spans: Spans, width: float) -> Timeline:
     """Sum samples up by windows of ``width`` seconds, from the first stretch until all have ended.
 
     In each stretch they lie side by side from its start to its end, and on for as long as anything
-    that came until then ends before the next one begins: there the last of them is cut short. What
-    lies between is a window in which nothing happens, see ``idle``.
+    happens to what came until then before the next one begins: there the last of them is cut short.
+    What lies between is a window in which nothing happens, see ``idle``.
     """
     edges, idle = window_edges(samples, spans, width)
     arrivals, requests = samples.arrivals, samples.requests
     came = _Windows(edges, arrivals, arrivals.rows["intended"])
     over = _Windows(edges, arrivals.ended, arrivals.ended.ends)
     done = _Windows(edges, requests.ended, requests.ended.ends)
-    pending = Pending(arrivals, spans).at(edges[1:])
-    came_to_an_end = completed(over.samples.rows)
+    launched, ended = came.counts(), over.counts()
+    whole_ones = over.counts(completed(over.samples.rows))
     failed = ~completed(done.samples.rows)
     whole = with_status(done.samples.rows)
     timed = np.isin(done.samples.rows["outcome"], TIMED_ENDS)
     return Timeline(
         edges=edges,
         idle=idle,
-        launched=came.counts(),
-        completed=over.counts(came_to_an_end),
-        failed=over.counts(~came_to_an_end),
-        pending=np.round(pending).astype(np.int64),
+        launched=launched,
+        completed=whole_ones,
+        failed=ended - whole_ones,
+        pending=np.cumsum(launched - ended),
         status={
             int(code): done.counts(whole & (done.samples.rows["status"] == code))
             for code in np.unique(done.samples.rows["status"][whole])
@@ -100,14 +100,18 @@ def window_edges(
     samples: Samples, spans: Spans, width: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Give the edges of the windows of a timeline, and which of these are idle."""
-    ends = np.sort(samples.ended.ends)
+    # What an arrival asked for later may come when the slice is over, and not end either.
+    ended, rows = samples.ended, samples.rows
+    happens = np.concatenate([ended.ends, rows["intended"]])
+    half = np.concatenate([ended.rows["spread"], rows["spread"]]) / 2
     begins = [start for start, _ in spans]
     found: list[float] = []
     idle: list[bool] = []
     for (start, end), following in zip(spans, [*begins[1:], np.inf], strict=True):
-        last = ends[: np.searchsorted(ends, upto(following), "right")][-1:].max(initial=end)
-        part = np.minimum(side_by_side(start, float(last), width), following).tolist()
-        if found and found[-1] == start:  # the windows before go on until now
+        last = (happens + half)[happens - half <= upto(following)].max(initial=end)
+        last = min(float(last), following)
+        part = np.minimum(side_by_side(start, last, width), following).tolist()
+        if found and start <= upto(found[-1]):  # the windows before go on until now
             found.pop()
         elif found:
             idle.append(True)
@@ -123,13 +127,17 @@ class _Windows:
         self, edges: NDArray[np.float64], samples: Samples, moments: NDArray[np.float64]
     ) -> None:
         self.samples = samples
+        self._edges, self._moments = edges, moments
         self._number = len(edges) - 1
         self._places = np.maximum(place(moments, edges), 0)
 
     def counts(self, mask: NDArray[np.bool_] | slice = slice(None)) -> NDArray[np.int64]:
         """Count the rows that the mask chooses, by window."""
-        weights = self.samples.rows["weight"][mask]
-        return np.bincount(self._places[mask], weights, self._number).astype(np.int64)
+        rows = self.samples.rows[mask]
+        if not rows["spread"].any():
+            return np.bincount(self._places[mask], rows["weight"], self._number).astype(np.int64)
+        upto_each = Steps(self._moments[mask], rows["weight"], rows["spread"])(self._edges[1:])
+        return np.diff(np.round(upto_each), prepend=0.0).astype(np.int64)
 
     def percentiles(
         self, values: NDArray[np.float64], mask: NDArray[np.bool_]

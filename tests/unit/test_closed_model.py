@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import textwrap
 import threading
 import time
@@ -267,3 +269,19 @@ def test_a_generator_that_does_all_it_can_is_invalid(put: Any) -> None:
     with Server(Busy(0.001)) as server:
         load = put(computes, server.url, users=5, is_invalid=True)
     assert re.search(r"the generator used (9|10)\d% of a CPU: answers waited", causes(load))
+
+
+def test_what_begins_at_the_end_of_a_phase_is_in_it() -> None:
+    """As everywhere; in a process of its own, since the account is one of gevent's."""
+    code = """
+from types import SimpleNamespace
+from pytest_perfqa.load.account import Account
+from pytest_perfqa.scenario import Phase, Scenario
+scenario = Scenario("s", (Phase("a", 0.3), Phase("b", 0.3), Phase("c", 0.3)), ())
+account = Account(SimpleNamespace(scenario=scenario, replica_header=None), None)
+account.start = 12345.678
+moments = (0.0, 0.3, 0.30001, 0.6, 0.60001, 0.9, 0.95)
+print(*(account.phase_at(account.start + moment) for moment in moments))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["0", "0", "1", "1", "2", "2", "2"]

@@ -16,6 +16,7 @@ from pytest_perfqa.schedule import (
     schedule,
     shard_users,
 )
+from pytest_perfqa.spans import bounds, place
 
 FLOW = Flow("", 1, (Request("GET", "/", "GET /"),))
 
@@ -216,3 +217,12 @@ def test_generators_share_the_users(users: int, count: int) -> None:
     parts = [shard_users(users, index, count) for index in range(count)]
     assert sum(parts) == users
     assert max(parts) - min(parts) <= 1
+
+
+def test_no_arrival_stands_on_the_start_of_its_phase() -> None:
+    """That moment belongs to the phase before, also where arrivals come at random."""
+    phases = (Phase("a", 1.0, count=10), Phase("b", 2e-5, count=1000), Phase("c", 1.0, count=10))
+    starts = np.array([start for start, _ in bounds(phases)])
+    for seed in range(5):
+        found = plan(*phases, arrivals="poisson", seed=seed)
+        assert place(found.times, starts).tolist() == found.phases.tolist()

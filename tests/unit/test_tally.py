@@ -109,6 +109,25 @@ def test_the_scope() -> None:
     assert seen(endpoint="GET /") == [15, 95]
 
 
+def test_what_ends_at_the_end_of_a_window_is_in_it() -> None:
+    """As in the windows of a result."""
+    table = rows(*((float(due), 0.5, 500, Outcome.ANSWERED) for due in (20.5, 21.0, 21.5)))
+    found = tallies(threshold("status.5xx", 0), table, 30)
+    assert [number for number, tally in enumerate(found) if tally.part] == [20, 21]
+
+
+def test_a_phase_that_comes_again_is_looked_at_in_both_of_its_stretches() -> None:
+    """And what lies between them is none of its time."""
+    phases = (Phase("a", 10, 1, 1), Phase("b", 10, 1, 1), Phase("a", 10, 1, 1))
+    again = replace(SCENARIO, phases=phases, warmup=frozenset({"b"}))
+    slow = threshold("throughput", 5, Unit.PER_SECOND, operator="<", lasting=2.0, phase="a")
+    assert span(slow, again) == Spans(((0, 10), (20, 30)))
+    assert span(replace(slow, phase=None, after=5.0), again) == Spans(((5, 10), (20, 30)))
+    watch = Watch(slow, again)
+    told = [watch.see(float(start), Tally(0, 0)) for start in range(8, 23)]
+    assert [number for number, spell in enumerate(told) if spell] == [1, 13, 14]
+
+
 def test_windows_of_silence_neither_break_a_spell_nor_make_one() -> None:
     """At 0.3 requests per second most windows have none: those that have decide."""
     one = threshold("error_rate", 0.5, Unit.RATIO, lasting=10.0)

@@ -178,3 +178,16 @@ def test_what_was_cut_off_is_no_failure(judged: Any) -> None:
         assert finding.met, finding
     (finding,) = judge(judged(samples, maxErrorRate=0))
     assert finding.met, finding
+
+
+def test_a_grace_period_ends_where_a_slice_begins(judged: Any) -> None:
+    """What is due at its end is in it, at once as in windows; it is counted with the warm-up."""
+    one = synthetic.samples(DUE, 0.05, status=np.where(np.isclose(DUE, 95), 503, 200))
+    for text, is_met in (
+        ("5xx > 0 after 95s", True),
+        ("5xx > 0 after 94.9s", False),
+        ("5xx > 0 for 1s after 95s", True),
+        ("5xx > 0 for 1s after 94.9s", False),
+    ):
+        (finding,) = judge(judged(one, text))
+        assert finding.met is is_met, text
