@@ -43,11 +43,11 @@ class Attempt:
         return None if value is None else str(value)
 
     def excerpt(self) -> str:
-        """Give the beginning of the answer's body, for people, if it has been read."""
+        """Give the beginning of the answer's body, for people; empty if it has not been read."""
         # Both clients keep what they have read; to ask for what they have not would wait for it.
         kept = (getattr(self.response, name, None) for name in ("_cached_content", "_content"))
-        body = next((one for one in kept if isinstance(one, bytes)), b"")
-        return excerpt(body, None)
+        body = next((one for one in kept if isinstance(one, bytes)), None)
+        return "" if body is None else excerpt(body, None)
 
 
 class Arrival:

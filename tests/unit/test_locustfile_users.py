@@ -277,6 +277,24 @@ def test_the_users_judgement_is_an_expectation(put: Any, kind: str) -> None:
     assert load.of("GET own")["response"].max() < 0.05
 
 
+@pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
+def test_the_first_refusal_is_kept_as_far_as_it_was_read(put: Any, kind: str) -> None:
+    """The error and the beginning of the body; a body that nobody has read is not called empty."""
+    code = f"""
+    class Someone({kind}):
+        @task
+        def ask(self):
+            self.client.get("/status/401", name="read")
+            self.client.get("/status/403", name="stream", stream=True)
+    """
+    with Server(_drop) as server:
+        load = put(code, server.url)
+    told = load.examples()
+    assert set(told) == {"401", "403"}
+    assert told["401"].endswith(', "ok"')
+    assert "no body" not in told["403"]
+
+
 @pytest.mark.parametrize("where", ["__init__", "on_start", "task", "on_stop"])
 def test_exceptions_in_the_users_code(put: Any, where: str) -> None:
     """Every arrival fails with an example, whatever it had got done; the run goes on."""
