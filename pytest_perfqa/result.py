@@ -150,8 +150,8 @@ class Window:
     failed: int
     pending: int
     status: Mapping[int, int]
-    p50: float | None
-    p95: float | None
+    p50: Quantity | None
+    p95: Quantity | None
 
 
 def _ended(samples: Samples) -> Samples:
@@ -609,7 +609,33 @@ class Slice(KnowsItsNames):
         several stretches of time, from the start of each until the next at most. What happens at
         the end of a window is in it.
         """
-        return tuple(_windows(timeline(self._samples, self._spans, self._moment(width))))
+        course = timeline(self._samples, self._spans, self._moment(width))
+        return tuple(self._windows(course))
+
+    def _windows(self, course: Timeline) -> Iterator[Window]:
+        scale = self._context.time_scale
+        reach = self._distribution("latency", from_intended=True)._reach
+        for number, (start, end) in enumerate(pairwise(course.edges)):
+            if course.idle[number]:
+                continue
+            times = (float(course.latency[percent][number]) for percent in (50.0, 95.0))
+            p50, p95 = (
+                None if np.isnan(time) else Quantity(time, Unit.SECOND, scale, reach=reach)
+                for time in times
+            )
+            yield Window(
+                start=float(start),
+                end=float(end),
+                launched=int(course.launched[number]),
+                completed=int(course.completed[number]),
+                failed=int(course.failed[number]),
+                pending=int(course.pending[number]),
+                status={
+                    code: int(per[number]) for code, per in course.status.items() if per[number]
+                },
+                p50=p50,
+                p95=p95,
+            )
 
 
 class RunResult(Slice):
@@ -797,25 +823,6 @@ def _workers_for(endpoints: list[str], workers: Mapping[str, float]) -> float | 
     if len(paths) != 1:
         return workers.get(ANY_PATH)
     return workers.get(paths.pop(), workers.get(ANY_PATH))
-
-
-def _windows(course: Timeline) -> Iterator[Window]:
-    for number, (start, end) in enumerate(pairwise(course.edges)):
-        if course.idle[number]:
-            continue
-        times = (float(course.latency[percent][number]) for percent in (50.0, 95.0))
-        p50, p95 = (None if np.isnan(time) else time for time in times)
-        yield Window(
-            start=float(start),
-            end=float(end),
-            launched=int(course.launched[number]),
-            completed=int(course.completed[number]),
-            failed=int(course.failed[number]),
-            pending=int(course.pending[number]),
-            status={code: int(per[number]) for code, per in course.status.items() if per[number]},
-            p50=p50,
-            p95=p95,
-        )
 
 
 def _unasked(scenario: Scenario) -> frozenset[str]:

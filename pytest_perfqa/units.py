@@ -267,6 +267,8 @@ class Quantity(float):
         self._require_within_reach(limit, written)
         if approximately is None:
             return float(self) == float(limit)
+        if (tolerance := self._operand(approximately.abs)) is not None:
+            self._require_within_reach(tolerance, approximately.abs)
         # It would calculate with estimates: what is asked about are the figures of these runs.
         if isinstance(written, str | Quantity):
             approximately.expected = float(limit)

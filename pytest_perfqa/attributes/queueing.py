@@ -346,7 +346,15 @@ class Pending(KnowsItsNames):
         times = [_response_quantile(alone, 0.5)] if len(alone.rows) else []
         if len(alone.rows) < _FEW:
             times.append(_response_quantile(good, _UNLOADED))
-        return Quantity(min(times), Unit.SECOND, self._scale)
+        reach = self._reach_of(good, min(times))
+        return Quantity(min(times), Unit.SECOND, self._scale, reach=reach)
+
+    def _reach_of(self, arrivals: Samples, longest: float = 0.0) -> Reach | None:
+        # A virtual user of several steps has the time-out for each of its requests.
+        is_single = (arrivals.rows["kind"] == Kind.SINGLE).all()
+        if self._reach is None or not is_single or longest > self._reach.most:
+            return None
+        return self._reach
 
     @cached_property
     def wait(self) -> Distribution:
@@ -360,8 +368,7 @@ class Pending(KnowsItsNames):
         rows["lag"] = 0
         rows["response"] = np.maximum(latency - float(self.service_time), 0)
         name = f"queue wait of {self._name}"
-        # A virtual user of several steps has the time-out for each of its requests.
-        reach = self._reach if (rows["kind"] == Kind.SINGLE).all() else None
+        reach = self._reach_of(self._within)
         return Distribution(name, Samples(rows), from_intended=True, scale=self._scale, reach=reach)
 
     @cached_property

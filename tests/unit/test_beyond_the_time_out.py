@@ -44,6 +44,9 @@ FIGURES: dict[str, Callable[[RunResult], Quantity]] = {
     "phase": lambda result: result.phase("steady").latency.p90,
     "endpoint": lambda result: result.endpoint("GET /").latency.p90,
     "between": lambda result: result.between(5, 35).response.mean,
+    "window": lambda result: result.windows(10.0)[1].p95,
+    "window of a phase": lambda result: result.phase("steady").windows(40.0)[0].p50,
+    "service time": lambda result: result.pending.service_time,
     "wait": lambda result: result.pending.wait.max,
     "cold start": lambda result: result.cold_start().extra,
     "difference": lambda result: result.latency.p95 - result.latency.p50,
@@ -86,6 +89,20 @@ def test_the_message_says_what_to_write() -> None:
         assert p95 < "20s"
     with pytest.raises(ConfigurationError, match=r'write "1500\.5ms"'):
         assert p95 != pytest.approx(1500.5, rel=0.1)
+
+
+def test_no_tolerance_is_as_wide_as_that() -> None:
+    """200 ms more or less is one thing, 200 s are another: anything would do."""
+    p95 = a_run().latency.p95
+    assert p95 == pytest.approx(0.4, abs=0.2)
+    for approximately in (pytest.approx(0.4, abs=200), pytest.approx(0.4, abs=11, rel=0.1)):
+        for mistaken in (
+            lambda one=approximately: p95 == one,
+            lambda one=approximately: one == p95,
+            lambda one=approximately: p95 != one,
+        ):
+            with pytest.raises(ConfigurationError, match="time-out is 10 s"):
+                mistaken()
 
 
 def test_neither_chains_nor_sums_hide_it() -> None:
@@ -182,6 +199,7 @@ def test_a_virtual_user_of_several_steps_waits_for_longer_than_a_request() -> No
     kinds = np.full(400, Kind.ARRIVAL)
     pending = run(samples(np.arange(400) / 10, 0.2, kind=kinds)).pending
     assert pending.wait.max < 40
+    assert pending.service_time < 40
 
 
 def test_other_quantities_have_no_time_out() -> None:
