@@ -484,7 +484,9 @@ class Slice(KnowsItsNames):
         """
         own = self._spans
         first, last = self._moment(start), self._moment(end)
-        last = own.end if math.isinf(last) else last
+        last = own.end if last == math.inf else last
+        if not first < last:  # be it that one is no number
+            raise NoData(f"nothing lies between {start!r} and {end!r}")
         if self._goes_on:
             own = own.ending(max(own.end, last))
         spans = own.within(Spans(((max(first, 0.0), last),)))

@@ -300,6 +300,16 @@ def test_between_is_of_the_slice_that_it_is_asked_of() -> None:
     assert result.between(-5, 5).duration == 5
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(5, 5), (7, 3), (math.nan, 5), (0, math.nan), (math.inf, math.inf), (0, -math.inf), (-5, -1)],
+)
+def test_between_two_moments_that_are_none_lies_nothing(start: float, end: float) -> None:
+    """Never all of the run, nor a part that was not asked for."""
+    with pytest.raises(NoData, match=r"lies between"):
+        steady().between(start, end)
+
+
 def test_between_may_go_on_after_the_last_phase() -> None:
     """Nothing comes any more, but what was pending may still be so."""
     result = run(samples(even(10, 10), 5.0), phases=[("steady", 10.0)])
