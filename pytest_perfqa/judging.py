@@ -10,7 +10,7 @@ from .agenda import service_of, wish
 from .report.character import described
 from .report.properties import properties
 from .report.terminal import evidence
-from .requirements import about_errors
+from .requirements import about_errors, is_told
 from .verdicts import Verdict, verdict_of
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _note(
 
 def _errors(cells: list[Cell], told: str, *, held: bool) -> Iterator[tuple[str, str]]:
     for cell in cells:
-        if cell.result is None or cell.result.invalid or cell.result.unexpected.summary in told:
+        if cell.result is None or cell.result.invalid or is_told(cell.result, told):
             continue
         if said := about_errors(cell.result, held=held):
             yield f"perfqa answers of {cell.key.scenario}", said

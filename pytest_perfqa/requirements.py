@@ -155,6 +155,12 @@ def about_errors(result: RunResult, *, held: bool) -> str | None:
     return "\n".join(_by_source(missed, (str(result.unexpected),)))
 
 
+def is_told(result: RunResult, said: str) -> bool:
+    """Whether a message says already what was not as expected, in a run or its clean rest."""
+    found = result.unexpected
+    return any(one.summary in said for one in (found, found.of(result.undisturbed)))
+
+
 def _by_source(missed: list[Finding], happened: tuple[str, ...]) -> Iterator[str]:
     """Give what is missed by where it stands, and then what happened; its own says it itself."""
     said: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import PerfqaError
+from ..requirements import is_told
 from ..service.logs import tail
 from .table import table
 from .text import duration, plural
@@ -91,5 +92,5 @@ def _untold_notes(cell: Cell) -> Iterator[str]:
     result = cell.result
     if result is None:
         return
-    is_told = any(result.unexpected.summary in test.said for test in cell.tests.values())
-    yield from (one for one in result.notes if not (is_told and one in result.answer_notes))
+    known = any(is_told(result, test.said) for test in cell.tests.values())
+    yield from (one for one in result.notes if not (known and one in result.answer_notes))

@@ -193,6 +193,19 @@ def test_errors_of_disturbed_stretches_are_nobodys(
     assert f"{caught.typename}: {caught.value}".startswith(said)
 
 
+@pytest.mark.parametrize("stretches", [(), ((12.0, 15.0),)])
+def test_what_a_test_has_failed_of_is_told_once(stretches: tuple[tuple[float, float], ...]) -> None:
+    """Also where the message is about the clean rest of the run only."""
+    due = np.arange(0, 30, 0.02) + 0.01
+    result = disturbed(*stretches, recorded=samples(due, status=404))
+    asked = cell("toy", "steady", result)
+    assert any("answers were 4xx" in line for line in terminal.summary([asked]))
+    with pytest.raises(RequirementMissed) as caught:
+        requirements.require(result, held=True)
+    asked.judge("test", Verdict.FAILED, str(caught.value))
+    assert not any("answers were 4xx" in line for line in terminal.summary([asked]))
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 29), st.integers(1, 8)), max_size=3),
     st.integers(0, 28),
