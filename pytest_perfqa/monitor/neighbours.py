@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 
 # The service was disturbed where it was denied this share of the CPU that it used ...
 _SHARE = 0.15
-# ... if that is so much of the window; where others took so much of its CPUs, anything that shows
-# at all: a service that does little still waits beside a busy loop.
-_FLOOR = 0.02
-_TAKEN = 0.1
-_LEAST = 0.001
+# ... if that is so much of the window, the less the more of its CPUs others took: what starts and
+# ends beside a service that does little is hardly felt, but beside a busy loop it waits whenever it
+# wakes up, and anything that shows at all counts.
+_FLOORS = ((0.5, 0.001), (0.1, 0.01), (0.0, 0.02))
 # A shorter window, as that of a burst, is held to what would be felt in one of this length.
 _WINDOW_SECONDS = 0.5
 # Waits of threads that ended between two looks are not known: counted where they used this share.
@@ -128,7 +127,8 @@ class Window:
         """Whether what was measured in it can be laid to the service."""
         taken = sum(cpu for *_, cpu in self.takers)
         times = max(1.0, _WINDOW_SECONDS / self.length)
-        least = _LEAST if taken > _TAKEN * self.capacity * times else _FLOOR
+        share = taken / (self.capacity * times)
+        least = next(floor for part, floor in _FLOORS if share > part or not part)
         is_felt = self.lost > max(least * self.length * times, _SHARE * self.own)
         return is_felt or self.stalled > _STALLED * self.length
 
