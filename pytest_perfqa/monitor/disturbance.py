@@ -55,12 +55,13 @@ def disturbances(windows: Sequence[Window], start: float) -> tuple[Disturbance, 
         windows: one after the other.
         start: of the run, on the clock of the windows.
     """
+    # Before there was a load, nothing was left undone.
+    windows = [one for one in windows if one.end > start]
     reach = [
         _reach(windows, first, last)
         for first, last in _runs([index for index, one in enumerate(windows) if one.is_disturbed])
     ]
-    found = (_disturbance(windows[first : last + 1], start) for first, last in _joined(reach))
-    return tuple(one for one in found if one.end > 0)
+    return tuple(_disturbance(windows[first : last + 1], start) for first, last in _joined(reach))
 
 
 def _runs(indices: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synthetic import run, samples
 
 from pytest_perfqa import comparison, requirements
-from pytest_perfqa.errors import InvalidRun, RequirementMissed
+from pytest_perfqa.errors import DisturbedRun, RequirementMissed
 from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Readings
 from pytest_perfqa.report import properties, terminal
@@ -71,7 +71,9 @@ def test_no_figure_of_a_disturbed_stretch_is_given() -> None:
     for part in (result, result.phase("second"), result.between(14, 25), result.endpoint("GET /")):
         assert set(figures(part)) >= {"latency", "errors", "throughput", "resources", "drift"}
         for name in figures(part):
-            with pytest.raises(InvalidRun, match=r"12\.0 s to 15\.0 s .*others took 5 s .*beside"):
+            with pytest.raises(
+                DisturbedRun, match=r"12\.0 s to 15\.0 s .*others took 5 s .*beside"
+            ):
                 _ = asked(part, name)
 
 
@@ -84,6 +86,14 @@ def test_the_rest_of_the_run_stands() -> None:
     assert result.launched == 1500
     assert result.phase("second").launched == 500
     assert "1500 launched" in repr(result)
+
+
+def test_what_a_report_has_asked_for_is_refused_to_tests_all_the_same() -> None:
+    """Figures are kept; those of the guarded result are its own."""
+    result = disturbed((12.0, 15.0))
+    assert result.latency.p95 < "1s"
+    with pytest.raises(DisturbedRun):
+        _ = result.guarded.latency
 
 
 def test_reports_are_written_all_the_same() -> None:
@@ -104,7 +114,7 @@ def test_reports_are_written_all_the_same() -> None:
 def test_no_more_than_a_few_are_named_in_a_message() -> None:
     """All of them are in the record."""
     result = disturbed(*((float(second), second + 0.5) for second in range(9))).guarded
-    with pytest.raises(InvalidRun, match="and 6 times more"):
+    with pytest.raises(DisturbedRun, match="and 6 times more"):
         _ = result.latency
 
 
@@ -118,9 +128,9 @@ def test_it_takes_no_part_in_comparisons() -> None:
 def test_runs_that_are_pooled_are_disturbed_where_one_of_them_was() -> None:
     """Their samples are taken together."""
     pooled = disturbed().pooled_with(disturbed((12.0, 15.0))).guarded
-    with pytest.raises(InvalidRun):
+    with pytest.raises(DisturbedRun):
         _ = pooled.latency
-    with pytest.raises(InvalidRun):
+    with pytest.raises(DisturbedRun):
         _ = pooled.phase("second").latency
     assert pooled.phase("first").latency.p95 < "1s"
 
@@ -145,7 +155,7 @@ def test_requirements_of_disturbed_stretches_are_not_judged(response: float) -> 
         (finding,) = requirements.judge(result)
         assert finding.met is None
         assert "INVALID" in finding.found
-        with pytest.raises(InvalidRun, match="others took"):
+        with pytest.raises(DisturbedRun, match="others took"):
             requirements.require(result)
 
 
@@ -188,7 +198,7 @@ def test_errors_of_disturbed_stretches_are_nobodys(
     if said is None:
         requirements.require(result, held=True)
         return
-    with pytest.raises((RequirementMissed, InvalidRun)) as caught:
+    with pytest.raises((RequirementMissed, DisturbedRun)) as caught:
         requirements.require(result, held=True)
     assert f"{caught.typename}: {caught.value}".startswith(said)
 
@@ -219,7 +229,7 @@ def test_a_slice_is_refused_exactly_where_it_was_disturbed(
     result = disturbed(*spans).guarded
     part = result.between(start, start + length)
     if any(first < start + length and start < last for first, last in spans):
-        with pytest.raises(InvalidRun):
+        with pytest.raises(DisturbedRun):
             _ = part.latency
     else:
         assert part.latency.count

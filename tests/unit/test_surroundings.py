@@ -168,6 +168,20 @@ def test_the_generator_is_ours_and_what_ran_before_is_not(tmp_path: Path, reaper
         children.terminate_all([earlier, generator], 1.0, reaper=reaper)
 
 
+def test_a_generator_that_was_seen_as_it_was_born_is_ours() -> None:
+    """Between its fork and its own session it looks like a child of this process like others."""
+    sessions = [frozenset[int](), frozenset({50})]
+    reaper: Any = SimpleNamespace(sessions=sessions[0])
+    stats = {
+        pid: SimpleNamespace(parent=parent, session=session)
+        for pid, parent, session in ((40, 1, 40), (50, 9, 9), (51, 50, 9), (52, 51, 9), (60, 9, 9))
+    }
+    table: Any = SimpleNamespace(everyone=stats)
+    seen = Surroundings([], table, reaper)
+    reaper.sessions = sessions[1]
+    assert seen._ours() == {os.getpid(), 50, 51, 52}
+
+
 def test_a_look_soon_after_another_prolongs_its_window(reaper: Reaper) -> None:
     """So the last one of a run is never so short that clock ticks decide."""
     seen = surroundings(os.getpid(), reaper, shortest=0.05)
