@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import Inconclusive, NoData
-from ..evidence import Evidence, Point
+from ..fifo import constant_services
 from ..load.record import Kind, Outcome, as_expected, with_status
 from ..samples import Samples, quantile
-from ..spans import Spans, only_stretch
+from ..spans import Spans, only_stretch, upto
 from ..units import Quantity, Unit
+from .growth import LEAST_ARRIVALS, LOOKS, OVERLOAD, WINDOWS, Growth, Looks, drained, growth
 from .latency import Distribution
 from .level import Level, Steps
 from .names import KnowsItsNames
@@ -29,87 +29,11 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-# The parameters of ``grows`` and what they lead to: docs/statistics.md.
-_WINDOWS = 24
-_LOOKS = 12
-_LAST = _WINDOWS // 6
-_SCALES = (1, 2, 3)
-_KINKS = 2
-# What that takes away from the mean of the squares of normal variables.
-_UNTRIMMED = {1: 1.45, 2: 1.93, 3: 2.57}
-_LEAST_ARRIVALS = 24
-#: The overload that must be found, as a share of capacity.
-_OVERLOAD = 0.1
-# Growth per arrival then, of which the lowest of the last sixth of the time shows five sixths.
-_DRIFT = _OVERLOAD / (1 + _OVERLOAD) * (1 - _LAST / _WINDOWS)
-# A queue at 1 - _OVERLOAD of capacity is longer than this, times its variance, once in 500.
-_TAIL = np.log(500) / (2 * _OVERLOAD)
-_SHORT_RUN = 30
-_DISCRETE = 2.0
-# Where so large a share of all arrivals waits, no fluctuation explains it.
-_UNSERVED = 0.5
-_POWER = 2.0
-# Under an overload of 10 %, so many arrivals per unit of variance find no queue in the second half
-# of a run less than once in 50 runs.
-_FIND_NO_QUEUE = 125
-_LEAST_VARIANCE = 0.05
-# Of the square of a standard normal variable.
-_MEDIAN_OF_SQUARES = 0.455
 _BASE_POINTS = 20
 _FEW = 5
 _UNLOADED = 0.1
-_DRAINED = 0.1
-
-
-@dataclass(frozen=True)
-class Growth:
-    """Whether requests pile up; true if they do.
-
-    Attributes:
-        by: how many more are waiting at the end than at the best moment before.
-        limit: how many may be by chance: a queue at 90 % of capacity is as long once in 500 runs.
-        arrivals: how many came.
-        needed: with so many, an overload of 10 % would have shown itself.
-        excluded: there was an end to the queue, or so often nobody waited, that it is none.
-        waiting: how many waited over time, in 24 windows.
-    """
-
-    by: Quantity
-    limit: Quantity
-    arrivals: int
-    needed: int
-    excluded: bool
-    waiting: tuple[Point, ...] = field(repr=False)
-
-    def __bool__(self) -> bool:
-        return float(self.by) > float(self.limit)
-
-    @property
-    def certain(self) -> bool:
-        """Whether an overload of 10 % would have been seen."""
-        return bool(self) or self.excluded or self.arrivals >= self.needed
-
-    def __repr__(self) -> str:
-        verb = "grows" if self else "does not grow"
-        return (
-            f"<pending {verb}: {float(self.by):+.1f} waiting at the end of {self.arrivals} "
-            f"arrivals, chance explains {float(self.limit):.1f}>"
-        )
-
-    def evidence(self) -> Evidence:
-        """Gather what the verdict rests on."""
-        chance = (
-            f"at the end {float(self.by):+.1f} against the best moment before; a queue at "
-            f"{1 - _OVERLOAD:.0%} of capacity that fluctuates like this one gets to "
-            f"{float(self.limit):.1f}"
-        )
-        return Evidence(
-            subject="requests waiting (pending beyond those at work)",
-            show="{:.1f}".format,
-            samples=self.arrivals,
-            points=self.waiting,
-            statements=(chance,),
-        )
+# A service time that a stretch is longer than so many of is short.
+_SHORT = 36
 
 
 class Pending(KnowsItsNames):
@@ -226,29 +150,31 @@ class Pending(KnowsItsNames):
         What waits is what is pending beyond what a service without a queue would have at work, as
         Little's law (in system = rate x time) has it: a rising rate alone is no queue. It grows if
         at no moment of the last sixth it is near its lowest of before, by more than a queue at
-        90 % of capacity reaches by chance, given how much this one is seen to fluctuate. See
-        docs/statistics.md for the method and its measured errors.
+        90 % of capacity reaches by chance, given how much this one is seen to fluctuate; workers
+        that finish together are no fluctuation. See docs/statistics.md for the method and its
+        measured errors.
 
         Raises:
             Inconclusive: it doesn't, but an overload of 10 % could be hidden in so few arrivals.
-            NoData: there were no arrivals, or none got a good answer: no service time is known.
+            NoData: there were no arrivals, or none got a good answer: no service time is known; or
+                the slice is several stretches of time.
         """
         self._require_arrivals()
         start, end = only_stretch("whether pending grows", self._spans, self._name)
         count = self._within.count
-        if count < _LEAST_ARRIVALS:
+        if count < LEAST_ARRIVALS:
             raise Inconclusive(
-                f"whether pending grows needs at least {_LEAST_ARRIVALS} arrivals, {self._name} "
+                f"whether pending grows needs at least {LEAST_ARRIVALS} arrivals, {self._name} "
                 f"has {count}"
             )
-        growth = _growth(self._waiting, count, np.linspace(start, end, _WINDOWS + 1))
-        if not growth.certain:
+        found = growth(self._looks, count, start, end)
+        if not found.certain:
             raise Inconclusive(
-                f"whether pending grows: an overload of {_OVERLOAD:.0%} would not show in the "
-                f"{count} arrivals of {self._name}, as much as the queue fluctuates; it needs "
-                f"about {growth.needed}"
+                f"whether pending grows: an overload of {OVERLOAD:.0%} would not show in the "
+                f"{count} arrivals of {self._name}, as much as the queue fluctuates and as long as "
+                f"answers take; it needs about {found.settled_by:,}"
             )
-        return growth
+        return found
 
     @property
     def drains(self) -> bool:
@@ -261,53 +187,91 @@ class Pending(KnowsItsNames):
             NoData: there were no arrivals, or none got a good answer: no service time is known.
         """
         self._require_arrivals()
-        return _drained(self._waiting)
+        return drained(self._looks.waiting)
 
     @cached_property
-    def _waiting(self) -> NDArray[np.float64]:
-        """How many wait, in looks (columns) at each window (rows) of the stretch."""
-        return self.waiting_at(self._moments(_WINDOWS * _LOOKS)).reshape(_WINDOWS, _LOOKS)
+    def _looks(self) -> Looks:
+        """How many wait over the stretch.
+
+        Each look is later by the shortest time that an answer takes: so long what has come up to
+        the end of the stretch, and nothing else, decides how many wait.
+        """
+        start, end = only_stretch("a queue over time", self._spans, self._name)
+        times, length = self._unqueued, end - start
+        moments = start + length * (np.arange(WINDOWS * LOOKS, dtype=np.float64) + 0.5) / (
+            WINDOWS * LOOKS
+        )
+        moments += min(float(times.min()), self._recorded_beyond(end))
+        waiting, seconds = self.waiting_at(moments), float(times.mean())
+        service = seconds / length
+        taken = (float(self._queue.came.min()) - start) / length + service
+        if self._constant is None:
+            return Looks.of(waiting, service=service, taken=taken)
+        level = Level.of_stays(self._queue.came + seconds, self._queue.left, self._queue.weights)
+        return Looks.of(
+            waiting,
+            service=service,
+            taken=taken,
+            level=(level.area(moments) - level.area(moments - seconds)) / seconds,
+            came=self._begun(moments - seconds),
+            spread=float(np.std(self._constant)) / seconds,
+        )
+
+    def _recorded_beyond(self, end: float) -> float:
+        """For how long after a moment all ends were recorded.
+
+        Where a run was cut off, nobody knows what would have ended after its last end.
+        """
+        known = np.isfinite(self._ends)
+        if known.all():
+            return np.inf
+        return max(0.0, float(self._ends[known].max(initial=end)) - end)
 
     def waiting_at(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give how many are pending at each of these moments beyond those that are at work.
 
-        At work is what would be pending if all answers took as long as those of the quarter of the
-        stretch in which they were quickest. Below 0 where there are fewer. Who gave up (a time-out
-        on either side) waits until a later arrival gets a good answer: up to then nobody knows
-        that the service has got so far. Errors that came sooner than any good answer are left out.
+        At work is what would be pending if all answers took as long as those that nothing waits
+        before. Below 0 where there are fewer. Who gave up (a time-out on either side) waits until a
+        later arrival gets a good answer: up to then nobody knows that the service has got so far.
+        Errors that came sooner than any good answer are left out.
 
         Raises:
             NoData: not one good answer, so the service time is not known.
         """
-        times = self._quickest
-        came, left = self._queue
+        times = self._unqueued
+        came, left = self._queue.steps
         earlier = came((moments - times[:, np.newaxis]).ravel())
-        at_work = came(moments) - earlier.reshape(len(times), -1).mean(axis=0)
-        waiting: NDArray[np.float64] = came(moments) - left(moments) - at_work
+        waiting: NDArray[np.float64] = earlier.reshape(len(times), -1).mean(axis=0) - left(moments)
         return waiting
 
     @cached_property
-    def _queue(self) -> tuple[Steps, Steps]:
+    def _queue(self) -> _Queue:
         """Who came to the queue and who left it, without those who were turned away at once."""
         rows = self._arrivals.rows
         order = np.argsort(rows["intended"], kind="stable")
         good_ends = np.where(as_expected(rows), self._ends, np.inf)[order]
-        ends = self._ends.copy()
-        ends[order] = np.where(
-            gave_up(self._arrivals)[order],
-            np.maximum(ends[order], np.minimum.accumulate(good_ends[::-1])[::-1]),
-            ends[order],
+        ends, given_up = self._ends[order], gave_up(self._arrivals)[order]
+        left = np.where(
+            given_up, np.maximum(ends, np.minimum.accumulate(good_ends[::-1])[::-1]), ends
         )
-        served = entered(self._arrivals)
-        weights, spreads = rows["weight"][served], rows["spread"][served]
-        return (
-            Steps(rows["intended"][served], weights, spreads),
-            Steps(ends[served], weights, spreads),
+        let_in = entered(self._arrivals)[order]
+        return _Queue(
+            came=rows["intended"][order][let_in],
+            left=left[let_in],
+            weights=rows["weight"][order][let_in],
+            spreads=rows["spread"][order][let_in].astype(float),
+            is_known=(np.isfinite(ends) & ~given_up)[let_in],
         )
 
     @cached_property
-    def _quickest(self) -> NDArray[np.float64]:
-        """Points of the distribution of times in the quarter of the stretch that was quickest."""
+    def _unqueued(self) -> NDArray[np.float64]:
+        """Points of the distribution of how long answers take that nothing waits before.
+
+        Where services are long and constant they are known, else it is that of all good answers of
+        the quarter of the stretch in which they were quickest.
+        """
+        if self._constant is not None:
+            return np.array([np.median(self._constant)])
         rows = self._within.rows
         quarters = [Samples(part).as_expected for part in np.array_split(rows, 4)]
         known = [part for part in quarters if len(part.rows) >= _FEW]
@@ -324,6 +288,24 @@ class Pending(KnowsItsNames):
         places = np.searchsorted(ranks, shares * ranks[-1])
         points: NDArray[np.float64] = best.latency[order][places]
         return points
+
+    @cached_property
+    def _constant(self) -> NDArray[np.float64] | None:
+        """The service times up to the end of the stretch if they are long and constant, else None.
+
+        They are those of who came before anybody gave up: later on it is not known when the service
+        was done with all. Short ones need no such care: their waves average out within a window.
+        """
+        alone, queue = float(self.service_time), self._queue
+        if alone * _SHORT < self._spans.length or (queue.weights > 1).any():
+            return None
+        known = np.logical_and.accumulate(queue.is_known & (queue.came <= upto(self._spans.end)))
+        came, left = queue.came[known], queue.left[known]
+        found = constant_services(came, left, alone)
+        if found is None and len(came):
+            # The first of all, which alone found nobody before it, may have been cold.
+            found = constant_services(came, left, float((left - came).min()))
+        return found
 
     @cached_property
     def service_time(self) -> Quantity:
@@ -377,10 +359,6 @@ class Pending(KnowsItsNames):
             return self._own
         return self._arrivals.where(self._spans.contain(self._arrivals.rows["intended"]))
 
-    def _moments(self, count: int) -> NDArray[np.float64]:
-        start, end = only_stretch("a queue over time", self._spans, self._name)
-        return start + (end - start) / count * (np.arange(count, dtype=np.float64) + 0.5)
-
     def _require_arrivals(self) -> None:
         if not self._arrivals.count:
             raise NoData("pending: there were no arrivals")
@@ -393,60 +371,31 @@ class Pending(KnowsItsNames):
         return f"<pending: max {self.max}, mean {self.mean}, at end {self.at_end}>"
 
 
-def _growth(waiting: NDArray[np.float64], arrivals: int, edges: NDArray[np.float64]) -> Growth:
-    """Judge how many waited, given as looks (columns) in windows of the stretch (rows)."""
-    lowest = waiting.min(axis=1)
-    by = lowest[-_LAST:].min() - max(0.0, lowest[:-_LAST].min())
-    means = waiting.mean(axis=1)
-    variance = max(_variance(means, scale) for scale in _SCALES) * len(means) / arrivals
-    chance = _TAIL * (1 + _SHORT_RUN / arrivals) * variance + _DISCRETE
-    limit = min(chance, _UNSERVED * arrivals)
-    nobody = float(np.mean(waiting[len(waiting) // 2 :] <= 0))
-    enough = _FIND_NO_QUEUE * max(variance, _LEAST_VARIANCE)
-    return Growth(
-        by=Quantity(by, Unit.COUNT),
-        limit=Quantity(limit, Unit.COUNT),
-        arrivals=arrivals,
-        needed=_needed(variance, limit),
-        excluded=_has_ended(waiting, arrivals) or nobody * arrivals / 2 > enough,
-        waiting=tuple(
-            Point(start, end, value)
-            for (start, end), value in zip(pairwise(edges.tolist()), means.tolist(), strict=True)
-        ),
-    )
+@dataclass(frozen=True)
+class _Queue:
+    """Who was let in, in the order in which they came.
 
-
-def _drained(waiting: NDArray[np.float64]) -> bool:
-    return bool(waiting[-_LAST:].min() <= max(1.0, _DRAINED * float(waiting.max())))
-
-
-def _has_ended(waiting: NDArray[np.float64], arrivals: int) -> bool:
-    """Whether there was a queue too long for chance, and it is gone.
-
-    Where a load comes in waves, the few windows in which it changes make the mean of the squared
-    differences large; the median is that of the others.
+    Attributes:
+        came: when each came, in seconds from the start of the run.
+        left: when it is known that each was gone; infinite if never.
+        weights: how many each stands for.
+        spreads: over how much time those came that it stands for.
+        is_known: whether that is when the service was done with it: who gave up is gone sooner.
     """
-    squares = np.diff(waiting.mean(axis=1), 2) ** 2
-    usual = float(np.median(squares)) / _MEDIAN_OF_SQUARES * len(waiting) / arrivals
-    return _drained(waiting) and bool(waiting.max() > _TAIL * usual + _DISCRETE)
 
+    came: NDArray[np.float64]
+    left: NDArray[np.float64]
+    weights: NDArray[np.uint32]
+    spreads: NDArray[np.float64]
+    is_known: NDArray[np.bool_]
 
-def _variance(means: NDArray[np.float64], scale: int) -> float:
-    """Give the variance that a queue gains per window, from means over ``scale`` windows.
-
-    The second differences of means of a random walk with any drift have just that variance. The
-    largest are left out: a drift that changes, as between phases, is no fluctuation.
-    """
-    wider = means.reshape(-1, scale).mean(axis=1)
-    squares = np.sort(np.diff(wider, 2) ** 2)[:-_KINKS]
-    return float(squares.mean()) * _UNTRIMMED[scale] / scale
-
-
-def _needed(variance: float, limit: float) -> int:
-    """How many arrivals n make drift x n exceed the limit by ``_POWER`` standard deviations."""
-    deviation = _POWER * np.sqrt(variance)
-    root = (deviation + np.sqrt(deviation**2 + 4 * _DRIFT * limit)) / (2 * _DRIFT)
-    return int(np.ceil(root**2))
+    @cached_property
+    def steps(self) -> tuple[Steps, Steps]:
+        """How many have come, and how many have left, up to a moment."""
+        return (
+            Steps(self.came, self.weights, self.spreads),
+            Steps(self.left, self.weights, self.spreads),
+        )
 
 
 def gave_up(arrivals: Samples) -> NDArray[np.bool_]:

@@ -13,6 +13,8 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from ..fifo import reached_by_chance
+
 # A trend test on a stretch this long, restarted at each new minimum, must not be fooled even once.
 _RESTARTS = 50.0
 _MARGIN = 3.0
@@ -75,7 +77,8 @@ class TrendTest:
     @property
     def threshold(self) -> float:
         """The growth of the queue that is too much for chance."""
-        return self.variance / (2 * self.epsilon) * math.log(_RESTARTS / self.error) + _MARGIN
+        chance = reached_by_chance(self.variance, self.epsilon, self.error / _RESTARTS)
+        return chance + _MARGIN
 
     @property
     def least_stable(self) -> int:

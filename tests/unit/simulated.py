@@ -30,6 +30,11 @@ def even(_random: np.random.Generator, shape: tuple[int, int], rate: float) -> F
     return np.tile(np.arange(1, shape[1] + 1) / rate, (shape[0], 1))
 
 
+def shifted(random: np.random.Generator, shape: tuple[int, int], rate: float) -> Floats:
+    """Arrivals at equal distances, the first at any moment of the first."""
+    return even(random, shape, rate) - random.uniform(0, 1, (shape[0], 1)) / rate
+
+
 def poisson(random: np.random.Generator, shape: tuple[int, int], rate: float) -> Floats:
     """A Poisson process."""
     return np.cumsum(random.exponential(1 / rate, shape), axis=1)

@@ -206,7 +206,7 @@ def test_the_verdict_says_what_it_rests_on() -> None:
     arrivals = np.arange(120) / 1.5
     grows = run(samples(arrivals, queue(arrivals, 1.0))).pending.grows
     assert repr(grows) == (
-        "<pending grows: +25.5 waiting at the end of 120 arrivals, chance explains 2.1>"
+        "<pending grows: +26.0 waiting at the end of 120 arrivals, chance explains 2.0>"
     )
     evidence = grows.evidence()
     assert evidence.samples == 120
