@@ -91,16 +91,18 @@ class InvalidRun(PerfqaError):
 
     Attributes:
         causes: one sentence per reason.
+        is_final: it has been made again as often as that is worth it.
     """
 
-    def __init__(self, causes: Iterable[str]) -> None:
+    def __init__(self, causes: Iterable[str], *, is_final: bool = False) -> None:
         self.causes = tuple(causes)
+        self.is_final = is_final
         super().__init__("INVALID: " + "; ".join(self.causes))
 
     @property
-    def passes(self) -> bool:
+    def is_worth_repeating(self) -> bool:
         """Whether it may be otherwise another time."""
-        return not any(isinstance(cause, Lasting) for cause in self.causes)
+        return not self.is_final and not any(isinstance(cause, Lasting) for cause in self.causes)
 
 
 class DisturbedRun(InvalidRun):

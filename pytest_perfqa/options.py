@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_PROCESSES = 64
 INCONCLUSIVE = ("fail", "pass", "remeasure")
 XDIST = ("run", "skip")
+INVALID = ("remeasure", "error")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Options:
         max_error_rate: the share of requests that may be other than expected if a scenario doesn't
             say.
         xdist: what becomes of perf tests under pytest-xdist, one of ``XDIST``.
+        invalid: what becomes of a run that can't be believed, one of ``INVALID``.
         report: the folder that a report is written to.
         export: where figures are sent or written beside it, as the user put it.
         folder: what its files are relative to.
@@ -55,6 +57,7 @@ class Options:
     inconclusive: str = "fail"
     max_error_rate: float = MAX_ERROR_RATE
     xdist: str = "run"
+    invalid: str = "remeasure"
     report: Path | None = None
     export: str | None = None
     folder: Path = Path()
@@ -99,6 +102,7 @@ def read(config: pytest.Config) -> Options:
     max_error_rate = _share(config, "perfqa_max_error_rate", MAX_ERROR_RATE, mistakes)
     backend = _choice(config, "backend", selection.BACKENDS, mistakes)
     inconclusive = _choice(config, "inconclusive", INCONCLUSIVE, mistakes)
+    invalid = _choice(config, "invalid", INVALID, mistakes)
     xdist = _choice(config, "xdist", XDIST, mistakes)
     names = text(config, "services")
     only = None if names is None else tuple(filter(None, map(str.strip, names.split(","))))
@@ -122,6 +126,7 @@ def read(config: pytest.Config) -> Options:
         inconclusive=inconclusive,
         max_error_rate=max_error_rate,
         xdist=xdist,
+        invalid=invalid,
         report=path(config, "report"),
         export=text(config, "export"),
         folder=_folder(config, "export"),

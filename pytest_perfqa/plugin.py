@@ -49,6 +49,7 @@ _OPTIONS = (
         "run|skip",
         "under pytest-xdist, run perf tests when all others are done; or skip them",
     ),
+    ("invalid", "remeasure|error", "what becomes of runs that can't be believed; remeasure"),
     ("report", "DIR", "write a report in HTML and JSON to this folder"),
     ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
 )
@@ -271,8 +272,7 @@ class Door:
         """Hold the runs to the requirements in their scenario files, too."""
         if self._session is None or not _is_perf_test(item):
             return (yield)
-        from .errors import Inconclusive
-        from .remeasuring import Requirements, judge_again
+        from .remeasuring import UNDECIDED, Requirements, judge_again
 
         def cells() -> list[Cell]:
             return self._cells(item)
@@ -280,7 +280,7 @@ class Door:
         try:
             with Requirements(item, cells):
                 return (yield)
-        except Inconclusive as error:
+        except UNDECIDED as error:
             judge_again(item, error, self._session, self._cell(item), cells)
         return None
 

@@ -1,11 +1,11 @@
-"""A test that can't tell: its run is made again, and its body is run once more on the result."""
+"""A test that can't be decided on its runs: they are made again, and its body is run once more."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .agenda import RUN_FIXTURE, wish
-from .errors import Inconclusive
+from .errors import Inconclusive, InvalidRun
 from .requirements import require
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True
+
+#: What a test raises that can't be decided.
+UNDECIDED = (InvalidRun, Inconclusive)
 
 
 class Requirements:
@@ -36,48 +39,88 @@ class Requirements:
         """Judge the runs: after a failure only those that were stopped.
 
         A test may stumble over what a stopped run doesn't have: why it was is what matters. One
-        that can't tell may be about a run of which the requirements can: then that is said.
+        that is undecided may be about a run that misses a requirement where that can be told: then
+        it has failed, and the run is not made again. A run that can't be believed is not judged.
         """
         if kind is not None and not issubclass(kind, Exception):
             return
         held = not wish(self._item).errors_expected
-        unsettled = kind is not None and issubclass(kind, Inconclusive)
+        unsettled = kind is not None and issubclass(kind, UNDECIDED)
         for cell in self._cells():
-            if cell.result is None or not (cell.result.aborted or kind is None or unsettled):
+            result = cell.result
+            if result is None or result.invalid:
+                continue
+            if not (result.aborted or kind is None or unsettled):
                 continue
             try:
-                require(cell.result, held=held)
-            except Inconclusive:
+                require(result, held=held)
+            except UNDECIDED:
                 if not unsettled:
                     raise
 
 
 def judge_again(
     item: pytest.Item,
-    error: Inconclusive,
+    error: InvalidRun | Inconclusive,
     session: PerfSession,
     cell: Cell | None,
     cells: Callable[[], list[Cell]],
 ) -> None:
-    """Measure again what could not be told, if that is wished, and run the test on all of it.
+    """Measure again what can't be believed or told, as far as that is wished, and run the body.
+
+    Whatever the body concludes then counts; nothing that it has passed or failed comes here.
 
     Args:
-        cell: the run of the test's own; it alone is made again.
+        cell: the run of the test's own.
         cells: gives all runs that the test is about.
 
     Raises:
+        InvalidRun: it still can't be believed; with what was wrong with the runs before.
         Inconclusive: it still can't be told.
     """
-    wished = session.options.inconclusive == "remeasure"
-    while wished and cell is not None and cell.repeats < (2 if error.pools else 1):
-        session.say(f"measuring {cell.key.scenario} on {cell.key.service} again: {error}")
-        result = session.measure_again(cell)
-        item.funcargs[RUN_FIXTURE] = result  # type: ignore[attr-defined]
+    while _is_measured_again(error, session, cell, cells()):
         try:
+            if cell is not None:
+                _set_up_again(item)
             with Requirements(item, cells):
                 item.runtest()
-        except Inconclusive as still:
+        except UNDECIDED as still:
             error = still
         else:
             return
+    if isinstance(error, InvalidRun) and not error.is_final:
+        for one in cells():
+            error = one.attempts.given_up(error)
     raise error
+
+
+def _is_measured_again(
+    error: InvalidRun | Inconclusive, session: PerfSession, cell: Cell | None, cells: list[Cell]
+) -> bool:
+    if isinstance(error, InvalidRun):
+        made_again = [session.measure_spoiled(one, error) for one in _spoiled(error, cells)]
+        return any(made_again)
+    wished = session.options.inconclusive == "remeasure"
+    if not wished or cell is None or cell.repeats >= (2 if error.pools else 1):
+        return False
+    session.measure_again(cell, error)
+    return True
+
+
+def _spoiled(error: InvalidRun, cells: list[Cell]) -> list[Cell]:
+    """Give the runs that an error is about: all, where it is the test that doesn't believe them."""
+    causes = " ".join(error.causes)
+    made = [(one, one.result.disturbances) for one in cells if one.result is not None]
+    named = [one for one, found in made if any(each.text in causes for each in found)]
+    return named or [one for one, _ in made]
+
+
+def _set_up_again(item: pytest.Item) -> None:
+    """Have the test's run, and all fixtures that are made of it, given to the body anew."""
+    request = item._request  # type: ignore[attr-defined]
+    known = request._fixture_defs
+    known[RUN_FIXTURE].finish(request)  # with it end those that asked for it
+    for name in [name for name, each in known.items() if each.cached_result is None]:
+        del known[name]
+        item.funcargs.pop(name, None)  # type: ignore[attr-defined]
+    request._fillfixtures()

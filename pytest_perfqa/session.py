@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize
@@ -17,12 +17,14 @@ from .capacity.target import Declared, Target
 from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
+from .monitor.quiet import wait_for_quiet
 from .monitor.sampler import onlooking
 from .priority import preferred
+from .repeating import Attempts, until_believed
 from .run import Bench, is_apart, run
 from .scenario import numbered
 from .service import selection
-from .service.affinity import on_cpus, spare_cpus
+from .service.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from .capacity.found import BreakingPoint
     from .capacity.question import Question
     from .capacity.target import Request
+    from .errors import Inconclusive
     from .load.generator import Progress
     from .monitor.surroundings import Around
     from .options import Options
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from .service.selection import Choice
 
 __tracebackhide__ = True
+
+T = TypeVar("T")
 
 # Within this, the backlog of a run at a tenth of the times has drained; beyond, a restart is
 # quicker.
@@ -108,6 +113,7 @@ class Cell:
 
     Attributes:
         repeats: how often it was made again, because tests could not tell.
+        attempts: those at a run that can be believed.
         tests: what tests concluded from it, by their ids.
         held: whether any of them holds it to the requirement that every run has.
     """
@@ -118,6 +124,9 @@ class Cell:
     tests: dict[str, Judgement] = field(default_factory=dict)
     repeats: int = 0
     held: bool = False
+
+    def __post_init__(self) -> None:
+        self.attempts = Attempts(f"{self.key.scenario} on {self.key.service}")
 
     @property
     def verdict(self) -> Verdict:
@@ -186,10 +195,10 @@ class PerfSession:
         )
 
     def run(self, service: str, scenario: Scenario) -> RunResult:
-        """Give the result of a scenario on a service; the run is made once.
+        """Give the result of a scenario on a service; one that can be believed is made once.
 
         Raises:
-            InvalidRun: the result can't be believed.
+            InvalidRun: the result can't be believed, however often it was made.
             PerfqaError: the run could not be made; the same error every time.
             KeyboardInterrupt: it came during the run; the cell holds what was recorded until then.
         """
@@ -198,7 +207,9 @@ class PerfSession:
         if cell is None:
             cell = self.cells[key] = Cell(key)
             try:
-                cell.result = self._run(self.service(service), key.definition)
+                self._measure(cell)
+            except InvalidRun:
+                pass  # whoever asks is told
             except BaseException as error:
                 cell.error = error
                 raise
@@ -206,21 +217,65 @@ class PerfSession:
             raise cell.error
         if cell.result is None:
             raise AssertionError("a cell holds a result or an error")
-        return _believed(cell.result).guarded
+        return _believed(cell, cell.result).guarded
 
-    def measure_again(self, cell: Cell) -> RunResult:
-        """Make a run once more; give the result with the samples of those before pooled in.
+    def measure_again(self, cell: Cell, error: Inconclusive) -> None:
+        """Make a run once more that could not be told from, and pool in those before.
 
         Raises:
-            InvalidRun: the new run can't be believed.
+            InvalidRun: the new run can't be believed, however often it was made.
             PerfqaError: it could not be made.
         """
-        if cell.result is None:
+        earlier = cell.result
+        if earlier is None:
             raise AssertionError("what is made again has been made")
         cell.repeats += 1
-        again = self._run(self.service(cell.key.service), cell.key.definition)
-        cell.result = _believed(again).pooled_with(cell.result)
-        return cell.result.guarded
+        self.say(f"measuring {cell.attempts.what} again: {error}")
+        cell.result = _believed(cell, self._measure(cell)).pooled_with(earlier)
+
+    def measure_spoiled(self, cell: Cell, error: InvalidRun) -> bool:
+        """Make a run again of which a test found that it can't be believed, if that is worth it.
+
+        Nothing of the run before is pooled in.
+
+        Returns:
+            Whether it was made.
+
+        Raises:
+            InvalidRun: the new run can't be believed, however often it was made.
+            PerfqaError: it could not be made.
+        """
+        if not (self._is_repeated and cell.attempts.another(error)):
+            return False
+        self.say(f"measuring {cell.attempts.what} again: {error}")
+        cell.result = _believed(cell, self._measure(cell))
+        return True
+
+    @property
+    def _is_repeated(self) -> bool:
+        return self.options.invalid == "remeasure"
+
+    def _measure(self, cell: Cell) -> RunResult:
+        """Make the run of a cell, until it can be believed; the cell has it, unless it had better.
+
+        Raises:
+            InvalidRun: it can't be, however often it is made.
+        """
+
+        def measure() -> RunResult:
+            made = self._run(
+                self.service(cell.key.service),
+                cell.key.definition,
+                is_quiet=not cell.attempts.causes,
+            )
+            made.notes = (*made.notes, *cell.attempts.notes)
+            if cell.result is None or cell.result.invalid:
+                cell.result = made
+            if made.invalid and not is_interrupted(made):
+                raise InvalidRun(made.invalid)
+            return made
+
+        return self._until_believed(cell.attempts, measure)
 
     def running(self, name: str) -> Service | None:
         """Give a service if it has been started."""
@@ -239,7 +294,7 @@ class PerfSession:
         self._scenarios[name] = scenario
         return Key(service, name, replace(scenario, name=name))
 
-    def _run(self, service: Service, scenario: Scenario) -> RunResult:
+    def _run(self, service: Service, scenario: Scenario, *, is_quiet: bool = True) -> RunResult:
         config = self.configs[service.name]
         bench = Bench(
             reaper=self._reaper,
@@ -251,6 +306,8 @@ class PerfSession:
         )
         with alone(self.say):
             notes = self._settle_all()
+            if not is_quiet:
+                self._wait_for_quiet(config)
             self._loaded.add(service.name)
             self._runs += 1
             return self._watched_run(bench, service, scenario, notes)
@@ -308,10 +365,15 @@ class PerfSession:
         )
         if asked not in self.characters:
             self.say(f"characterising {service} {path}, for {asked.budget:g} s at most")
+            attempts = Attempts(f"the character of {service} {path}")
+
+            def measure() -> Character:
+                with self._undisturbed(service, attempts) as (around, notes):
+                    found = characterize(asked, around.since)
+                    return replace(found, notes=(*notes, *around.notes))
+
             try:
-                with self._undisturbed(service) as (around, notes):
-                    character = characterize(asked, around.since)
-                    self.characters[asked] = replace(character, notes=(*notes, *around.notes))
+                self.characters[asked] = self._until_believed(attempts, measure)
             except BaseException as error:
                 self.characters[asked] = error
                 raise
@@ -366,16 +428,25 @@ class PerfSession:
             self.say(
                 f"{asked.capacity.value} of {service}, {target.name}: {asked.budget:g} s at most"
             )
-            try:
-                with self._undisturbed(service) as (around, notes):
+            attempts = Attempts(f"{asked.capacity.value} of {service}, {target.name}")
+
+            def measure() -> BreakingPoint:
+                with self._undisturbed(service, attempts) as (around, notes):
                     search.notes = notes
-                    search.found = find_breaking_point(target, asked, around.since)
+                    found = find_breaking_point(target, asked, around.since)
                     search.notes = (*notes, *around.notes)
+                    return found
+
+            try:
+                search.found = self._until_believed(attempts, measure)
             except BaseException as error:
                 search.error = error
                 raise
         assert search.found is not None  # noqa: S101 - where there is no error
         return search.found
+
+    def _until_believed(self, attempts: Attempts, measure: Callable[[], T]) -> T:
+        return until_believed(attempts, measure, self.say, wished=self._is_repeated)
 
     def results(self) -> list[RunResult]:
         """Give the results of all runs that came to one."""
@@ -390,24 +461,39 @@ class PerfSession:
         return [search for search in self.searches.values() if test in search.tests]
 
     @contextlib.contextmanager
-    def _undisturbed(self, service: str) -> Iterator[tuple[Around, tuple[str, ...]]]:
+    def _undisturbed(
+        self, service: str, attempts: Attempts
+    ) -> Iterator[tuple[Around, tuple[str, ...]]]:
         """Hold the machine for probes of a service; give who is beside it, and what is to be said.
 
         Raises:
             ServiceError: a part of it died, or what stands beside it doesn't run.
         """
-        cpus = spare_cpus(self.configs[service].limits)
-        with alone(self.say), on_cpus(cpus):
-            notes = self._settle_all()
+        config = self.configs[service]
+        cpus = spare_cpus(config.limits)
+        with alone(self.say):
+            notes = (*self._settle_all(), *attempts.notes)
+            if attempts.causes:
+                self._wait_for_quiet(config)
             self._loaded.add(service)
             probed = self._services[service]
             with (
+                on_cpus(cpus),
                 onlooking(probed, self._reaper) as around,
                 # Not before all is settled: a service that is started again must not inherit it.
                 preferred() if is_apart(probed, cpus) else contextlib.nullcontext(),
             ):
                 yield around, (probed.limits_note, *notes)
             probed.check()
+
+    def _wait_for_quiet(self, config: ServiceConfig) -> None:
+        """Wait until others leave the CPUs alone that a service and its load are to have."""
+        wait_for_quiet(
+            self._services.values(),
+            (service_cpus(config.limits) or allowed_cpus(), spare_cpus(config.limits)),
+            self._reaper,
+            self.say,
+        )
 
     def _tell(self, progress: Progress) -> None:
         for watcher in self.watchers:
@@ -447,9 +533,14 @@ class PerfSession:
                 self._directory = None
 
 
-def _believed(result: RunResult) -> RunResult:
-    if result.aborted is not None and result.aborted.interrupted:
+def is_interrupted(result: RunResult) -> bool:
+    """Whether the user ended it."""
+    return result.aborted is not None and result.aborted.interrupted
+
+
+def _believed(cell: Cell, result: RunResult) -> RunResult:
+    if result.aborted is not None and is_interrupted(result):
         raise KeyboardInterrupt(result.aborted.reason)
     if result.invalid:
-        raise InvalidRun(result.invalid)
+        raise cell.attempts.given_up(InvalidRun(result.invalid))
     return result

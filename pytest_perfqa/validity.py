@@ -200,7 +200,10 @@ def _explained(generator: Generator, said: str) -> str:
         did.append(f"waited for a CPU {waited:.0%} of the time, others were using it")
         helps.append("use a quieter machine, or limits that leave the generator a CPU")
     if blocked > enough:
-        did.append(f"was blocked {blocked:.0%} of the time by code that lets nothing else run")
+        did.append(
+            f"was held up {blocked:.0%} of the time by code that lets nothing else run, or by this "
+            "machine's host"
+        )
         helps.append("let the locustfile make no calls that wait without gevent knowing it")
     if not did:
         did = [f"used {computed:.0%} of a CPU and was held up by something else"]

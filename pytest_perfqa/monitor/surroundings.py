@@ -141,7 +141,7 @@ class Surroundings:
             self._looks.pop()
             self.windows.pop()
         if self._looks:
-            self.windows.append(window(self._looks[-1], found, _identity))
+            self.windows.append(window(self._looks[-1], found, identity))
         self._looks.append(found)
 
     def _look(self, moment: float) -> Look:
@@ -151,28 +151,34 @@ class Surroundings:
         return Look(
             moment=exactly,
             cpus=kernel.cpus(proc.read("/proc/stat")),
-            clocks=dict(self._clocks()),
+            clocks=dict(clocks(self._table)),
             groups=tuple(groups),
             ours=frozenset(self._ours()),
             stalled=_stalled(),
             memory=kernel.memory_in_use(proc.read("/proc/meminfo")),
         )
 
-    def _clocks(self) -> Iterator[tuple[int, float]]:
-        for pid in self._table.everyone:
-            with contextlib.suppress(OSError):
-                yield pid, proc.cpu_seconds(pid)
-
     def _ours(self) -> set[int]:
         """Give this process, the generator's, and who carries the load to the service."""
-        sessions = self._reaper.sessions - self._known_sessions
-        found = {os.getpid(), *self._carriers}
-        generators: set[int] = set()
-        for pid, stat in self._table.everyone.items():
-            # One that was seen just before it began its session is known by its number.
-            if stat.session in sessions or pid in sessions or stat.parent in generators:
-                generators.add(pid)
-        return found | generators
+        generators = belonging(self._table, self._reaper.sessions - self._known_sessions)
+        return {os.getpid(), *self._carriers} | generators
+
+
+def clocks(table: ProcessTable) -> Iterator[tuple[int, float]]:
+    """Give the seconds of CPU of every process that lives, by their numbers."""
+    for pid in table.everyone:
+        with contextlib.suppress(OSError):
+            yield pid, proc.cpu_seconds(pid)
+
+
+def belonging(table: ProcessTable, leaders: frozenset[int]) -> set[int]:
+    """Give some processes, those of the sessions that they lead, and all their descendants."""
+    found: set[int] = set()
+    for pid, stat in table.everyone.items():
+        # One that was seen just before it began its session is known by its number.
+        if stat.session in leaders or pid in leaders or stat.parent in found:
+            found.add(pid)
+    return found
 
 
 def _group(parts: Iterable[Census]) -> Group:
@@ -208,7 +214,8 @@ def _stalled() -> float:
         return 0.0  # this kernel doesn't account for that
 
 
-def _identity(pid: int) -> Identity | None:
+def identity(pid: int) -> Identity | None:
+    """Look at who a process is; None if it has gone."""
     try:
         return kernel.identity(pid)
     except OSError:

@@ -26,8 +26,12 @@ def service_cpus(limits: Limits) -> frozenset[int] | None:
 
 def spare_cpus(limits: Limits) -> frozenset[int]:
     """Give the CPUs for the load generator: those left by the service, or all if it isn't bound."""
-    allowed = frozenset(os.sched_getaffinity(0))
-    return allowed - (service_cpus(limits) or frozenset())
+    return allowed_cpus() - (service_cpus(limits) or frozenset())
+
+
+def allowed_cpus() -> frozenset[int]:
+    """Give the CPUs that this thread may use."""
+    return frozenset(os.sched_getaffinity(0))
 
 
 def are_apart(pids: Iterable[int], cpus: frozenset[int]) -> bool:

@@ -90,7 +90,8 @@ def test_what_others_disturbed_is_invalid_whatever_came_out(
 ) -> None:
     """With who, how much and when; what is asserted on clean stretches and on the load stands."""
     monkeypatch.setenv("BESIDE", "1")
-    result = shared.run("-v", "--perfqa-report=report", "--junitxml=junit.xml")
+    once = "--perfqa-invalid=error"
+    result = shared.run("-v", once, "--perfqa-report=report", "--junitxml=junit.xml")
     result.stdout.fnmatch_lines(
         [
             "*test_quiet?toy? PASSED*",

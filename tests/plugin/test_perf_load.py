@@ -142,7 +142,7 @@ def test_invalid_within_a_test_is_an_error(toy: Project) -> None:
             monkeypatch.setattr(session, "run", spoiled)
             perf_load("steady.yaml", rate="30/s")
     """)
-    result = toy.run("-v", "--junitxml=junit.xml")
+    result = toy.run("-v", "--junitxml=junit.xml", "--perfqa-invalid=error")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(

@@ -88,7 +88,7 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
             assert perf_run.status["5xx"] == 0
     """)
     toy.scenario("long.yaml", duration=4, rate=50)
-    result = toy.run("-v", "--junitxml=junit.xml")
+    result = toy.run("-v", "--junitxml=junit.xml", "--perfqa-invalid=error")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(

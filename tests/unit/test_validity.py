@@ -133,7 +133,7 @@ def when_late(**shares: float) -> Summary:
             "used 50% of a CPU at the time, and waited for a CPU 40% of the time, others were",
             False,
         ),
-        (when_late(blocked=0.5), "was blocked 50% of the time by code that lets nothing", False),
+        (when_late(blocked=0.5), "was held up 50% of the time by code that lets nothing", False),
         (when_late(computed=0.2, waited=0.05), "20% of a CPU and was held up by something", False),
     ],
 )
@@ -142,7 +142,7 @@ def test_why_it_was_late(summary: Summary, said: str, *, lasts: bool) -> None:
     (cause,) = causes(examine((summary,), samples(late=100)), ARRIVALS)
     assert said in cause
     assert isinstance(cause, Lasting) == lasts
-    assert InvalidRun([cause]).passes != lasts
+    assert InvalidRun([cause]).is_worth_repeating != lasts
 
 
 def test_the_process_that_was_late_explains_it() -> None:
@@ -165,9 +165,9 @@ def test_arrivals_that_were_not_sent() -> None:
     said = reasons(summary)
     assert "stopped early: it was tired" in said
     assert "5 of 1005 arrivals were never sent" in said
-    assert not InvalidRun(causes(examine((summary,), samples()), ARRIVALS)).passes
+    assert not InvalidRun(causes(examine((summary,), samples()), ARRIVALS)).is_worth_repeating
     behind = replace(summary, stopped=FELL_BEHIND)
-    assert InvalidRun(causes(examine((behind,), samples()), ARRIVALS)).passes
+    assert InvalidRun(causes(examine((behind,), samples()), ARRIVALS)).is_worth_repeating
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_what_the_generator_ran_out_of(outcome: Outcome, help_said: str) -> None
     said = reasons(of=recorded)
     assert f"1 requests failed on the generator's side: {outcome.label}" in said
     assert help_said in said
-    assert not InvalidRun(causes(examine((SUMMARY,), recorded), ARRIVALS)).passes
+    assert not InvalidRun(causes(examine((SUMMARY,), recorded), ARRIVALS)).is_worth_repeating
 
 
 def test_an_account_that_does_not_add_up() -> None:
