@@ -161,11 +161,13 @@ class Pending(KnowsItsNames):
         """
         self._require_arrivals()
         start, end = only_stretch("whether pending grows", self._spans, self._name)
-        count = self._within.count
+        count = self._let_in
         if count < LEAST_ARRIVALS:
+            turned_away = self._within.count - count
+            besides = f", {turned_away} besides were turned away at once" if turned_away else ""
             raise Inconclusive(
                 f"whether pending grows needs at least {LEAST_ARRIVALS} arrivals, {self._name} "
-                f"has {count}"
+                f"has {count}{besides}"
             )
         found = growth(self._looks, count, start, end)
         if not found.certain:
@@ -213,7 +215,7 @@ class Pending(KnowsItsNames):
             service=service,
             taken=taken,
             level=(level.area(moments) - level.area(moments - seconds)) / seconds,
-            came=self._begun(moments - seconds),
+            came=self._queue.steps[0](moments - seconds),
             spread=float(np.std(self._constant)) / seconds,
         )
 
@@ -262,6 +264,19 @@ class Pending(KnowsItsNames):
             spreads=rows["spread"][order][let_in].astype(float),
             is_known=(np.isfinite(ends) & ~given_up)[let_in],
         )
+
+    @cached_property
+    def _let_in(self) -> int:
+        """How many came to the queue in the stretch: who is turned away at once says nothing of it.
+
+        Counted among the arrivals, they would make a queue of all others look like one of a few.
+
+        Raises:
+            NoData: not one good answer, so nobody knows who was.
+        """
+        _ = self.service_time
+        queue = self._queue
+        return int(queue.weights[self._spans.contain(queue.came)].sum(dtype=np.int64))
 
     @cached_property
     def _unqueued(self) -> NDArray[np.float64]:

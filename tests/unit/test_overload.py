@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from synthetic import queue, run, samples
 
 from pytest_perfqa.attributes.growth import LOOKS, WINDOWS, Looks, growth
+from pytest_perfqa.attributes.queueing import Pending
 from pytest_perfqa.errors import Inconclusive
 from pytest_perfqa.fifo import departures, reached_by_chance
 from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pytest_perfqa.attributes.queueing import Pending
 
 
 def verdict(pending: Pending) -> str:
@@ -181,6 +181,72 @@ def test_the_study_waits_for_a_proxy_of_60_seconds() -> None:
     status = np.where(times <= 60, 200, 504)
     found = run(samples(arrivals, np.minimum(times, 60), status=status))
     assert (found.status[200], found.status[504]) == (12, 1239)
+    assert found.pending.grows
+    assert not found.pending.drains
+
+
+def turned_away(arrivals: np.ndarray, ends: np.ndarray, limit: float, share: float) -> Pending:
+    """Watch a run among whose arrivals stand others, so many for each, who are refused at once."""
+    others = np.linspace(0, arrivals[-1], int(share * len(arrivals)))
+    times = np.concatenate([np.minimum(ends - arrivals, limit), np.zeros(len(others))])
+    recorded = samples(
+        np.concatenate([arrivals, others]),
+        times,
+        status=np.where(times >= limit, 504, 200),
+        outcome=[Outcome.ANSWERED] * len(arrivals) + [Outcome.REFUSED] * len(others),
+    )
+    return Pending(recorded, Spans(((0.0, float(arrivals[-1])),)))
+
+
+@given(steady(st.floats(1.25, 20)), st.floats(1.2, 12), st.floats(0, 20))
+def test_who_is_turned_away_at_once_hides_no_overload(
+    simulated: tuple, limit: float, share: float
+) -> None:
+    """However many they are: most of those who were let in are not served."""
+    arrivals, ends = simulated
+    seconds = float(np.min(ends - arrivals))
+    assert verdict(turned_away(arrivals, ends, limit * seconds, share)) == "grows"
+
+
+@given(steady(st.floats(0.05, 0.9)), st.floats(0, 20))
+def test_who_is_turned_away_at_once_makes_no_queue(simulated: tuple, share: float) -> None:
+    """Nor do they wait."""
+    assert verdict(turned_away(*simulated, np.inf, share)) != "grows"
+
+
+def test_few_that_are_let_in_tell_nothing() -> None:
+    """However many there are besides."""
+    arrivals = np.arange(1, 24) / 10
+    with pytest.raises(Inconclusive, match="has 23, 230 besides were turned away at once"):
+        _ = turned_away(arrivals, arrivals + 0.05, np.inf, 10).grows
+
+
+def test_the_study_has_a_proxy_that_holds_512() -> None:
+    """One worker of 5 s; 504s free places after 60 s, and what finds none is refused."""
+    rates = np.concatenate([np.linspace(5, 15, 300), np.full(300, 15), np.linspace(15, 50, 300)])
+    rates = np.concatenate([rates, np.full(300, 50), np.linspace(28, 2, 300)])
+    number = np.floor(np.cumsum(rates) * 0.1)
+    arrivals = np.repeat(np.arange(1500) * 0.1, np.diff(number, prepend=0).astype(int))
+    held: list[float] = []
+    times, free = np.zeros(len(arrivals)), 0.0
+    for place, moment in enumerate(arrivals):
+        held = [end for end in held if end > moment]
+        if len(held) < 512:
+            free = max(free, moment) + 5
+            times[place] = min(free - moment, 60)
+            held.append(moment + times[place])
+    found = run(
+        samples(
+            arrivals,
+            np.maximum(times, 0.001),
+            status=np.where(times < 60, 200, 504),
+            outcome=np.where(times > 0, Outcome.ANSWERED, Outcome.CLOSED),
+        ),
+        phases=[("all", 150.0)],
+    )
+    assert found.launched > 3600
+    assert found.status[200] == 12
+    assert found.errors["closed"] > 2000
     assert found.pending.grows
     assert not found.pending.drains
 
