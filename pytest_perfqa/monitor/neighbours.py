@@ -27,7 +27,7 @@ _SHARE = 0.15
 # ... if that is so much of the window, the less the more of its CPUs others took: what starts and
 # ends beside a service that does little is hardly felt, but beside a busy loop it waits whenever it
 # wakes up, and anything that shows at all counts.
-_FLOORS = ((0.5, 0.001), (0.1, 0.01), (0.0, 0.02))
+_FLOORS = ((0.5, 0.001), (0.0, 0.02))
 # A shorter window, as that of a burst, is held to what would be felt in one of this length.
 _WINDOW_SECONDS = 0.5
 # Waits of threads that ended between two looks are not known: counted where they used this share.

@@ -113,7 +113,7 @@ def service(project: Project, status: int) -> None:
 def test_the_first_example_fails_where_everything_is_refused(project: Project, status: int) -> None:
     """All tests of the run, whatever they assert; the message is enough to find the mistake."""
     service(project, status)
-    text = SCENARIO.format(rate=40, config="http: {timeout: 5}")
+    text = SCENARIO.format(rate=40, config="http: {timeout: 6}")
     (project.path / "endurance_heavy.yaml").write_text(text)
     project.test(README)
     result = project.run("--junitxml=junit.xml", "--perfqa-inconclusive=pass", "-rA")

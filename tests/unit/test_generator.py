@@ -1126,4 +1126,4 @@ def test_progress_tells_what_the_answers_were(tmp_path: Path, reaper: Reaper) ->
     # Arrivals of two requests are one arrival each.
     assert sum(last.status.values()) >= last.completed + last.failed
     assert last.launched == last.completed + last.failed + last.pending
-    assert last.bad == last.status["503"] + lost
+    assert last.bad == last.status["404"] + last.status["503"] + lost
