@@ -388,18 +388,27 @@ MUTATIONS = [
         ("the first fifth counts", "_SETTLING = 0.2", "_SETTLING = 0.0"),
     ),
     *broken(
-        "attributes/queueing.py",
-        ("test_queueing.py",),
+        "attributes/growth.py",
+        ("test_queueing.py", "test_overload.py"),
         (
             "growth by chance is growth",
             "return float(self.by) > float(self.limit)",
             "return float(self.by) > 0",
         ),
         ("too few arrivals tell", "or self.arrivals >= self.needed", "or True"),
+    ),
+    *broken(
+        "attributes/queueing.py",
+        ("test_queueing.py", "test_overload.py"),
         (
             "who gives up does not wait",
-            "gave_up(self._arrivals)[order],",
-            "np.zeros(len(order), bool),",
+            "gave_up(self._arrivals)[order]",
+            "np.zeros(len(order), bool)",
+        ),
+        (
+            "who is turned away is one of those who wait or don't",
+            "count = self._let_in",
+            "count = self._within.count",
         ),
         (
             "what never ended has ended",
