@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 # The service was disturbed where it was denied this share of the CPU that it used ...
 _SHARE = 0.15
-# ... if that is so much of the window, the less the more of its CPUs others took: what starts and
-# ends beside a service that does little is hardly felt, but beside a busy loop it waits whenever it
-# wakes up, and anything that shows at all counts.
-_FLOORS = ((0.5, 0.001), (0.0, 0.02))
+# ... if that is so much of the window: what starts and ends beside a service that does little is
+# hardly felt. But beside who has so much of its CPUs it waits whenever it wakes up, and anything
+# that shows at all counts.
+_FLOOR = 0.02
+_TAKEN = 0.5
+_LEAST = 0.001
 # A shorter window, as that of a burst, is held to what would be felt in one of this length.
 _WINDOW_SECONDS = 0.5
 # Waits of threads that ended between two looks are not known: counted where they used this share.
@@ -127,8 +129,7 @@ class Window:
         """Whether what was measured in it can be laid to the service."""
         taken = sum(cpu for *_, cpu in self.takers)
         times = max(1.0, _WINDOW_SECONDS / self.length)
-        share = taken / (self.capacity * times)
-        least = next(floor for part, floor in _FLOORS if share > part or not part)
+        least = _LEAST if taken > _TAKEN * self.capacity * times else _FLOOR
         is_felt = self.lost > max(least * self.length * times, _SHARE * self.own)
         return is_felt or self.stalled > _STALLED * self.length
 
