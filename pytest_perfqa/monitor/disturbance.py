@@ -129,7 +129,7 @@ def told(disturbed: Sequence[Window]) -> Disturbance:
         "memory": sum(one.stalled for one in disturbed),
     }
     how = max(sums, key=lambda each: sums[each])
-    who, taken = _takers(disturbed)
+    who, taken = takers(disturbed)
     length = sum(one.length for one in disturbed)
     said: dict[How, str] = {
         "CPU": (
@@ -152,8 +152,8 @@ def told(disturbed: Sequence[Window]) -> Disturbance:
     )
 
 
-def _takers(windows: Iterable[Window]) -> tuple[list[tuple[str, float]], float]:
-    """Give who took the most, by name, and how much all took."""
+def takers(windows: Iterable[Window]) -> tuple[list[tuple[str, float]], float]:
+    """Give who took the most seconds of CPU, by name, and how much all took together."""
     sums: dict[tuple[int | None, str], float] = {}
     for one in windows:
         for pid, name, cpu in one.takers:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import PerfqaError
 from . import cgroup, kernel, proc
 from .cgroup import ContainerCgroup
+from .disturbance import takers
 from .neighbours import Group, Look, window
 from .surroundings import belonging, carriers, clocks, identity, serving
 from .tree import ProcessTable
@@ -26,8 +27,6 @@ _LOOK_SECONDS = 0.5
 _LOOKS = 4
 # Of the CPUs that a measurement needs, others may have this share: a machine is never still.
 _SHARE = 0.1
-_NAMED = 3
-_WORTH_NAMING = 0.05
 
 
 def wait_for_quiet(
@@ -132,10 +131,7 @@ def _busy(before: Look, after: Look, cpus: frozenset[int]) -> Iterator[str]:
     stolen = sum(after.cpus[cpu].steal - before.cpus[cpu].steal for cpu in cpus & after.cpus.keys())
     if stolen > enough:
         yield f"the host of this machine uses {stolen / found.length:.0%} of {each}"
-    total = sum(taken for *_, taken in found.takers)
-    if total <= enough:
-        return
-    for pid, name, taken in found.takers[:_NAMED]:
-        if taken >= _WORTH_NAMING * total:
-            who = "the kernel and short-lived processes" if pid is None else f"{name} (pid {pid})"
+    named, total = takers([found])
+    if total > enough:
+        for who, taken in named:
             yield f"{who} uses {taken / found.length:.0%} of {each}"
