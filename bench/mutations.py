@@ -552,7 +552,7 @@ MUTATIONS = [
         ("test_conditions.py",),
         (
             "one decided side decides nothing",
-            "        if truth is False:\n            return False\n",
+            "        if truth is decides:\n            return decides\n",
             "",
         ),
         (

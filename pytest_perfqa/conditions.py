@@ -64,12 +64,12 @@ class Condition:
             case ast.UnaryOp(ast.Not(), operand):
                 return self._is(operand, wanted=not wanted)
             case ast.BoolOp(kind, parts):
-                together = _all if isinstance(kind, ast.And) is wanted else _any
-                return together(self._is(part, wanted=wanted) for part in parts)
+                decides = isinstance(kind, ast.And) is not wanted
+                return _together((self._is(part, wanted=wanted) for part in parts), decides)
             case ast.Compare(left, kinds, rights):
                 lefts = [left, *rights[:-1]]
-                together = _all if wanted else _any
-                return together(map(self._compared, [wanted] * len(lefts), lefts, kinds, rights))
+                each = map(self._compared, [wanted] * len(lefts), lefts, kinds, rights)
+                return _together(each, not wanted)
             case _:
                 return _told(lambda: bool(self._value(node)) is wanted)
 
@@ -126,19 +126,11 @@ def _told(compare: Callable[[], bool]) -> Truth:
         return False
 
 
-def _all(truths: Iterable[Truth]) -> Truth:
+def _together(truths: Iterable[Truth], decides: bool) -> Truth:
+    """Join parts of which one that is as ``decides`` decides all: a true one an ``or``."""
     unknown: Unknown = ()
     for truth in truths:
-        if truth is False:
-            return False
+        if truth is decides:
+            return decides
         unknown += truth if isinstance(truth, tuple) else ()
-    return unknown or True
-
-
-def _any(truths: Iterable[Truth]) -> Truth:
-    unknown: Unknown = ()
-    for truth in truths:
-        if truth is True:
-            return True
-        unknown += truth if isinstance(truth, tuple) else ()
-    return unknown or False
+    return unknown or not decides
