@@ -562,6 +562,82 @@ MUTATIONS = [
         ),
         ("not is nothing", "wanted=not wanted", "wanted=wanted"),
     ),
+    *broken(
+        "attributes/latency.py",
+        ("test_attributes.py", "test_beyond_the_time_out.py"),
+        ("Apdex tolerates three times the limit", "_TOLERABLE = 4", "_TOLERABLE = 3"),
+        (
+            "what timed out within a limit was served within it",
+            'good = quick & ~np.isin(rows["outcome"], UNFINISHED)',
+            "good = quick",
+        ),
+    ),
+    *broken(
+        "attributes/fairness.py",
+        ("test_attributes.py",),
+        (
+            "a replica that gave no answer is not there",
+            "dict.fromkeys(replicas.values(), 0)",
+            "dict[str, int]()",
+        ),
+    ),
+    *broken(
+        "attributes/cold_start.py",
+        ("test_attributes.py",),
+        (
+            "one that took as long as a first is quicker",
+            "self._late >= self._early.min()",
+            "self._late > self._early.min()",
+        ),
+    ),
+    *broken(
+        "variation.py",
+        ("test_variation.py",),
+        (
+            "counts do not follow the rate",
+            "max(1, round(phase.count * factor))",
+            "phase.count",
+        ),
+        ("faults do not follow the duration", "at=one.at * factor", "at=one.at"),
+    ),
+    *broken(
+        "capacity/rate_search.py",
+        ("test_burst_search.py",),
+        (
+            "the bracket is cut in its arithmetic middle",
+            "math.sqrt(self.passed * self.failed)",
+            "(self.passed + self.failed) / 2",
+        ),
+        ("a search without a pass never ends", "_LEAST_SHARE = 1 / 64", "_LEAST_SHARE = 0.0"),
+    ),
+    *broken(
+        "monitor/tree.py",
+        ("test_monitor_tree.py",),
+        (
+            "the CPU of a child that ended counts twice",
+            "debt - (after[heir].waited - before[heir].waited)",
+            "debt",
+        ),
+    ),
+    *broken(
+        "monitor/cgroup.py",
+        ("test_monitor_cgroup.py",),
+        ("limits above a cgroup hold nobody up", "folder = folder.parent", "folder = None"),
+    ),
+    *broken(
+        "template.py",
+        ("test_template.py",),
+        (
+            "a text that is one template is printed",
+            "if whole and whole.end() == len(text):",
+            "if False:",
+        ),
+        (
+            "a name with a point in it is no variable",
+            "    if expression in variables:\n        return variables[expression]\n",
+            "",
+        ),
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
+from pytest_perfqa.attributes.fairness import Shares
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import Samples, fold
@@ -236,6 +237,14 @@ def test_who_has_waited_for_too_long_already_is_not_in_time() -> None:
     assert found.latency.share_below(10.0) == 5 / 6
 
 
+def test_a_replica_that_gave_no_answer_has_a_share_of_none() -> None:
+    """It is one of those that there are, though no answer names it."""
+    names = {"10.0.0.1": "app#1", "10.0.0.2": "app#2"}
+    shares = Shares(samples(TEN, replica=0), ("10.0.0.1",), names)
+    assert shares.counts == {"app#1": 10, "app#2": 0}
+    assert shares["app#2"] == 0
+
+
 def cold(first: int, count: int, *, slow: float = 0.5) -> np.ndarray:
     """Give answers in about 20 ms, the first ones slower."""
     times = np.random.default_rng(7).normal(0.02, 0.002, count)
@@ -264,6 +273,13 @@ def test_a_cold_start_in_the_warm_up_is_one() -> None:
     result = run(answers, phases=[("warm up", 20), ("rest", 80)], warmup=["warm up"])
     assert result.cold_start()
     assert not result.phase("rest").cold_start()
+
+
+def test_who_took_as_long_as_the_first_speaks_against_a_cold_start() -> None:
+    """With one more of 40 that is as slow, chance puts one of both first with 2 in 40."""
+    times = cold(1, 40)
+    times[20] = times[0]
+    assert run(samples(np.arange(40.0), times)).cold_start().p_value == pytest.approx(2 / 40)
 
 
 def test_no_cold_start_is_a_small_difference() -> None:

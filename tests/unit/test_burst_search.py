@@ -99,3 +99,27 @@ def test_rates_end_with_a_true_and_narrow_bracket(
         assert search.passed == 0 or search.failed <= search.passed * 1.1001
     else:
         assert search.passed == ceiling
+
+
+@given(st.floats(0.1, 1e4))
+def test_a_rate_search_ends_where_nothing_passes(start: float) -> None:
+    """At a 64th of the first rate, six halvings on."""
+    search = RateSearch(start, 1e6)
+    asked = 0
+    while not search.is_done:
+        search.tell(search.next_rate, passed=False)
+        asked += 1
+        assert asked <= 7
+    assert search.failed == pytest.approx(start / 64)
+
+
+@given(st.floats(1, 2, exclude_max=True), st.floats(0.1, 1e4))
+def test_a_rate_search_cuts_alike_wherever_the_truth_lies(share: float, rate: float) -> None:
+    """From a factor of two to 1.1 are log2(log 2 / log 1.1) cuts, three, near either end."""
+    search = RateSearch(rate, 1e6, passed=rate, failed=2 * rate)
+    cuts = 0
+    while not search.is_done:
+        asked = search.next_rate
+        search.tell(asked, passed=asked <= share * rate)
+        cuts += 1
+    assert cuts == 3
