@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
+from without_load import CONFTEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +117,14 @@ def toy(project: Project) -> Project:
     return project
 
 
+@pytest.fixture
+def without_load(project: Project) -> None:
+    """Have the project's runs made of numbers: see the module ``without_load``."""
+    (project.path / "conftest.py").write_text(CONFTEST)
+
+
 @pytest.fixture(autouse=True)
 def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep this repository's own options out of the projects."""
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    """Keep this repository's own options out of the projects, and that it may have workers."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
+        monkeypatch.delenv(name, raising=False)

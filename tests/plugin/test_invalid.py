@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from without_load import CONFTEST
 
 if TYPE_CHECKING:
     from conftest import Project
 
 # Spoils runs by the names of their scenarios: a text is why the whole run can't be believed, True
-# that others disturbed its first half, None nothing. Services and loads are real.
-SPOILING = """
+# that others disturbed its first half, None nothing. Services are real; runs are made of numbers.
+SPOILING = (
+    CONFTEST
+    + """
 import dataclasses
 import pytest
 from pytest_perfqa import session
@@ -63,6 +66,7 @@ def waited():
 def first_half(perf_run):
     return perf_run.phase("first")
 """
+)
 PHASES = """
 config:
   phases:
@@ -276,6 +280,7 @@ session.characterize = search([Lasting("no ports")])
     )
 
 
+@pytest.mark.timed
 def test_a_locustfile_that_computes_is_told_so(toy: Project) -> None:
     """Nobody else is to blame, and another run would be the same: it is made if ever this machine
     stood still as well."""

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import pytest
 from openmetrics_text import runs_in, strictly
 
 if TYPE_CHECKING:
     from conftest import Project
 
 
+@pytest.mark.usefixtures("without_load")
 def test_files_of_one_name_and_values_that_print_alike(toy: Project) -> None:
     """In the summary, in exports, in the report's records and in JUnit files."""
     for folder, rate in (("a", 10), ("b", 20), ("c", 30)):

@@ -12,9 +12,12 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Project
 
-pytestmark = pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2, reason="the service must have a CPU of its own"
-)
+pytestmark = [
+    pytest.mark.timed,
+    pytest.mark.skipif(
+        len(os.sched_getaffinity(0)) < 2, reason="the service must have a CPU of its own"
+    ),
+]
 
 SERVICE = """
 endpoint: app

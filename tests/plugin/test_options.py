@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 
+@pytest.mark.usefixtures("without_load")
 def test_services_limits_to_the_chosen(toy: Project) -> None:
     """Tests of other services are skipped, with the reason."""
     toy.service("twin")
@@ -32,6 +33,7 @@ def test_services_limits_to_the_chosen(toy: Project) -> None:
     assert toy.starts("toy") == 0
 
 
+@pytest.mark.usefixtures("without_load")
 def test_an_ini_value_stands_in_for_the_option(toy: Project) -> None:
     """Every option has a twin in the ini file; the command line wins."""
     toy.service("twin")
@@ -44,6 +46,7 @@ def test_an_ini_value_stands_in_for_the_option(toy: Project) -> None:
     toy.run("-v", "--perfqa-services=toy").stdout.fnmatch_lines(["*test_it?toy? PASSED*"])
 
 
+@pytest.mark.timed
 def test_time_scale_applies_to_phases_rates_services_and_expectations(project: Project) -> None:
     """One factor: the same test with the same texts holds at a tenth of the times."""
     project.service(
@@ -93,6 +96,7 @@ def running_server(toy: Project) -> Iterator[str]:
         process.kill()
 
 
+@pytest.mark.timed
 def test_url_tests_what_is_already_running(toy: Project, running_server: str) -> None:
     """No service is started; the address takes the place of all that a test names."""
     toy.test("""
@@ -106,6 +110,7 @@ def test_url_tests_what_is_already_running(toy: Project, running_server: str) ->
     assert toy.starts() == 0
 
 
+@pytest.mark.timed
 def test_processes_split_the_arrivals_exactly(toy: Project) -> None:
     """Three generator processes send what one would: each arrival once."""
     toy.scenario("odd.yaml", duration=1, rate=100)
@@ -118,6 +123,7 @@ def test_processes_split_the_arrivals_exactly(toy: Project) -> None:
     toy.run("--perfqa-processes=3").assert_outcomes(passed=1)
 
 
+@pytest.mark.usefixtures("without_load")
 def test_environment_chooses_the_scenarios_environment(toy: Project) -> None:
     """The option wins over the marker."""
     (toy.path / "two.yaml").write_text("""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Project
+
+pytestmark = pytest.mark.timed
 
 
 def test_it_finds_a_kind_and_says_so(project: Project) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 
+@pytest.mark.timed
 def test_other_parameters_are_other_runs(toy: Project) -> None:
     """Each is a line of the summary; equal parameters share a run, with perf_run, too."""
     (toy.path / "varied.yaml").write_text("""
@@ -51,6 +52,7 @@ scenarios: [{flow: [{get: {url: "/{{ path }}", name: it}}]}]
     )
 
 
+@pytest.mark.timed
 def test_environments_of_one_file_are_runs_of_their_own(toy: Project) -> None:
     """A test in another environment doesn't get the first one's result."""
     (toy.path / "both.yaml").write_text("""
@@ -76,6 +78,7 @@ scenarios: [{flow: [{get: {url: /}}]}]
     )
 
 
+@pytest.mark.timed
 def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(toy: Project) -> None:
     """As everywhere in tests; the file's requirements count for these runs, too."""
     text = (toy.path / "steady.yaml").read_text()
@@ -125,6 +128,7 @@ def test_mistakes_come_before_any_load(toy: Project) -> None:
     assert toy.run().ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.usefixtures("without_load")
 def test_invalid_within_a_test_is_an_error(toy: Project) -> None:
     """In the terminal and in JUnit; a good run of the same test keeps its verdict."""
     toy.test("""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 
+@pytest.mark.usefixtures("without_load")
 def test_one_run_and_one_start_for_all_tests(toy: Project) -> None:
     """Tests of the same service and scenario share the run, over files and in any order."""
     toy.scenario("other.yaml", duration=0.5, rate=10)
@@ -50,6 +51,7 @@ def test_a_fixture_asked_for_too_late(toy: Project) -> None:
     assert toy.starts() == 0
 
 
+@pytest.mark.usefixtures("without_load")
 def test_every_service_without_services(toy: Project) -> None:
     """A test that names no service runs on every one there is, each stopped after its last."""
     toy.service("twin")
@@ -64,6 +66,7 @@ def test_every_service_without_services(toy: Project) -> None:
     assert (toy.starts("toy"), toy.starts("twin")) == (1, 1)
 
 
+@pytest.mark.usefixtures("without_load")
 def test_markers_add_up_the_nearest_counts(toy: Project) -> None:
     """A module says the scenario, a class the services, a test another scenario."""
     toy.service("twin")
@@ -102,6 +105,7 @@ def test_a_service_that_does_not_start_is_one_error_told_to_each_test(project: P
     assert project.starts() == 1
 
 
+@pytest.mark.timed
 def test_errors_of_the_service_are_counted(toy: Project) -> None:
     """What a service answers is what a test sees: here one endpoint that is always 503."""
     toy.scenario("down.yaml", url="/status/503")
@@ -117,6 +121,7 @@ def test_errors_of_the_service_are_counted(toy: Project) -> None:
     toy.run().assert_outcomes(passed=1)
 
 
+@pytest.mark.timed
 def test_arrivals_beyond_max_vusers_are_skipped_and_said(toy: Project) -> None:
     """They are no requests and no failures, but nobody may overlook them."""
     (toy.path / "full.yaml").write_text("""
@@ -133,6 +138,7 @@ scenarios: [{flow: [{get: {url: /sleep/5}}]}]
     result.stdout.fnmatch_lines(["full: 9 arrivals were skipped, maxVusers were at work"])
 
 
+@pytest.mark.usefixtures("without_load")
 def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
     """A service that no test needs any more is stopped before the next one is loaded."""
     toy.service("twin")
@@ -147,6 +153,7 @@ def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
     toy.run().assert_outcomes(passed=2)
 
 
+@pytest.mark.timed
 def test_answers_that_the_service_turns_away_are_told(toy: Project) -> None:
     """A path that isn't there is answered quickly and without a 5xx: the summary says so."""
     toy.scenario(url="/status/404")
@@ -160,6 +167,7 @@ def test_answers_that_the_service_turns_away_are_told(toy: Project) -> None:
     result.stdout.fnmatch_lines(["toy, steady: 20 of 20 answers were 4xx (20 x 404)"])
 
 
+@pytest.mark.timed
 def test_answers_are_counted_by_request_where_an_arrival_makes_several(toy: Project) -> None:
     """What an arrival came to is no answer of its own."""
     (toy.path / "two.yaml").write_text("""
@@ -181,6 +189,7 @@ scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
     )
 
 
+@pytest.mark.timed
 @pytest.mark.skipif(
     os.getuid() != 0 or len(os.sched_getaffinity(0)) < 2 or os.getpriority(os.PRIO_PROCESS, 0) > 0,
     reason="only root may do that, and only with a CPU apart from the service's",

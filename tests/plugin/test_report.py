@@ -34,24 +34,6 @@ TESTS = """
 """
 
 
-# Runs made of numbers: what is written of them is looked at, not how they came about.
-WITHOUT_LOAD = """
-import sys
-sys.path.insert(0, {tests!r})
-import numpy as np
-import pytest_perfqa.session
-import synthetic
-from pytest_perfqa.load.generator import Progress
-
-def run(bench, service, scenario, *arguments, **more):
-    bench.on_progress(Progress(1.0, 20, 0, 20, 0, 0.1, {{"200": 20}}))
-    due = np.arange(20) / 20
-    return synthetic.run(synthetic.samples(due), service=service.name, scenario=scenario.name)
-
-pytest_perfqa.session.run = run
-"""
-
-
 class Receiver(socketserver.ThreadingTCPServer):
     """Takes what is sent to it, as Graphite does."""
 
@@ -80,20 +62,16 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
+@pytest.mark.usefixtures("without_load")
 @pytest.mark.parametrize("arguments", [(), ("-n2",)])
 def test_everything_is_left_behind_when_tests_fail(
     toy: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     """Report, records, exports, JUnit properties, summary and annotations, also under xdist."""
-    # Puts no load on the machine, so it need not wait for those who do.
-    (toy.path / "scratch").mkdir()
-    monkeypatch.setenv("TMPDIR", str(toy.path / "scratch"))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(toy.path / "summary.md"))
     (toy.path / "summary.md").write_text("before\n")
     toy.test(TESTS)
-    tests = str(Path(__file__).parents[1])
-    (toy.path / "conftest.py").write_text(WITHOUT_LOAD.format(tests=tests))
     port = receiver.server_address[1]
     result = toy.run(
         "--perfqa-report=out",
@@ -135,26 +113,21 @@ def test_everything_is_left_behind_when_tests_fail(
     assert sum(launched.values()) >= 20
 
 
-def test_properties_of_a_test_of_several_runs(
-    toy: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("without_load")
+def test_properties_of_a_test_of_several_runs(toy: Project) -> None:
     """Each run has a number, the same run only one; a name is there once, and the user's stays."""
-    (toy.path / "scratch").mkdir()
-    monkeypatch.setenv("TMPDIR", str(toy.path / "scratch"))
     toy.test("""
         @pytest.mark.perfqa(scenario="steady.yaml")
         def test_several(perf_run, perf_load, record_property):
             record_property("mine", 1)
             assert perf_load() is perf_run
             assert perf_load(rate="40/s") is not perf_run
-            assert perf_load(rate="40/s").launched == 20
+            assert perf_load(rate="40/s").launched == 40
 
         @pytest.mark.perfqa(scenario="steady.yaml")
         def test_one(perf_load):
             assert perf_load().launched == 21
     """)
-    tests = str(Path(__file__).parents[1])
-    (toy.path / "conftest.py").write_text(WITHOUT_LOAD.format(tests=tests))
     toy.run("--junitxml=junit.xml").assert_outcomes(passed=1, failed=1)
     several, one = (
         [(str(found.get("name")), found.get("value")) for found in case.iter("property")]
@@ -165,7 +138,7 @@ def test_properties_of_a_test_of_several_runs(
     assert (told["mine"], told["perfqa_verdict"], told["perfqa_service"]) == ("1", "PASSED", "toy")
     assert told["perfqa_run1_scenario"] == "steady"
     assert told["perfqa_run2_scenario"] == "steady[rate=40/s]"
-    assert (told["perfqa_run1_launched"], told["perfqa_run2_launched"]) == ("20", "20")
+    assert (told["perfqa_run1_launched"], told["perfqa_run2_launched"]) == ("20", "40")
     assert not [name for name in told if name.startswith(("perfqa_run3", "perfqa_launched"))]
     told = dict(one)
     assert len(told) == len(one)
@@ -205,8 +178,10 @@ importlib.util.find_spec = lambda name, *more: None if name == "plotly" else fin
     assert not (toy.path / "out").exists()
 
 
+@pytest.mark.timed
 def test_written_when_interrupted_though_the_receiver_is_gone(toy: Project, tmp_path: Path) -> None:
     """SIGTERM in the second run: the first is in the report, the second said to be interrupted."""
+    toy.scenario(duration=0.4, rate=50)
     toy.scenario("long.yaml", duration=300, rate=20)
     toy.test("""
         import pathlib

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Project
+
+pytestmark = pytest.mark.timed
 
 
 def test_resources_of_a_run_and_its_phases(toy: Project) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Project
+
+pytestmark = pytest.mark.timed
 
 
 def test_a_matrix_ends_with_its_services_over_all_scenarios(toy: Project) -> None:

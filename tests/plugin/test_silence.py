@@ -48,6 +48,7 @@ def test_deselected_perf_tests_cost_nothing(toy: Project) -> None:
     assert toy.starts() == 0
 
 
+@pytest.mark.timed
 def test_locust_stays_out_of_the_pytest_process(toy: Project) -> None:
     """Not even a perf test brings Locust or gevent into pytest: they hang it beside others."""
     toy.test("""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MARK = '@pytest.mark.perfqa(scenario="steady.yaml")'
 
 
+@pytest.mark.usefixtures("without_load")
 def test_a_line_per_run_in_the_summary(toy: Project) -> None:
     """Launched, completed, 5xx, p95 and the gravest verdict of its tests."""
     toy.service("twin")
@@ -32,12 +33,13 @@ def test_a_line_per_run_in_the_summary(toy: Project) -> None:
         [
             r"=+ perfqa =+",
             r"service +scenario +launched +completed +5xx +p95 +verdict",
-            r"toy +steady +20 +20 +0 +[\d.]+ [mu]s +PASSED",
-            r"twin +steady +20 +20 +0 +[\d.]+ [mu]s +FAILED",
+            r"toy +steady +20 +20 +0 +100 ms +PASSED",
+            r"twin +steady +20 +20 +0 +100 ms +FAILED",
         ]
     )
 
 
+@pytest.mark.usefixtures("without_load")
 def test_inconclusive_fails_and_says_what_would_settle_it(toy: Project) -> None:
     """p99 of 20 samples is no number."""
     toy.test(f"""
@@ -61,6 +63,7 @@ def test_inconclusive_fails_and_says_what_would_settle_it(toy: Project) -> None:
     )
 
 
+@pytest.mark.timed
 def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
     """The generator is stopped for longer than a hundredth of the arrivals can stand."""
     toy.test("""
@@ -102,6 +105,7 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
     )
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("assertion", "said"),
     [
@@ -126,6 +130,7 @@ def test_a_question_about_nothing_is_never_a_pass(toy: Project, assertion: str, 
     result.stdout.fnmatch_lines([f"E *{said.replace('[', '[[]')}*"])
 
 
+@pytest.mark.timed
 def test_a_dead_service_has_no_zero_5xx(toy: Project) -> None:
     """When no request is answered, "no 5xx" does not hold: there is no status at all."""
     toy.test("""
@@ -146,6 +151,7 @@ def test_a_dead_service_has_no_zero_5xx(toy: Project) -> None:
     result.stdout.fnmatch_lines(["E *NoData: not one of 20 requests was answered*"])
 
 
+@pytest.mark.timed
 def test_the_service_log_stands_beside_a_failure(toy: Project) -> None:
     """What the service printed, and the run's line, are sections of the failure."""
     toy.test(f"""

@@ -32,10 +32,10 @@ PLAIN = """
 
     class TestOne:
         def test_short(self): pass
-        def test_long(self): time.sleep(0.5)
+        def test_long(self): time.sleep(0.2)
 
     @pytest.mark.parametrize("number", range(5))
-    def test_plain(number): time.sleep(0.1)
+    def test_plain(number): time.sleep(0.05)
 """
 
 
@@ -95,6 +95,7 @@ def test_perf_tests_run_alone_and_once(mixed: Project, arguments: tuple[str, ...
         result.stdout.fnmatch_lines(["perfqa: perf tests, now that all others are done: 6"])
 
 
+@pytest.mark.usefixtures("without_load")
 def test_all_that_is_told_of_a_run_is_told(toy: Project) -> None:
     """Failures and their evidence, the summary, JUnit; of the live line nothing, as in workers."""
     toy.test("""

@@ -1,0 +1,65 @@
+"""Makes the runs of an inner project out of numbers: all else of the plugin is as ever.
+
+For tests of what becomes of runs, whatever they are like: how often they are made, who gets which,
+where they are named. What is due is laid out as for a load; nothing is sent, nobody waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import synthetic
+
+import pytest_perfqa.session
+from pytest_perfqa.load.generator import Progress
+from pytest_perfqa.schedule import schedule
+
+if TYPE_CHECKING:
+    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.run import Bench
+    from pytest_perfqa.scenario import Scenario
+    from pytest_perfqa.service.backend import Service
+
+# What the conftest.py of such a project begins with.
+CONFTEST = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import without_load
+without_load.begin()
+"""
+
+
+def begin() -> None:
+    """Have no load made from now on, so that nobody has to wait for those of others."""
+    pytest_perfqa.session.run = run  # type: ignore[assignment]
+    pytest_perfqa.session.alone = contextlib.nullcontext  # type: ignore[assignment]
+
+
+def run(
+    bench: Bench, service: Service, scenario: Scenario, *_others: object, **_more: object
+) -> RunResult:
+    """Give the result of a run all of whose arrivals were answered with 200 in 0.1 s."""
+    scaled = scenario.scaled(bench.time_scale)
+    due = schedule(scaled)
+    recorded = synthetic.samples(due.times)
+    recorded.rows["phase"] = due.phases
+    count = len(due)
+    if bench.on_progress is not None:
+        bench.on_progress(Progress(1.0, count, 0, count, 0, 0.1, {"200": count}))
+    return synthetic.run(
+        recorded,
+        phases=scaled.phases,
+        service=service.name,
+        scenario=scaled.name,
+        time_scale=bench.time_scale,
+        **_rest_of(scaled),
+    )
+
+
+def _rest_of(scenario: Scenario) -> dict[str, Any]:
+    """Give what else a scenario says."""
+    names = {one.name for one in dataclasses.fields(scenario)} - {"name", "phases"}
+    return {name: getattr(scenario, name) for name in names}
