@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_perfqa.monitor import disturbance, neighbours
@@ -208,6 +208,18 @@ def test_what_is_too_short_to_be_felt_is_none() -> None:
 def test_work_of_others_that_nobody_waited_for_is_none() -> None:
     """They took what was idle."""
     assert not Act([(0.2, 0.002)], (Process(0.25),)).window().is_disturbed
+
+
+@given(st.floats(0.2, 1), st.floats(0, 0.3), st.booleans())
+def test_what_was_denied_is_felt_as_a_share_of_what_was_used(
+    own: float, share: float, by_the_host: bool
+) -> None:
+    """More than 15 % of what it used is; less is as good as a machine of its own."""
+    assume(abs(share - 0.15) > 1e-6 and share * own > 0.02)
+    lost = share * own
+    denied, steal = (0.0, lost) if by_the_host else (lost, 0.0)
+    one = Window(0.0, 1.0, own, denied, steal, spare=0.0, capacity=1.0)
+    assert one.is_disturbed == (share > 0.15)
 
 
 def test_what_starts_and_ends_beside_a_service_that_does_little_is_not_felt() -> None:
