@@ -1,106 +1,26 @@
-"""A small project of a user's, for tests that run pytest on it."""
+"""Small projects of users', for tests that run pytest on them: of one's own, or shared.
+
+Where a test needs a pytest of its own (other options, a signal, how often a service starts), it
+takes ``toy`` or ``project``. All others share: see ``inner``.
+"""
 
 from __future__ import annotations
 
-import textwrap
-from typing import TYPE_CHECKING
-
 import pytest
+from toy_project import PLUGINS, ProjectFolder
 from without_load import CONFTEST
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-SERVER = '''
-"""Answers 200 with its service time, or what the path says: /status/503, /sleep/1.5, /burn/0.1."""
-import http.server, os, pathlib, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        kind, _, value = self.path.strip("/").partition("/")
-        if kind == "sleep":
-            time.sleep(float(value))
-        if kind == "burn":
-            pathlib.Path(sys.argv[2]).with_name("burning").touch()
-            end = time.thread_time() + float(value)
-            while time.thread_time() < end:
-                pass
-        self.send_response(int(value) if kind == "status" else 200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *arguments):
-        pass
-
-with pathlib.Path(sys.argv[2]).open("a") as starts:
-    print("started", file=starts)
-print("toy server on", sys.argv[1])
-http.server.ThreadingHTTPServer.request_queue_size = 128
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
-server.daemon_threads = True
-server.serve_forever()
-'''
-
-SERVICE = """
-description: a toy
-endpoint: app
-ready: /
-process:
-  app: {{command: "python {folder}/server.py {{port}} {folder}/starts.txt"}}
-"""
-
-SCENARIO = """
-config:
-  phases:
-    - {{name: steady, duration: {duration}, arrivalRate: {rate}}}
-scenarios:
-  - flow: [{{get: {{url: {url}}}}}]
-"""
-
-
-class Project:
+class Project(ProjectFolder):
     """A folder with services, scenarios and tests."""
 
     def __init__(self, pytester: pytest.Pytester) -> None:
+        super().__init__(pytester.path)
         self.pytester = pytester
-        self.path = pytester.path
-
-    def service(self, name: str = "toy", text: str = SERVICE) -> Path:
-        """Add a service; its folder is given back."""
-        folder: Path = self.path / "services" / name
-        folder.mkdir(parents=True)
-        (folder / "server.py").write_text(SERVER)
-        (folder / "service.yaml").write_text(text.format(folder=folder))
-        return folder
-
-    def starts(self, name: str = "toy") -> int:
-        """How often a service has been started."""
-        file = self.path / "services" / name / "starts.txt"
-        return len(file.read_text().splitlines()) if file.exists() else 0
-
-    def scenario(
-        self, name: str = "steady.yaml", *, duration: float = 1, rate: float = 20, url: str = "/"
-    ) -> Path:
-        """Add a scenario of one phase."""
-        file: Path = self.path / name
-        file.write_text(SCENARIO.format(duration=duration, rate=rate, url=url))
-        return file
-
-    def test(self, text: str, name: str = "test_it.py") -> None:
-        """Add a test file."""
-        (self.path / name).write_text("import pytest\n" + textwrap.dedent(text))
 
     def run(self, *arguments: str, timeout: float = 60) -> pytest.RunResult:
         """Run pytest on the project in a process of its own."""
-        return self.pytester.runpytest_subprocess(
-            # It takes a second to import, and no project has a use for it; many have an order.
-            *("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly"),
-            *arguments,
-            timeout=timeout,
-        )
+        return self.pytester.runpytest_subprocess(*PLUGINS, *arguments, timeout=timeout)
 
 
 @pytest.fixture
