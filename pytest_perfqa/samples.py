@@ -17,6 +17,7 @@ import numpy as np
 
 from .errors import GeneratorError, NoData
 from .load.record import (
+    CHUNK,
     NAMED_ENDPOINTS,
     NO_REPLICA,
     OTHER_ENDPOINTS,
@@ -134,8 +135,14 @@ def quantile(values: NDArray[np.float64], weights: NDArray[Any], p: float) -> fl
     return float(values[order][min(rank, len(values) - 1)])
 
 
-def read_samples(recording: Recording) -> tuple[Samples, tuple[str, ...], tuple[str, ...]]:
+def read_samples(
+    recording: Recording, *, exact: int = EXACT, chunk: int = CHUNK
+) -> tuple[Samples, tuple[str, ...], tuple[str, ...]]:
     """Read what the generators recorded; also the values of the replica header, and endpoints.
+
+    Args:
+        exact: up to so many rows, each stands for one request.
+        chunk: how many are read at a time.
 
     Raises:
         GeneratorError: a file of records ends within a record.
@@ -149,10 +156,11 @@ def read_samples(recording: Recording) -> tuple[Samples, tuple[str, ...], tuple[
             renumber["replica"][number] = min(names.index(one), NO_REPLICA)
         renumber["endpoint"] = _new_endpoints(summary.endpoints, endpoints)
         try:
-            tables.append(_folded_when_many(_rows(chunk, renumber) for chunk in read_records(path)))
+            rows = (_rows(each, renumber) for each in read_records(path, chunk))
+            tables.append(_folded_when_many(rows, exact))
         except ValueError as error:
             raise GeneratorError(f"{path} is cut off: {error}") from None
-    merged = _folded_when_many(tables)
+    merged = _folded_when_many(tables, exact)
     return Samples(merged[np.argsort(merged["intended"], kind="stable")]), names, endpoints
 
 
@@ -183,14 +191,14 @@ def _rows(records: NDArray[np.void], renumber: dict[str, NDArray[np.uint8]]) -> 
     return rows
 
 
-def _folded_when_many(tables: Iterable[NDArray[np.void]]) -> NDArray[np.void]:
+def _folded_when_many(tables: Iterable[NDArray[np.void]], exact: int) -> NDArray[np.void]:
     kept: list[NDArray[np.void]] = []
     seconds = 1.0
     for table in tables:
         kept.append(table)
-        if sum(map(len, kept)) > EXACT:
+        if sum(map(len, kept)) > exact:
             folded = fold(np.concatenate(kept), seconds)
-            while len(folded) > EXACT // 2 and seconds < _WIDEST_SECONDS:
+            while len(folded) > exact // 2 and seconds < _WIDEST_SECONDS:
                 seconds *= 2
                 folded = fold(folded, seconds)
             kept = [folded]

@@ -122,6 +122,9 @@ WHOLE_ARRIVAL = 255
 NAMED_ENDPOINTS = 254
 OTHER_ENDPOINTS = "(other)"
 # As k6 and Locust have it.
+#: So many records of a file are read at a time.
+CHUNK = 500_000
+
 _USUAL = range(200, 400)
 _BUFFERED = 4096
 _SIZE_LIMIT = 2**32 - 1
@@ -258,7 +261,7 @@ class Recorder:
         self._file.close()
 
 
-def read_records(path: Path, chunk: int = 500_000) -> Iterator[NDArray[np.void]]:
+def read_records(path: Path, chunk: int = CHUNK) -> Iterator[NDArray[np.void]]:
     """Read a file of records, at most ``chunk`` of them at a time.
 
     Raises:

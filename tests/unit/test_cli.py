@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import io
 import json
 import threading
-from dataclasses import replace
+import uuid
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import demo_report
 import jsonschema
 import pytest
 
-from pytest_perfqa import cli
+from pytest_perfqa import cli, machine
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.capacity.question import NO_SUCH_PATH
 from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
@@ -64,15 +67,45 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def test_breaking_point_prints_a_table(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+@dataclass(frozen=True)
+class Searched:
+    """What came of a search."""
+
+    code: int
+    folder: Path
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a machine of their own for tests that put no load on it: they wait for nobody."""
+    if request.node.get_closest_marker("timed") is None:
+        monkeypatch.setattr(machine, "_NAME", f"perfqa-test-{uuid.uuid4()}")
+
+
+@pytest.fixture(scope="module")
+def searched(url: str, tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """What one search printed, and where it wrote its report."""
+    folder = tmp_path_factory.mktemp("some") / "report"
+    arguments = ["breaking-point", url, "--burst-within", "5ms", "--report", str(folder)]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.main(arguments)
+    return Searched(code, folder, out.getvalue(), err.getvalue())
+
+
+@pytest.mark.timed
+def test_breaking_point_prints_a_table(url: str, searched: Searched) -> None:
     """The answer, then the probes behind it."""
-    assert cli.main(["breaking-point", url, "--burst-within", "5ms"]) == cli.OK
-    lines = capsys.readouterr().out.splitlines()
+    assert searched.code == cli.OK
+    lines = searched.out.splitlines()
     assert lines[0].startswith(f"burst capacity of {url}, GET /: 600/s (3 within 5 ms)")
     assert lines[1].split() == ["probe", "requests", "rate", "verdict", "cause", "why"]
     assert any("FAILED" in line and "5xx" in line for line in lines)
 
 
+@pytest.mark.timed
 def test_breaking_point_as_json(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """All that was found, numbers in base units, by the schema of every record."""
     arguments = ["breaking-point", url, "--burst-within", "5ms", "--slo", "5xx == 0", "--json"]
@@ -96,14 +129,11 @@ def record_in(folder: Path) -> dict[str, Any]:
     return record
 
 
-def test_breaking_point_writes_the_report(
-    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.timed
+def test_breaking_point_writes_the_report(url: str, searched: Searched) -> None:
     """The folder that the plugin writes, with the page of this search."""
-    folder = tmp_path / "some" / "report"
-    arguments = ["breaking-point", url, "--burst-within", "5ms", "--report", str(folder)]
-    assert cli.main(arguments) == cli.OK
-    assert f"report: {folder / 'index.html'}" in capsys.readouterr().err
+    folder = searched.folder
+    assert f"report: {folder / 'index.html'}" in searched.err
     record = record_in(folder)
     assert (record["service"], record["target"], record["verdict"]) == (url, "GET /", "PASSED")
     assert (record["rate"], record["cause"], record["error"]) == (600, "5xx", None)
@@ -182,7 +212,12 @@ def test_a_file_in_the_place_of_the_report(
         (["{url}", "--path", "heavy"], cli.USAGE, "--path='heavy'"),
         (["{url}", "--path", "/nothing"], cli.FAILED, "404"),
         (["http://127.0.0.1:1"], cli.FAILED, "127.0.0.1:1"),
-        (["{url}", "--burst-within", "5ms", "--budget", "50ms"], cli.INCONCLUSIVE, "budget"),
+        pytest.param(
+            ["{url}", "--burst-within", "5ms", "--budget", "50ms"],
+            cli.INCONCLUSIVE,
+            "budget",
+            marks=pytest.mark.timed,
+        ),
     ],
 )
 def test_exit_codes(
@@ -195,6 +230,7 @@ def test_exit_codes(
     assert captured.out == ""
 
 
+@pytest.mark.timed
 def test_characterize_prints_and_reports_what_was_found(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

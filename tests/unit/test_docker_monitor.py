@@ -91,6 +91,7 @@ def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
     assert 5000 < web.network.received.total < web.network.sent.total
 
 
+@pytest.mark.timed
 def test_others_on_the_cpus_of_a_container_are_told(
     tmp_path: Path, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,12 +109,14 @@ def test_others_on_the_cpus_of_a_container_are_told(
         limits=Limits(cpus=1),
         docker=Docker(file, "web:9000"),
     )
+    usual = str(-os.getpriority(os.PRIO_PROCESS, 0))  # on top of pytest's own
     service = docker.start(config, tmp_path / "run", reaper=reaper)
     try:
         loop = [sys.executable, "-c", "while True: pass"]
-        for words in ([], ["chrt", "-i", "0"]):
+        # Whoever runs these tests may have made them give way to others.
+        for words in (["chrt", "-o", "0", "nice", "-n", usual], ["chrt", "-i", "0"]):
             told = "".join(_beside(service, reaper, ["taskset", "-c", cpu, *words, *loop]))
-            assert ("others took" in told and "python" in told) != bool(words), told
+            assert ("others took" in told and "python" in told) == ("-o" in words), told
     finally:
         service.stop()
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import synthetic
 
-from pytest_perfqa import samples as samples_module
 from pytest_perfqa.errors import GeneratorError, NoData
 from pytest_perfqa.load.generator import Recording
 from pytest_perfqa.load.plan import Plan, Summary
@@ -22,6 +21,7 @@ from pytest_perfqa.load.record import (
     latencies,
     read_records,
 )
+from pytest_perfqa.samples import EXACT as EXACT_ROWS
 from pytest_perfqa.samples import ROW, Samples, fold, quantile, read_samples
 from pytest_perfqa.scenario import (
     Capture,
@@ -38,7 +38,8 @@ from pytest_perfqa.scenario import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANY = 3_000_000
+# As many rows a second as of 3,000,000 in a minute, and a limit of two thirds of them.
+MANY, SECONDS, EXACT, CHUNK = 60_000, 1.2, 40_000, 10_000
 PERCENTS = (0.01, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999)
 
 
@@ -168,11 +169,11 @@ def test_quantile_agrees_with_numpy_and_with_repetition() -> None:
 
 
 def table(response: Any, lag: Any) -> Any:
-    """Give rows over a minute with several statuses and outcomes."""
+    """Give rows over some seconds with several statuses and outcomes."""
     random = np.random.default_rng(5)
     number = len(response)
     rows = np.zeros(number, ROW)
-    rows["intended"] = np.sort(random.uniform(0, 60, number))
+    rows["intended"] = np.sort(random.uniform(0, SECONDS, number))
     rows["response"], rows["lag"], rows["weight"] = response, lag, 1
     rows["size"] = random.integers(0, 2000, number)
     rows["status"] = random.choice([200, 404, 504], number, p=[0.98, 0.015, 0.005])
@@ -196,14 +197,16 @@ SHAPES = {
 def test_folding_keeps_counts_exactly_and_quantiles_within_a_hundredth(
     shape: str, tmp_path: Path
 ) -> None:
-    """Three million rows, read in chunks as after a run; memory is bounded by fewer rows."""
+    """More rows than are kept, read in chunks as after a run; memory is bounded by fewer rows."""
     random = np.random.default_rng(11)
     exact = table(np.abs(SHAPES[shape](random)), random.lognormal(-9.5, 0.6, MANY))
     (tmp_path / "r").write_bytes(exact[list(RECORD.names or ())].astype(RECORD).tobytes())
     found, *_ = read_samples(
-        Recording(datetime.now(UTC), 0.0, (summary("a", "b"),), (tmp_path / "r",))
+        Recording(datetime.now(UTC), 0.0, (summary("a", "b"),), (tmp_path / "r",)),
+        exact=EXACT,
+        chunk=CHUNK,
     )
-    assert len(found.rows) < samples_module.EXACT
+    assert len(found.rows) < EXACT
     assert found.count == MANY
     for name in ("status", "outcome", "replica"):
         values, places = np.unique(found.rows[name], return_inverse=True)
@@ -248,20 +251,26 @@ def test_a_long_delay_is_never_folded_away() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.0, 0.0005])
-def test_rows_that_fold_badly_are_folded_over_longer_times(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: float
-) -> None:
+def test_rows_that_fold_badly_are_folded_over_longer_times(tmp_path: Path, seconds: float) -> None:
     """However long a run is, rows stay below the limit, and counts exact."""
-    monkeypatch.setattr(samples_module, "EXACT", 5000)
     random = np.random.default_rng(4)
     rows = np.zeros(40_000, RECORD)
     rows["intended"] = np.arange(len(rows)) * seconds * 3
     rows["response"] = random.normal(0.01, 0.0005, len(rows))
     (tmp_path / "r").write_bytes(rows.tobytes())
-    monkeypatch.setattr(samples_module, "read_records", lambda path: read_records(path, 4000))
-    found, *_ = read_samples(Recording(datetime.now(UTC), 0.0, (summary(),), (tmp_path / "r",)))
+    one = Recording(datetime.now(UTC), 0.0, (summary(),), (tmp_path / "r",))
+    found, *_ = read_samples(one, exact=5000, chunk=4000)
     assert found.count == len(rows)
     assert len(found.rows) <= 5000
+
+
+def test_up_to_the_limit_every_time_is_kept(tmp_path: Path) -> None:
+    """And one more is too many: all of them are folded."""
+    record(tmp_path / "r", [row(0.5, response=0.1 + n * 1e-6) for n in range(100)])
+    one = Recording(datetime.now(UTC), 0.0, (summary(),), (tmp_path / "r",))
+    assert len(read_samples(one, exact=100, chunk=30)[0].rows) == 100
+    assert len(read_samples(one, exact=99, chunk=30)[0].rows) < 20
+    assert EXACT_ROWS == 2_000_000  # as the documentation says
 
 
 def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
