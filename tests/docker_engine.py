@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_perfqa.errors import PrerequisiteMissing
 from pytest_perfqa.service import docker
 from pytest_perfqa.service import images as service_images
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 BASES = ROOT / "services" / "base_images.env"
@@ -37,6 +43,25 @@ def base_images() -> dict[str, str]:
     if not all(map(service_images.is_here, images.values())):
         pytest.skip("the base images are missing; make them: scripts/base_images")
     return images
+
+
+@pytest.fixture(scope="module")
+def engine_alone() -> Iterator[None]:
+    """Have the engine to a module's own: its tests look at all that is there.
+
+    Whoever has a socket of this name has it (unix(7)): it is free when its holder dies.
+    """
+    with socket.socket(socket.AF_UNIX) as held:
+        deadline = time.monotonic() + 600
+        while True:
+            try:
+                held.bind("\0pytest-perfqa-tests-docker")
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        yield
 
 
 def everything() -> dict[str, list[str]]:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     Starter = Callable[[ServiceConfig], Service]
 
+pytestmark = pytest.mark.usefixtures("engine_alone")
+
 SIDE = """
   side:
     image: ${PYTHON_IMAGE}

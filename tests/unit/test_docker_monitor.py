@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pytest_perfqa.service.backend import Service
 
+pytestmark = pytest.mark.usefixtures("engine_alone")
+
 BUSY_SECONDS = 0.5
 LIMIT_SECONDS = 20.0
 
