@@ -145,6 +145,7 @@ class Agenda:
         scenarios: by path and environment.
         tests: how many tests still need each service.
         searches: how many tests find out themselves what a service can do.
+        will_run: whether a test asks for runs, of its own parameters or not.
     """
 
     def __init__(self, options: Options, items: Iterable[pytest.Item]) -> None:
@@ -165,6 +166,7 @@ class Agenda:
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
         self.searches = 0
+        self.will_run = False
         self._check_names(options.only or (), options.spelled("services"))
         for item in items:
             self._add(item)
@@ -284,6 +286,7 @@ class Agenda:
             self.tests[service] = self.tests.get(service, 0) + 1
             asked = getattr(item, "fixturenames", ())
             self.searches += not SEARCH_FIXTURES.isdisjoint(asked)
+            self.will_run |= RUN_FIXTURE in asked or LOAD_FIXTURE in asked
             if RUN_FIXTURE in asked:
                 self._add_run(service, self._key(wanted), where)
             elif LOAD_FIXTURE in asked and wanted.scenario is not None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Protocol, Self
 
 from . import reaper as reaper_program
 from .errors import ServiceError
@@ -24,6 +24,23 @@ __tracebackhide__ = True
 _POLL_SECONDS = 0.01
 # A killed process is gone at once, unless the kernel is busy for it (memory to free, a slow disk).
 _KILL_SECONDS = 10.0
+#: The exit code of a process that ended when nobody was left to be told of it; none is that high.
+UNKNOWN_END = 256
+
+
+class Child(Protocol):
+    """What ``subprocess.Popen`` has of a process that leads a session."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Give its exit code, None while it is alive."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, if it is alive."""
 
 
 class Reaper:
@@ -36,6 +53,7 @@ class Reaper:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._watched: set[int] = set()
+        self._helpers: set[int] = set()
 
     @property
     def sessions(self) -> frozenset[int]:
@@ -44,16 +62,28 @@ class Reaper:
             own = () if self._process is None else (self._process.pid,)
             return frozenset((*self._watched, *own))
 
-    def watch(self, process: subprocess.Popen[bytes]) -> None:
+    @property
+    def helpers(self) -> frozenset[int]:
+        """The leaders of those sessions that help to make loads."""
+        with self._lock:
+            return frozenset(self._helpers)
+
+    def helps(self, process: Child) -> None:
+        """Note that a session under watch helps to make loads."""
+        with self._lock:
+            self._helpers.add(process.pid)
+
+    def watch(self, process: Child) -> None:
         """Put the session that ``process`` leads under watch."""
         status = reaper_program.status(process.pid)
         if status is not None:
             self._watched.add(process.pid)
             self._tell(f"group {process.pid} {status.start_time}")
 
-    def forget(self, process: subprocess.Popen[bytes]) -> None:
+    def forget(self, process: Child) -> None:
         """Take back ``watch``: the session has ended."""
         self._watched.discard(process.pid)
+        self._helpers.discard(process.pid)
         self._tell(f"done {process.pid}")
 
     def remove_at_end(self, directory: Path) -> None:
@@ -169,14 +199,12 @@ def _running_on(cpus: frozenset[int] | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def terminate(process: subprocess.Popen[bytes], patience: float, *, reaper: Reaper) -> None:
+def terminate(process: Child, patience: float, *, reaper: Reaper) -> None:
     """End a spawned program and all that it started: ``terminate_all`` of one."""
     terminate_all([process], patience, reaper=reaper)
 
 
-def terminate_all(
-    processes: Sequence[subprocess.Popen[bytes]], patience: float, *, reaper: Reaper
-) -> None:
+def terminate_all(processes: Sequence[Child], patience: float, *, reaper: Reaper) -> None:
     """End spawned programs and all that they started.
 
     SIGTERM to the programs themselves, in the order given; when they have gone, or after
@@ -197,7 +225,7 @@ def terminate_all(
     kill_all(processes, reaper=reaper)
 
 
-def kill_all(processes: Sequence[subprocess.Popen[bytes]], *, reaper: Reaper) -> None:
+def kill_all(processes: Sequence[Child], *, reaper: Reaper) -> None:
     """End spawned programs and all that they started with SIGKILL, and wait until that is done.
 
     Raises:
@@ -214,32 +242,35 @@ def kill_all(processes: Sequence[subprocess.Popen[bytes]], *, reaper: Reaper) ->
         reaper.forget(process)
 
 
-def pause(process: subprocess.Popen[bytes]) -> None:
+def pause(process: Child) -> None:
     """Stop a spawned program and all that it started, until ``resume``."""
     _signal_session(process, signal.SIGSTOP)
 
 
-def resume(process: subprocess.Popen[bytes]) -> None:
+def resume(process: Child) -> None:
     """Let a paused program go on."""
     _signal_session(process, signal.SIGCONT)
 
 
-def _signal_session(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal_session(process: Child, number: signal.Signals) -> None:
     reaper_program.signal_all(_live_members(process), number)
 
 
-def _live_members(process: subprocess.Popen[bytes]) -> set[int]:
+def _live_members(process: Child) -> set[int]:
     """Give what lives of the session that a child of ours leads."""
-    if process.poll() is not None and reaper_program.status(process.pid) is not None:
-        return set()  # we have waited for the child: whoever has its number now is a stranger
+    holder = reaper_program.status(process.pid)
+    if process.poll() is not None and holder is not None and holder.is_live:
+        return set()  # the child has ended: whoever lives by its number now is a stranger
     return reaper_program.live_members(process.pid)
 
 
-def ending(process: subprocess.Popen[bytes]) -> str:
+def ending(process: Child) -> str:
     """Say how a dead process ended: its exit code, or the signal that killed it."""
     code = process.poll()
     if code is None:
         return "is still running"
+    if code == UNKNOWN_END:
+        return "ended, and so had the process that would know how"
     if code < 0:
         names = {number.value: number.name for number in signal.Signals}
         return f"was killed by {names.get(-code, f'signal {-code}')}"

@@ -193,14 +193,21 @@ class Door:
     def session(self) -> PerfSession:
         """Give the session that holds services and runs; the first call makes it."""
         if self._session is None:
-            from .session import PerfSession
+            from .children import Reaper
+            from .load.warm import Warm
 
             _turn_sigterm_into_interrupt()
+            warm = Warm(Reaper())
+            if self.agenda.will_run:
+                warm.start()  # it imports Locust while we import what is ours, and a service starts
+            from .session import PerfSession
+
             self._session = PerfSession(
                 self.agenda.configs,
                 self.agenda.choices,
                 self.options(),
                 self.say,
+                warm,
                 tuple(self._watchers()),
             )
             self._config.add_cleanup(self._session.close)

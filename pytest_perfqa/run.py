@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .children import Reaper
     from .faults import FaultRecord
     from .load.generator import Progress, Recording
+    from .load.warm import Warm
     from .monitor.readings import Readings
     from .scenario import Scenario
     from .service.backend import Service
@@ -36,6 +37,7 @@ class Bench:
 
     Attributes:
         processes: generator processes among which arrivals are split.
+        warm: what they are forked from; made anew for each run by default.
         cpus: where they may run.
         max_error_rate: the share of requests that may be other than expected if a scenario doesn't
             say.
@@ -48,6 +50,7 @@ class Bench:
     cpus: frozenset[int] | None = None
     max_error_rate: float = MAX_ERROR_RATE
     on_progress: Callable[[Progress], None] | None = None
+    warm: Warm | None = None
 
 
 def run(
@@ -94,6 +97,7 @@ def run(
                 service.url,
                 directory,
                 reaper=bench.reaper,
+                warm=bench.warm,
                 processes=bench.processes,
                 cpus=bench.cpus,
                 prefer=is_apart(service, bench.cpus),

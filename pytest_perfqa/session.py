@@ -14,7 +14,6 @@ from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize
 from .capacity.question import question
 from .capacity.target import Declared, Target
-from .children import Reaper
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
 from .monitor.quiet import wait_for_quiet
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from .capacity.target import Request
     from .errors import Inconclusive
     from .load.generator import Progress
+    from .load.warm import Warm
     from .monitor.surroundings import Around
     from .options import Options
     from .result import RunResult
@@ -148,6 +148,7 @@ class PerfSession:
         configs: the configurations, at full scale, by name.
         choices: the backend that each of them runs on.
         say: prints a line for the user.
+        warm: what generators are forked from.
         watchers: who looks on while runs are made.
     """
 
@@ -155,6 +156,7 @@ class PerfSession:
     choices: Mapping[str, Choice]
     options: Options
     say: Callable[[str], None]
+    warm: Warm
     watchers: tuple[Watcher, ...] = ()
     cells: dict[Key, Cell] = field(default_factory=dict)
 
@@ -162,7 +164,7 @@ class PerfSession:
     searches: dict[tuple[Target, Inquiry], Search] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._reaper = Reaper()
+        self._reaper = self.warm.reaper
         self._services: dict[str, Service] = {}
         self._failed: dict[str, PerfqaError] = {}
         self._loaded: set[str] = set()
@@ -303,6 +305,7 @@ class PerfSession:
             cpus=spare_cpus(config.limits),
             max_error_rate=self.options.max_error_rate,
             on_progress=self._tell,
+            warm=self.warm,
         )
         with alone(self.say):
             notes = self._settle_all()
@@ -472,6 +475,7 @@ class PerfSession:
         config = self.configs[service]
         cpus = spare_cpus(config.limits)
         with alone(self.say):
+            self.warm.settle()
             notes = (*self._settle_all(), *attempts.notes)
             if attempts.causes:
                 self._wait_for_quiet(config)
@@ -526,6 +530,7 @@ class PerfSession:
         try:
             for name in list(self._services):
                 self.stop(name)
+            self.warm.close()
         finally:
             self._reaper.close()
             if self._directory is not None:

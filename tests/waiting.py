@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def wait_for(condition: Callable[[], object], limit: float = 30) -> None:
-    """Wait until a condition holds.
+def wait_for(condition: Callable[[], object], limit: float = 30, pause: float = 0.05) -> None:
+    """Wait until a condition holds, looked at after each pause.
 
     Raises:
         AssertionError: it doesn't within so many seconds.
@@ -18,4 +18,4 @@ def wait_for(condition: Callable[[], object], limit: float = 30) -> None:
     deadline = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
+        time.sleep(pause)

@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,16 +14,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..children import Reaper, ending, spawn, terminate
+from ..children import ending
 from ..errors import ConfigurationError, GeneratorError
 from .plan import Plan, Summary, endpoints, longest_pass
 from .record import WHOLE_ARRIVAL
+from .warm import Warm, last_lines
 from .watch import Aborted, AbortWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from ..children import Reaper
     from ..scenario import Scenario
     from .watch import Crossing
 
@@ -37,7 +38,6 @@ _SLACK_SECONDS = 30.0
 _SILENCE_SECONDS = 30.0
 _PATIENCE_SECONDS = 2.0
 _STOP_SECONDS = 15.0
-_LOG_LINES = 20
 _WINDOWS = b"windows "
 _INTERRUPTED = "interrupted"
 
@@ -92,6 +92,7 @@ def generate(
     directory: Path,
     *,
     reaper: Reaper,
+    warm: Warm | None = None,
     processes: int = 1,
     cpus: frozenset[int] | None = None,
     prefer: bool = False,
@@ -106,6 +107,7 @@ def generate(
 
     Args:
         directory: an empty folder for plans, records and logs.
+        warm: what the processes are forked from; it is made for this load by default.
         processes: among how many processes the arrivals are split.
         cpus: where the processes may run.
         prefer: whether they are to run before others there, as far as that is permitted.
@@ -127,7 +129,8 @@ def generate(
     rest = longest_pass(scenario) if scenario.model == "open" else scenario.timeout
     limit = scenario.duration + rest + _SLACK_SECONDS
     with contextlib.ExitStack() as stack:
-        generators = [stack.enter_context(_Generator(plan, reaper, cpus)) for plan in plans]
+        warm = warm or stack.enter_context(Warm(reaper))
+        generators = [stack.enter_context(_Generator(plan, warm, cpus)) for plan in plans]
         crew = stack.enter_context(_Crew(generators))
         crew.wait_for("ready", _READY_SECONDS, _READY_SECONDS, None)
         started_at, start = datetime.now(UTC), time.monotonic() + _HEAD_START
@@ -197,9 +200,9 @@ def _useful(processes: int, scenario: Scenario) -> int:
 class _Generator:
     """One generator process."""
 
-    def __init__(self, plan: Plan, reaper: Reaper, cpus: frozenset[int] | None) -> None:
+    def __init__(self, plan: Plan, warm: Warm, cpus: frozenset[int] | None) -> None:
         self._plan = plan
-        self._reaper = reaper
+        self._warm = warm
         self._cpus = cpus
         self._unread = b""
         self.said: set[str] = set()
@@ -210,31 +213,16 @@ class _Generator:
     def __enter__(self) -> _Generator:
         self._plan.write()
         self._log = self._plan.directory / f"generator-{self._plan.shard}.log"
-        self.process = spawn(
-            [sys.executable, "-m", "pytest_perfqa.load.locustfile", str(self._plan.path)],
-            log=self._log,
-            cwd=self._plan.directory,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            reaper=self._reaper,
-            cpus=self._cpus,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        self.process = self._warm.fork(self._plan.path, log=self._log, cpus=self._cpus)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        terminate(self.process, _PATIENCE_SECONDS, reaper=self._reaper)
+        self._warm.end(self.process)
 
     def tell(self, line: str) -> None:
         """Send a command; a process that has died is noticed by ``wait_for``."""
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(line.encode() + b"\n")
-                self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(line.encode() + b"\n")
 
     def hear(self, descriptor: int) -> None:
         """Take in what it prints.
@@ -261,8 +249,7 @@ class _Generator:
 
     def log_end(self) -> str:
         """Give the last lines of its log."""
-        lines = self._log.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-_LOG_LINES:]) or "(empty)"
+        return last_lines(self._log)
 
 
 class _Crew:
@@ -274,10 +261,7 @@ class _Crew:
 
     def __enter__(self) -> _Crew:
         for generator in self._generators:
-            if generator.process.stdout is not None:
-                self._selector.register(
-                    generator.process.stdout, selectors.EVENT_READ, data=generator
-                )
+            self._selector.register(generator.process.stdout, selectors.EVENT_READ, data=generator)
         return self
 
     def __exit__(self, *exception: object) -> None:

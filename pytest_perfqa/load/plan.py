@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,6 +73,33 @@ class Plan:
         """Read a plan that ``write`` wrote."""
         plan: Plan = _adapter(Plan).validate_json(path.read_bytes())
         return plan
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a forked process is told first: the plan to run, and how to be as if started for it.
+
+    Attributes:
+        plan: the file that it is in.
+        cpus: the only CPUs it may run on.
+        environment: variables that differ from those of the process it was forked from; None
+            where there is none of that name.
+    """
+
+    plan: Path
+    cpus: frozenset[int]
+    environment: Mapping[str, str | None]
+
+    def line(self) -> bytes:
+        """Write it as a line."""
+        fields = [str(self.plan), sorted(self.cpus), dict(self.environment)]
+        return json.dumps(fields).encode() + b"\n"
+
+    @staticmethod
+    def parse(line: bytes) -> Order:
+        """Read a line that ``line`` gave."""
+        plan, cpus, environment = json.loads(line)
+        return Order(Path(plan), frozenset(cpus), environment)
 
 
 @dataclass(frozen=True)
@@ -162,6 +190,12 @@ class Summary:
         """Read an account that ``write`` wrote."""
         summary: Summary = _adapter(Summary).validate_json(path.read_bytes())
         return summary
+
+
+def prepare() -> None:
+    """Do what reading the first plan and writing the first account would have to (0.03 s)."""
+    for kind in (Plan, Summary):
+        _adapter(kind)
 
 
 @cache

@@ -116,7 +116,8 @@ class Surroundings:
         Args:
             groups: those who serve the load, by what they share CPUs for: first the parts of the
                 service.
-            reaper: it knows what we have started; what it knows already is no generator of ours.
+            reaper: it knows what we have started; what it knows already is no generator of ours,
+                unless it helps to make loads.
             carriers: who carries the load to the service, such as the engine's proxy.
             shortest: seconds; a shorter window goes with the one before it.
         """
@@ -125,7 +126,7 @@ class Surroundings:
         self._table = table
         self._reaper = reaper
         self._carriers = carriers
-        self._known_sessions = reaper.sessions
+        self._known_sessions = reaper.sessions - reaper.helpers
         self._shortest = shortest
         self._looks: deque[Look] = deque(maxlen=2)
 

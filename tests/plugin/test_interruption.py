@@ -82,11 +82,37 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
         pytest_process.send_signal(number)
         output = pytest_process.communicate(timeout=LIMIT)[0].decode()
     assert pytest_process.returncode == code, output
-    assert len(family) >= 3, "a service, a generator and the reaper were running"
+    assert len(family) >= 4, "a service, a generator, its origin and the reaper were running"
     assert len(ports) >= 1
     wait_for(lambda: not any(map(alive, family)))
     wait_for(lambda: not list(scratch.glob("perfqa-*")))
     assert [port for port in ports if is_open(port)] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_while_locust_is_imported_leaves_nothing(
+    toy: Project, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Before any run: what generators are forked from goes with its log."""
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run): pass
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=toy.path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as pytest_process:
+        wait_for(lambda: list(tmp_path.glob("perfqa-*/generators.log")), pause=0.01)
+        family = descendants(pytest_process.pid)
+        pytest_process.send_signal(number)
+        output = pytest_process.communicate(timeout=LIMIT)[0].decode()
+    assert " passed" not in output
+    assert len(family) >= 2
+    wait_for(lambda: not any(map(alive, family)))
+    wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 
 def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path) -> None:
@@ -124,8 +150,8 @@ def test_a_killed_generator_is_an_error_and_leaves_nothing(toy: Project) -> None
         def kill_generator():
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
-                for process in psutil.Process().children():
-                    if any("locustfile" in word for word in process.cmdline()):
+                for process in psutil.Process().children(recursive=True):
+                    if process.name() == "perfqa-load":
                         time.sleep(1)
                         process.kill()
                         return

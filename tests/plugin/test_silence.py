@@ -61,3 +61,27 @@ def test_locust_stays_out_of_the_pytest_process(toy: Project) -> None:
             assert "gevent" not in sys.modules
     """)
     toy.run().assert_outcomes(passed=1)
+
+
+def test_locust_is_imported_once_and_only_for_runs(toy: Project) -> None:
+    """While the service starts, where a test will ask for a run; never for searches."""
+    toy.scenario("short.yaml", duration=0.2)
+    toy.test("""
+        import psutil
+
+        def imported():
+            children = psutil.Process().children(recursive=True)
+            return [one.pid for one in children if any("zygote" in word for word in one.cmdline())]
+
+        def test_search(perf_service, perf_breaking_point, perf_characterize):
+            assert imported() == []
+
+        def test_load(perf_service, perf_load):
+            begun = imported()
+            assert len(begun) == 1
+            for rate in (20, 40):
+                assert perf_load("short.yaml", rate=rate).launched == rate / 5
+                assert imported() == begun
+    """)
+    toy.run("-k", "search").assert_outcomes(passed=1, deselected=1)
+    toy.run("-k", "load").assert_outcomes(passed=1, deselected=1)

@@ -73,8 +73,8 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
         def freeze():
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
-                for process in psutil.Process().children():
-                    if any("locustfile" in word for word in process.cmdline()):
+                for process in psutil.Process().children(recursive=True):
+                    if process.name() == "perfqa-load":
                         time.sleep(1.5)
                         process.suspend()
                         time.sleep(1)

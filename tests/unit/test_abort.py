@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from test_generator import answer, flow, get, serve
 
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import read_samples
@@ -18,6 +17,9 @@ from pytest_perfqa.units import Unit
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_perfqa.children import Reaper
+    from pytest_perfqa.load.warm import Warm
 
 CODE = """
 from locust import *
@@ -33,7 +35,7 @@ TOO_MANY = Threshold("5xx of GET / > 20", 1, "status.5xx", ">", 20, Unit.COUNT,
 @pytest.mark.parametrize("users", [None, 5])
 @pytest.mark.parametrize("code", [False, True])
 def test_a_threshold_stops_every_kind_of_load(
-    tmp_path: Path, users: int | None, code: bool
+    tmp_path: Path, reaper: Reaper, warm: Warm, users: int | None, code: bool
 ) -> None:
     """Soon after it is crossed nothing is sent any more, and every arrival has its end."""
     if code:
@@ -47,10 +49,10 @@ def test_a_threshold_stops_every_kind_of_load(
         locustfile=tmp_path / "users.py" if code else None,
         thresholds=(TOO_MANY,),
     )
-    with serve(answer(status="503 No")) as server, Reaper() as reaper:
+    with serve(answer(status="503 No")) as server:
         folder = tmp_path / "run"
         folder.mkdir()
-        recording = generate(one, server.url, folder, reaper=reaper)
+        recording = generate(one, server.url, folder, reaper=reaper, warm=warm)
         ended = time.monotonic()
         received = len(server.received)
     assert recording.aborted is not None

@@ -15,7 +15,6 @@ import pytest
 from test_generator import Load, Received, Server, answer, flow, get
 
 from pytest_perfqa import validity
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario import Phase, Scenario, Think
@@ -23,8 +22,11 @@ from pytest_perfqa.schedule import crowd, shard_users
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from pytest_perfqa.children import Reaper
+    from pytest_perfqa.load.warm import Warm
 
 SERVICE_SECONDS = 0.05
 CODE = """
@@ -66,41 +68,40 @@ def causes(load: Load) -> str:
 
 
 @pytest.fixture
-def put(tmp_path: Path) -> Iterator[Callable[..., Load]]:
+def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
     """Give the function that puts users, of flows or of code, on a server."""
-    with Reaper() as reaper:
 
-        def put(
-            what: Any,
-            url: str,
-            *phases: Phase,
-            users: int = 10,
-            timeout: float = 2,
-            is_invalid: bool = False,
-            **o: Any,
-        ) -> Load:
-            file = None
-            if isinstance(what, str):
-                file = tmp_path / "users.py"
-                file.write_text(textwrap.dedent(what))
-            one = Scenario(
-                "s",
-                phases or (Phase("p", 1.5, 1, 1),),
-                () if file else (what,),
-                timeout=timeout,
-                locustfile=file,
-                users=users,
-            )
-            out = tmp_path / "out"
-            out.mkdir()
-            recording = generate(one, url, out, reaper=reaper, **o)
-            load = Load(one, recording, *read_samples(recording))
-            assert load.samples.arrivals.count == sum(s.launched for s in load.summaries)
-            assert all(s.planned == s.launched and not s.missed for s in load.summaries)
-            assert bool(causes(load)) == is_invalid
-            return load
+    def put(
+        what: Any,
+        url: str,
+        *phases: Phase,
+        users: int = 10,
+        timeout: float = 2,
+        is_invalid: bool = False,
+        **o: Any,
+    ) -> Load:
+        file = None
+        if isinstance(what, str):
+            file = tmp_path / "users.py"
+            file.write_text(textwrap.dedent(what))
+        one = Scenario(
+            "s",
+            phases or (Phase("p", 1.5, 1, 1),),
+            () if file else (what,),
+            timeout=timeout,
+            locustfile=file,
+            users=users,
+        )
+        out = tmp_path / "out"
+        out.mkdir()
+        recording = generate(one, url, out, reaper=reaper, warm=warm, **o)
+        load = Load(one, recording, *read_samples(recording))
+        assert load.samples.arrivals.count == sum(s.launched for s in load.summaries)
+        assert all(s.planned == s.launched and not s.missed for s in load.summaries)
+        assert bool(causes(load)) == is_invalid
+        return load
 
-        yield put
+    return put
 
 
 @pytest.mark.parametrize("processes", [1, 3])

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 import pytest
+from generators import generators
 
 from pytest_perfqa import validity
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load import generator as generator_module
 from pytest_perfqa.load.generator import Progress, Recording, generate
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pytest_perfqa.children import Reaper
+    from pytest_perfqa.load.warm import Warm
+
 HUGE = 50_000_000
 LONGEST_TEST = 60
 
@@ -63,13 +66,6 @@ def _nothing_hangs() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture(scope="module")
-def reaper() -> Iterator[Reaper]:
-    """End what a failing test leaves behind."""
-    with Reaper() as one:
-        yield one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,11 +239,11 @@ def check_account(load: Load) -> None:
 
 
 @pytest.fixture
-def put(tmp_path: Path, reaper: Reaper) -> Callable[..., Load]:
+def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
     """Give the function that puts a load on a server and checks the account."""
 
     def put(one: Scenario, url: str, **options: Any) -> Load:
-        return put_load(one, url, tmp_path, reaper, **options)
+        return put_load(one, url, tmp_path, reaper, warm=warm, **options)
 
     return put
 
@@ -415,9 +411,7 @@ def test_connections_are_closed_even_if_the_server_keeps_them(put: Any) -> None:
         open_files = []
 
         def look(_: Progress) -> None:
-            for child in psutil.Process().children():
-                if any("locustfile" in part for part in child.cmdline()):
-                    open_files.append(child.num_fds())  # noqa: PERF401
+            open_files.extend(child.num_fds() for child in generators())
 
         load = put(scenario(rate=100, seconds=2.5), server.url, on_progress=look)
         assert load.outcomes() == {"ANSWERED": 250}
@@ -462,12 +456,11 @@ def test_latency_counts_time_that_a_late_generator_lost(put: Any) -> None:
 
     def freeze(_: Progress) -> None:
         if not frozen:
-            for child in psutil.Process().children():
-                if any("locustfile" in part for part in child.cmdline()):
-                    frozen.append(child.pid)
-                    child.suspend()
-                    time.sleep(0.7)
-                    child.resume()
+            for child in generators():
+                frozen.append(child.pid)
+                child.suspend()
+                time.sleep(0.7)
+                child.resume()
 
     frozen: list[int] = []
     with serve(answer()) as server:
@@ -762,7 +755,7 @@ def test_think_and_loops_take_their_time_and_their_number(put: Any) -> None:
     assert sent[0] - load.recording.start == pytest.approx(0.05 + 0.3, abs=0.1)
 
 
-def test_flows_are_drawn_by_weight_and_repeat_with_the_seed(tmp_path: Path) -> None:
+def test_flows_are_drawn_by_weight_and_repeat_with_the_seed(tmp_path: Path, reaper: Reaper) -> None:
     """Also variables and payload rows: the same seed sends the same requests."""
     one = scenario(
         flow(get("/a/{{ v }}/{{ row }}"), weight=3),
@@ -775,7 +768,7 @@ def test_flows_are_drawn_by_weight_and_repeat_with_the_seed(tmp_path: Path) -> N
     runs = []
     for number, seed in enumerate((3, 3, 4)):
         (tmp_path / str(number)).mkdir()
-        with serve(answer()) as server, Reaper() as reaper:
+        with serve(answer()) as server:
             again = dataclasses.replace(one, seed=seed)
             put_load(again, server.url, tmp_path / str(number), reaper, processes=1 + number)
             runs.append(server.paths())
@@ -1000,9 +993,7 @@ def test_a_generator_that_dies_or_hangs_is_an_error(
     def kill(_: Progress) -> None:
         if pids:  # the one that was killed is a zombie by now
             return
-        for child in psutil.Process().children():
-            if any("locustfile" in part for part in child.cmdline()):
-                pids.add(child.pid)
+        pids.update(child.pid for child in generators())
         os.kill(min(pids), how)
 
     expected = "killed by SIGKILL; the end of its log" if how == signal.SIGKILL else "said nothing"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
 import re
 import socket
 import textwrap
@@ -12,8 +11,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import pytest
+from generators import generators
 from test_generator import (
     Load,
     Received,
@@ -24,7 +23,6 @@ from test_generator import (
     serve,
 )
 
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import GeneratorError, InvalidRun
 from pytest_perfqa.load.generator import Progress, generate
 from pytest_perfqa.load.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Kind, Outcome
@@ -35,11 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_perfqa.children import Reaper
+    from pytest_perfqa.load.warm import Warm
+
 HEAD = "from locust import *\nfrom locust import events\nimport locust, gevent, time\n"
 
 
 @pytest.fixture
-def put(tmp_path: Path) -> Callable[..., Load]:
+def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
     """Give the function that lets arrivals run user code, on a server, and checks the account."""
 
     def put(
@@ -53,8 +54,7 @@ def put(tmp_path: Path) -> Callable[..., Load]:
         )
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
-        with Reaper() as reaper:
-            return put_load(one, url, out, reaper, **o)
+        return put_load(one, url, out, reaper, warm=warm, **o)
 
     return put
 
@@ -446,9 +446,7 @@ def test_thousands_of_arrivals_leak_no_descriptors(put: Any, kind: str) -> None:
     open_files: list[int] = []
 
     def look(_: Progress) -> None:
-        for child in psutil.Process().children():
-            if any("locustfile" in part for part in child.cmdline()):
-                open_files.append(child.num_fds())  # noqa: PERF401
+        open_files.extend(child.num_fds() for child in generators())
 
     seconds = 6 if kind == "HttpUser" else 4
     rate = 150 if kind == "HttpUser" else 400
@@ -464,15 +462,8 @@ def test_thousands_of_arrivals_leak_no_descriptors(put: Any, kind: str) -> None:
     assert min(open_files[-2:]) < 80
 
 
-def test_users_that_never_end_are_pending(
-    put: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_users_that_never_end_are_pending(put: Any) -> None:
     """The run does not wait for them for ever, and says so."""
-    import pytest_perfqa.load as package
-
-    patch = tmp_path / "sitecustomize.py"
-    patch.write_text("import os\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *package.__path__]))
     code = """
     import sys
     sys.modules["pytest_perfqa.load.user_classes"]._PATIENCE_SECONDS = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import time
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,13 +13,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pytest_perfqa.children import Reaper, kill_all, spawn
 from pytest_perfqa.monitor import disturbance, neighbours
 from pytest_perfqa.monitor.disturbance import disturbances
 from pytest_perfqa.monitor.kernel import TICK, Cpu, Identity, Run
 from pytest_perfqa.monitor.neighbours import Group, Look, Window, window
+from pytest_perfqa.monitor.surroundings import Surroundings
+from pytest_perfqa.monitor.tree import ProcessTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 SERVICE, OURS, OTHER = frozenset({1}), frozenset({0}), frozenset({0, 1})
 IDLE, NICE_19 = 3.0, 15.0
@@ -447,3 +452,21 @@ def test_nobody_who_judges_it_sees_an_answer() -> None:
         assert imported <= {"from .kernel ", "from .neighbours "}
     assert {*inspect.signature(window).parameters} == {"before", "after", "who"}
     assert {*inspect.signature(disturbances).parameters} == {"windows", "start"}
+
+
+def test_what_helped_to_make_loads_before_is_ours(tmp_path: Path) -> None:
+    """A process that was started before the looks is a stranger, unless generators come from it."""
+    with Reaper() as reaper:
+        each = [
+            spawn(["/bin/sleep", "60"], log=tmp_path / "log", cwd=tmp_path, env={}, reaper=reaper)
+            for _ in range(2)
+        ]
+        helper, stranger = each
+        reaper.helps(helper)
+        table = ProcessTable()
+        table.refresh(time.monotonic())
+        ours = Surroundings([], table, reaper)._ours()
+        assert helper.pid in ours
+        assert stranger.pid not in ours
+        kill_all(each, reaper=reaper)
+        assert not reaper.helpers
