@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -86,9 +88,26 @@ class Reaper:
         self._helpers.discard(process.pid)
         self._tell(f"done {process.pid}")
 
-    def remove_at_end(self, directory: Path) -> None:
-        """Have ``directory`` removed with all it holds, when we end in whatever way."""
-        self._tell(f"directory {directory.absolute()}")
+    def expect(self) -> str:
+        """Announce a process; give the mark that it must have in its environment.
+
+        If we end before it is watched, it is found by that, so there is no moment at which it would
+        be left behind.
+        """
+        token = secrets.token_hex(8)
+        self._tell(f"spawning {token}")
+        return token
+
+    def arrived(self, token: str) -> None:
+        """Take back ``expect``: it is watched by now, or could not be started."""
+        self._tell(f"spawned {token}")
+
+    def folder(self) -> Path:
+        """Make a temporary folder, to be removed with all it holds when we end in whatever way."""
+        folder = Path(tempfile.gettempdir(), f"perfqa-{secrets.token_hex(8)}").absolute()
+        self._tell(f"directory {folder}")  # before it is there, so that it is never left behind
+        folder.mkdir(mode=0o700)
+        return folder
 
     def run_at_end(self, argv: Sequence[str]) -> None:
         """Have a command run when we end in whatever way, until ``settled``."""
@@ -97,11 +116,6 @@ class Reaper:
     def settled(self, argv: Sequence[str]) -> None:
         """Take back ``run_at_end``: there is nothing left for the command to do."""
         self._tell(f"settled {json.dumps(list(argv))}")
-
-    def start(self) -> None:
-        """Start now, if it hasn't been."""
-        with self._lock:
-            self._started()
 
     def close(self) -> None:
         """End it, with all that is still under watch, and wait until that is done."""
@@ -164,21 +178,23 @@ def spawn(
     Raises:
         ServiceError: it can't be started.
     """
-    reaper.start()  # before the child, so that the time in which it is unwatched is short
+    token = reaper.expect()
     with log.open("ab") as printed, _running_on(cpus):
         try:
             process = subprocess.Popen(
                 list(argv),
                 cwd=cwd,
-                env=dict(env),
+                env={**env, reaper_program.MARK: token},
                 stdin=stdin,
                 stdout=printed if stdout is None else stdout,
                 stderr=printed,
                 start_new_session=True,
             )
         except OSError as error:
+            reaper.arrived(token)
             raise ServiceError(f"can't start {argv[0]}: {error}") from error
     reaper.watch(process)
+    reaper.arrived(token)
     return process
 
 

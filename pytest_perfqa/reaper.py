@@ -3,6 +3,8 @@
 Run by path with ``python -I -S``, so it imports nothing but the standard library. It reads lines
 from pytest's pipe on its standard input:
 
+    spawning TOKEN          a process is about to start, with TOKEN in its environment
+    spawned TOKEN           it has been told by its number, or there is none
     group PGID STARTTIME    a process group (and session) that must not outlive pytest
     done PGID               it has ended
     directory PATH          a folder to remove at the end
@@ -25,8 +27,14 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PATIENCE_SECONDS = 2.0
+#: The variable that marks a process from its first moment on.
+MARK = "PERFQA_SPAWNED"
 _POLL_SECONDS = 0.02
 _COMMAND_SECONDS = 60.0
 
@@ -60,13 +68,28 @@ def status(pid: int) -> Status | None:
 def live_members(leader: int) -> set[int]:
     """Give the processes alive in the group or the session that ``leader`` leads."""
     found = set()
-    for entry in os.listdir("/proc"):  # noqa: PTH208  (a thousand Paths cost milliseconds)
-        if not entry.isdecimal():
-            continue
-        process = status(int(entry))
+    for pid in _everyone():
+        process = status(pid)
         if process and process.is_live and leader in (process.group, process.session):
-            found.add(int(entry))
+            found.add(pid)
     return found
+
+
+def _everyone() -> Iterator[int]:
+    for entry in os.listdir("/proc"):  # noqa: PTH208  (a thousand Paths cost milliseconds)
+        if entry.isdecimal():
+            yield int(entry)
+
+
+def _mark(pid: int) -> str | None:
+    """Give the mark that a process was started with."""
+    start = f"{MARK}=".encode()
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # it has gone, or is another user's
+        return None
+    found = (one.removeprefix(start) for one in variables if one.startswith(start))
+    return next(map(os.fsdecode, found), None)
 
 
 def signal_all(pids: set[int], number: signal.Signals) -> None:
@@ -80,13 +103,18 @@ def signal_all(pids: set[int], number: signal.Signals) -> None:
 class _Ledger:
     """What pytest has told and not taken back."""
 
+    expected: set[str] = field(default_factory=set)
     groups: dict[int, int] = field(default_factory=dict)
     directories: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
     def note(self, line: str) -> None:
         verb, _, rest = line.partition(" ")
-        if verb == "group":
+        if verb == "spawning":
+            self.expected.add(rest)
+        elif verb == "spawned":
+            self.expected.discard(rest)
+        elif verb == "group":
             leader, start_time = rest.split()
             self.groups[int(leader)] = int(start_time)
         elif verb == "done":
@@ -97,6 +125,16 @@ class _Ledger:
             self.commands.append(rest)
         elif verb == "settled" and rest in self.commands:
             self.commands.remove(rest)
+
+    def find(self) -> None:
+        """Look for those that pytest was starting when it ended, and could not tell by number."""
+        marks = {pid: _mark(pid) for pid in _everyone()} if self.expected else {}
+        for pid, mark in marks.items():
+            process = status(pid) if mark in self.expected else None
+            if process is not None:
+                leader = status(process.session)
+                self.groups[process.session] = 0 if leader is None else leader.start_time
+        self.expected.difference_update(marks.values())
 
     def live(self) -> set[int]:
         """Give all processes alive that pytest left behind."""
@@ -127,6 +165,12 @@ def _follow(ledger: _Ledger) -> None:
 
 
 def _end(ledger: _Ledger) -> None:
+    # One that has been forked has its mark once its program is there, a moment later.
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    ledger.find()
+    while ledger.expected and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        ledger.find()
     members = ledger.live()
     signal_all(members, signal.SIGTERM)
     signal_all(members, signal.SIGCONT)

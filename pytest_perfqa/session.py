@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .capacity.breaking_point import find_breaking_point
@@ -28,6 +26,7 @@ from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from .capacity.breaking_point import Inquiry
     from .capacity.character import Character
@@ -511,8 +510,7 @@ class PerfSession:
 
     def _folder(self) -> Path:
         if self._directory is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="perfqa-"))
-            self._reaper.remove_at_end(self._directory)
+            self._directory = self._reaper.folder()
         return self._directory
 
     def stop(self, name: str) -> None:

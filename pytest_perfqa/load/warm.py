@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,8 +160,7 @@ class Warm:
         self._heritage, self._is_ready = _Heritage.now(), False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="perfqa-"))
-            self.reaper.remove_at_end(self._folder)
+            self._folder = self.reaper.folder()
         with theirs:
             self._process = spawn(
                 # No folder but those that libraries are in is looked into.

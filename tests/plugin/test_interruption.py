@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from processes import carrying
 from waiting import wait_for
 
 if TYPE_CHECKING:
@@ -89,11 +90,12 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
     assert [port for port in ports if is_open(port)] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_while_locust_is_imported_leaves_nothing(
-    toy: Project, tmp_path: Path, number: signal.Signals
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("started", [1, 2, 3, 4], ids=["reaper", "warm", "service", "generator"])
+def test_a_signal_before_a_run_leaves_nothing(
+    toy: Project, tmp_path: Path, number: signal.Signals, started: int
 ) -> None:
-    """Before any run: what generators are forked from goes with its log."""
+    """When so many processes run: while Locust is imported, the service or a generator starts."""
     toy.test("""
         @pytest.mark.perfqa(scenario="steady.yaml")
         def test_it(perf_run): pass
@@ -105,13 +107,12 @@ def test_a_signal_while_locust_is_imported_leaves_nothing(
         stdout=subprocess.PIPE,
         start_new_session=True,
     ) as pytest_process:
-        wait_for(lambda: list(tmp_path.glob("perfqa-*/generators.log")), pause=0.01)
-        family = descendants(pytest_process.pid)
+        wait_for(lambda: len(descendants(pytest_process.pid)) >= started, pause=0.002)
         pytest_process.send_signal(number)
         output = pytest_process.communicate(timeout=LIMIT)[0].decode()
     assert " passed" not in output
-    assert len(family) >= 2
-    wait_for(lambda: not any(map(alive, family)))
+    # Also what was just being started.
+    wait_for(lambda: not any(map(alive, carrying("TMPDIR", tmp_path))))
     wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 

@@ -68,7 +68,8 @@ def found() -> dict[str, Any]:
         "modules": sorted(sys.modules),
         "path of imports": list(sys.path),
         "arguments": list(sys.argv),
-        "environment": dict(os.environ),
+        # The mark is another for every process that is started.
+        "environment": {key: os.environ[key] for key in os.environ if key != "PERFQA_SPAWNED"},
         "folder": str(Path.cwd()),
         "signals": [handler(one) for one in sorted(signal.valid_signals())],
         "log handlers": [type(one).__name__ for one in logging.getLogger().handlers],

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes import carrying
 from waiting import wait_for
 
 from pytest_perfqa import children, reaper
@@ -549,7 +550,7 @@ def _is_alive(pid: int) -> bool:
 
 
 DRIVER = """
-import json, os, sys, time
+import json, os, sys, tempfile, time
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 import test_process_backend as tests
@@ -558,9 +559,8 @@ from pytest_perfqa.children import Reaper
 
 folder = Path(sys.argv[2])
 reaper = Reaper()
-scratch = folder / "scratch"
-scratch.mkdir()
-reaper.remove_at_end(scratch)
+tempfile.tempdir = str(folder)
+reaper.folder()
 service = process.start(tests.single(folder, "stubborn"), folder / "run", reaper=reaper)
 if os.fork() == 0:  # as multiprocessing does; it holds the reaper's pipe open
     time.sleep(20)
@@ -582,13 +582,45 @@ def test_nothing_outlives_pytest(tmp_path: Path, number: signal.Signals) -> None
         members = reaper.live_members(leader)
         assert len(members) == 2
         assert is_open(port)
+        assert list(tmp_path.glob("perfqa-*"))
         os.kill(driver.pid, number)
         wait_for(lambda: not [pid for pid in members if _is_alive(pid)])
         assert not is_open(port)
-        wait_for(lambda: not (tmp_path / "scratch").exists())
+        wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
     finally:
         os.killpg(driver.pid, signal.SIGKILL)
         driver.communicate()
+
+
+STARTER = """
+import os, subprocess, sys
+from pathlib import Path
+from pytest_perfqa import children
+
+class Cut(subprocess.Popen):
+    def __init__(self, argv, **options):
+        super().__init__(argv, **options)
+        if "-I" not in argv:  # it isn't the reaper
+            {end}
+
+children.subprocess.Popen = Cut
+folder = Path(sys.argv[1])
+with children.Reaper() as reaper:
+    code = "import time; time.sleep(60)"
+    children.spawn([sys.executable, "-S", "-c", code], log=folder / "log", cwd=folder,
+                   env={{"OWN": str(folder)}}, reaper=reaper)
+"""
+
+
+@pytest.mark.parametrize(
+    "end", ["os.kill(os.getpid(), 9)", "raise KeyboardInterrupt"], ids=["killed", "interrupted"]
+)
+def test_nothing_outlives_pytest_that_it_was_starting(tmp_path: Path, end: str) -> None:
+    """Killed or interrupted when a program runs whose number nobody has been told."""
+    argv = [sys.executable, "-c", STARTER.format(end=end), str(tmp_path)]
+    done = subprocess.run(argv, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode in {-signal.SIGKILL, -signal.SIGINT}, done.stderr
+    wait_for(lambda: not carrying("OWN", tmp_path))
 
 
 def test_the_reaper_ends_what_is_under_watch_and_nothing_else(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ from pytest_perfqa.scenario import Phase, Scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.timed
+
 NOWHERE = "http://127.0.0.1:1"
 SHORT = scenario(rate=20, seconds=0.2)
 
