@@ -1,0 +1,162 @@
+"""A timed test that failed while others took the CPU has told nothing: it is run once more.
+
+What failed undisturbed has failed, at once. What was disturbed each time ends as an error that
+begins with INVALID, never as a pass. The product repeats runs of its own by the same rule: perf
+tests are left to it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest._code.code import TerminalRepr
+from _pytest.runner import runtestprotocol
+from onlooker import Onlooker
+
+from pytest_perfqa.errors import InvalidRun
+from pytest_perfqa.monitor.disturbance import told
+from pytest_perfqa.repeating import Attempts, until_believed
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from _pytest._io import TerminalWriter
+
+    from pytest_perfqa.monitor.neighbours import Window
+
+    #: Begin and end, on ``time.monotonic``.
+    Stretch = tuple[float, float]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin; nothing is looked at before the first timed test."""
+    config.pluginmanager.register(Repetition())
+
+
+class Repetition:
+    """Runs timed tests, and knows when what they share was made."""
+
+    def __init__(self) -> None:
+        self._onlooker: Onlooker | None = None
+        self._made: dict[object, Stretch] = {}
+        self._used: list[object] = []
+        self._lines: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run a timed test as often as it takes, and tell of the last time."""
+        is_perf_test = "perf_service" in getattr(item, "fixturenames", ())
+        if is_perf_test or item.get_closest_marker("timed") is None:
+            return None
+        self._onlooker = self._onlooker or Onlooker()
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in self._reports(item, nextitem):
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _reports(self, item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+        attempts = Attempts(item.nodeid)
+        made: list[pytest.TestReport] = []
+
+        def attempt() -> None:
+            begun = time.monotonic()
+            made[:] = runtestprotocol(item, log=False, nextitem=nextitem)
+            if any(report.failed for report in made):
+                self._believe(item, (begun, time.monotonic()))
+
+        try:
+            until_believed(attempts, attempt, lambda _: None)
+        except InvalidRun as error:
+            for report in made:
+                if report.failed:
+                    report.longrepr = _Invalid(str(error), report.longrepr)
+                    report.perfqa_verdict = "INVALID"  # type: ignore[attr-defined]
+        made[0].repeated = ["; ".join(one) for one in attempts.causes]  # type: ignore[attr-defined]
+        return made
+
+    def _believe(self, item: pytest.Item, test: Stretch) -> None:
+        """Look at when it ran, and at when what it has in common with others was made.
+
+        Raises:
+            InvalidRun: others took the CPU then.
+        """
+        assert self._onlooker is not None
+        stretches = [test, *(self._made[one] for one in self._used if one in self._made)]
+        causes = disturbed(self._onlooker.windows(), stretches)
+        if causes:
+            # All that is shared is made anew, too.
+            pytest.CallInfo.from_call(
+                lambda: item.session._setupstate.teardown_exact(None), "teardown"
+            )
+            raise InvalidRun(causes)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
+        """Note when it was made."""
+        begun = time.monotonic()
+        try:
+            return (yield)
+        finally:
+            if fixturedef.scope != "function":
+                self._made[fixturedef] = (begun, time.monotonic())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Note what a test has used, before that is forgotten."""
+        request = getattr(item, "_request", None)
+        self._used = [*request._fixture_defs.values()] if request else []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what was run again; under xdist, workers tell."""
+        self._lines += lines(report)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Name it, with the reason."""
+        if self._lines:
+            terminalreporter.section("repeated, for others took the CPU")
+        for line in self._lines:
+            terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self) -> None:
+        """Look no more."""
+        if self._onlooker is not None:
+            self._onlooker.close()
+
+
+def lines(report: pytest.TestReport) -> list[str]:
+    """Name a test that was run again, with the reason each time."""
+    causes = getattr(report, "repeated", ())
+    return [f"INVALID, repeated: {report.nodeid}: {cause}" for cause in causes]
+
+
+def disturbed(windows: list[Window], stretches: list[Stretch]) -> tuple[str, ...]:
+    """Say how others disturbed some stretches of time; nothing if they did not."""
+    found = [
+        one
+        for one in windows
+        if one.is_disturbed and any(one.start < end and begin < one.end for begin, end in stretches)
+    ]
+    return (told(found).text,) if found else ()
+
+
+class _Invalid(TerminalRepr):
+    """A failure that is to be told as INVALID, with what it looked like."""
+
+    def __init__(self, said: str, failure: Any) -> None:
+        self._said = said
+        self._failure = failure
+        self.reprcrash = getattr(failure, "reprcrash", None)
+        if self.reprcrash is not None:
+            self.reprcrash.message = said
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        tw.line(self._said)
+        if hasattr(self._failure, "toterminal"):
+            self._failure.toterminal(tw)
+        else:
+            tw.line(str(self._failure))
