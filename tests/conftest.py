@@ -11,4 +11,4 @@ settings.load_profile("perfqa")
 # A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["pytester", "docker_engine", "inner", "repeated", "stages"]
+pytest_plugins = ["repeated", "pytester", "docker_engine", "inner", "stages"]

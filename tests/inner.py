@@ -38,11 +38,13 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from repeated import TOLD_BY
 from toy_project import PLUGINS, ProjectFolder
 
 if TYPE_CHECKING:
@@ -199,6 +201,7 @@ class InnerSessions:
         self._items = [item for item in items if item.get_closest_marker(MARKER) is not None]
         self._told: dict[str, Told] = {}
         self._failed: dict[object, BaseException] = {}
+        self._made: dict[object, tuple[float, float]] = {}
 
     def told(self, item: pytest.Item) -> Told:
         """Give what became of the part of one test.
@@ -208,15 +211,24 @@ class InnerSessions:
             subprocess.TimeoutExpired: it didn't come to its end.
         """
         shared = part(item).shared
+        try:
+            return self._told_of(item, shared)
+        finally:
+            item.stash[TOLD_BY] = {shared: self._made[shared]}
+
+    def _told_of(self, item: pytest.Item, shared: object) -> Told:
         if shared in self._failed:
             raise self._failed[shared]
         if item.nodeid not in self._told:
             together = [one for one in self._items if part(one).shared == shared]
+            begun = time.monotonic()
             try:
                 self._told |= run(together, self._folders.mktemp("inner"))
             except Exception as error:
                 self._failed[shared] = error
                 raise
+            finally:
+                self._made[shared] = begun, time.monotonic()
         return self._told[item.nodeid]
 
 

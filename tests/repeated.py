@@ -8,6 +8,7 @@ tests are left to it.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from onlooker import Onlooker
 
 from pytest_perfqa.errors import InvalidRun
 from pytest_perfqa.monitor.disturbance import told
-from pytest_perfqa.repeating import Attempts, until_believed
+from pytest_perfqa.repeating import MOST, Attempts, until_believed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     #: Begin and end, on ``time.monotonic``.
     Stretch = tuple[float, float]
+
+#: For a test that only asserts on what others rest on, too: what that is, and when it was made.
+TOLD_BY = pytest.StashKey["dict[object, Stretch]"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +45,7 @@ class Repetition:
     def __init__(self) -> None:
         self._onlooker: Onlooker | None = None
         self._made: dict[object, Stretch] = {}
+        self._made_anew: Counter[object] = Counter()
         self._used: list[object] = []
         self._lines: list[str] = []
 
@@ -65,6 +70,7 @@ class Repetition:
 
         def attempt() -> None:
             begun = time.monotonic()
+            item.stash[TOLD_BY] = {}
             made[:] = runtestprotocol(item, log=False, nextitem=nextitem)
             if any(report.failed for report in made):
                 self._believe(item, (begun, time.monotonic()))
@@ -86,14 +92,22 @@ class Repetition:
             InvalidRun: others took the CPU then.
         """
         assert self._onlooker is not None
-        stretches = [test, *(self._made[one] for one in self._used if one in self._made)]
-        causes = disturbed(self._onlooker.windows(), stretches)
-        if causes:
-            # All that is shared is made anew, too.
+        windows = self._onlooker.windows()
+        told = item.stash.get(TOLD_BY, {})
+        shared = told or {one: self._made[one] for one in self._used if one in self._made}
+        blamed = [one for one, made in shared.items() if disturbed(windows, [made])]
+        own = [] if told else [test]
+        causes = disturbed(windows, [*own, *(shared[one] for one in blamed)])
+        if not causes:
+            return
+        # What many tests rest on is made anew as often as one test is.
+        is_final = any(self._made_anew[one] >= MOST for one in blamed)
+        if blamed and not is_final:
+            self._made_anew.update(blamed)
             pytest.CallInfo.from_call(
                 lambda: item.session._setupstate.teardown_exact(None), "teardown"
             )
-            raise InvalidRun(causes)
+        raise InvalidRun(causes, is_final=is_final)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
@@ -103,13 +117,13 @@ class Repetition:
             return (yield)
         finally:
             if fixturedef.scope != "function":
-                self._made[fixturedef] = (begun, time.monotonic())
+                self._made[_which(fixturedef)] = (begun, time.monotonic())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Note what a test has used, before that is forgotten."""
         request = getattr(item, "_request", None)
-        self._used = [*request._fixture_defs.values()] if request else []
+        self._used = [_which(one) for one in request._fixture_defs.values()] if request else []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what was run again; under xdist, workers tell."""
@@ -126,6 +140,12 @@ class Repetition:
         """Look no more."""
         if self._onlooker is not None:
             self._onlooker.close()
+
+
+def _which(fixturedef: Any) -> object:
+    """Tell a fixture from others, and from itself with another parameter."""
+    made = fixturedef.cached_result
+    return fixturedef, None if made is None else repr(made[1])
 
 
 def lines(report: pytest.TestReport) -> list[str]:

@@ -60,7 +60,8 @@ def windows():
     ]
 """
 PROJECT = """
-import pytest
+import time
+import pytest, repeated
 from noise import noise
 
 timed = pytest.mark.timed
@@ -158,6 +159,26 @@ def ending():
 @timed
 def test_whose_own_could_not_be_ended(ending): pass
 
+@pytest.fixture(scope="module")
+def hopeless():
+    turn("hopeless")
+    with noise(): pass
+
+@timed
+@pytest.mark.parametrize("number", range(3))
+def test_hopeless(hopeless, number): assert turn("rests on hopeless") is None
+
+@pytest.fixture
+def told_by(request):
+    begun = time.monotonic()
+    time.sleep(0.01)
+    request.node.stash[repeated.TOLD_BY] = {"it": (begun, time.monotonic())}
+
+@timed
+def test_told_in_silence(told_by):
+    with noise(): turn("told_in_silence")
+    assert False, "told otherwise"
+
 @timed
 @pytest.mark.skip
 def test_skipped(): pass
@@ -218,9 +239,12 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 CAUSE = re.compile(r"others took 0\.9 s of its CPUs in [\d.e-]+ s \(cc1 \(pid 7\): 0\.9 s\)")
 
 
-@pytest.mark.parametrize("name", ["not_timed", "in_silence", "perf"])
+@pytest.mark.parametrize("name", ["not_timed", "in_silence", "perf", "told_in_silence"])
 def test_a_failure_is_a_failure_at_once(told: Told, name: str) -> None:
-    """Where nobody disturbed it; where it isn't timed; where the product repeats by itself."""
+    """Where nobody disturbed it; where it isn't timed; where the product repeats by itself.
+
+    And where all that it asserts on is what others rest on, too, and nobody disturbed that.
+    """
     assert told.outcome(name).startswith("FAILED")
     assert told.times(name) == 1
     assert told.repeated(name) == []
@@ -276,6 +300,14 @@ def test_what_others_share_is_not_its_own(told: Told) -> None:
     assert told.times("shares_quiet") == 1
 
 
+def test_what_tests_share_is_made_anew_as_often_as_a_test_is_run_again(told: Told) -> None:
+    """Not as often for each of those that rest on it: that could take hours."""
+    assert told.times("hopeless") == 3
+    words = [line for line in told.lines if line.startswith("INVALID test_it.py::test_hopeless[")]
+    assert len(words) == 3
+    assert told.times("rests on hopeless") == 3 + 1 + 1
+
+
 @pytest.mark.parametrize("name", ["made", "ended"])
 def test_it_need_not_be_its_body_that_failed(told: Told, name: str) -> None:
     """What it needs may come too late, or end too late."""
@@ -285,8 +317,8 @@ def test_it_need_not_be_its_body_that_failed(told: Told, name: str) -> None:
 
 def test_how_it_all_ends(told: Told) -> None:
     """Errors and failures are counted apart."""
-    assert "5 failed, 7 passed, 1 skipped" in told.lines[-1]
-    assert "1 error" in told.lines[-1]
+    assert "6 failed, 7 passed, 1 skipped" in told.lines[-1]
+    assert "4 errors" in told.lines[-1]
 
 
 def test_only_the_time_of_a_test_counts() -> None:
