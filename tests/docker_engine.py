@@ -45,9 +45,16 @@ def base_images() -> dict[str, str]:
     return images
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def engine_alone() -> Iterator[None]:
-    """Have the engine to a module's own: its tests look at all that is there.
+    """Have the engine to a test's own, which looks at all that is there."""
+    with alone():
+        yield
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Have the engine to oneself.
 
     Whoever has a socket of this name has it (unix(7)): it is free when its holder dies.
     """
@@ -131,6 +138,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/busy/"):
             end = time.monotonic() + float(self.path.rpartition("/")[2])
             while time.monotonic() < end:
+                pass
+        if self.path.startswith("/work/"):
+            end = time.thread_time() + float(self.path.rpartition("/")[2])
+            while time.thread_time() < end:
                 pass
         if self.path == "/exit":
             os._exit(9)

@@ -45,16 +45,16 @@ class Engine:
 
 
 @functools.cache
-def find() -> Engine:
+def find(limit: float = _HELLO_SECONDS) -> Engine:
     """Ask the engine that the docker command line means; once per process.
 
     Raises:
-        PrerequisiteMissing: there is no docker command, no engine answers it within 5 s, or it is
-            on another machine.
+        PrerequisiteMissing: there is no docker command, no engine answers it within ``limit``
+            seconds, or it is on another machine.
     """
     if shutil.which("docker") is None:
         raise PrerequisiteMissing("no Docker: the program 'docker' is missing")
-    place = _place()
+    place = _place(limit)
     if not _is_here(place):
         raise PrerequisiteMissing(
             f"the Docker engine at {place} is on another machine: ports that it publishes on its "
@@ -62,7 +62,7 @@ def find() -> Engine:
         )
     form = "{{json .}}"
     try:
-        said = json.loads(call("info", "--format", form, limit=_HELLO_SECONDS))
+        said = json.loads(call("info", "--format", form, limit=limit))
     except (ServiceError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise PrerequisiteMissing(f"no Docker engine answers `docker info`: {reason}") from None
@@ -74,13 +74,13 @@ def find() -> Engine:
     return Engine(said["ServerVersion"], is_local, (driver, version))
 
 
-def _place() -> str:
+def _place(limit: float) -> str:
     """Give the address of the engine: the environment's, else that of the context in use."""
     if host := os.environ.get("DOCKER_HOST"):
         return host
     form = "{{.Endpoints.docker.Host}}"
     with contextlib.suppress(ServiceError):
-        return call("context", "inspect", "--format", form, limit=_HELLO_SECONDS).strip()
+        return call("context", "inspect", "--format", form, limit=limit).strip()
     return ""
 
 

@@ -117,6 +117,7 @@ def reset(sock: socket.socket, _: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("handler", "outcome"),
     [
@@ -176,6 +177,7 @@ def test_a_burst_arrives_in_the_order_of_sending(serve: Callable[..., Server]) -
     assert volley.spread == begun[-1] - begun[0]
 
 
+@pytest.mark.timed
 def test_spaced_requests_wait_for_their_moments(serve: Callable[..., Server]) -> None:
     """None is sent before it is due."""
     with Prober(serve(answering(OK)).url) as prober:
@@ -203,6 +205,7 @@ def test_an_early_verdict_abandons_what_is_pending(serve: Callable[..., Server])
     assert all(closed.acquire(timeout=10) for _ in range(volley.pending))
 
 
+@pytest.mark.timed
 def test_what_is_kept_goes_on(serve: Callable[..., Server]) -> None:
     """Held requests stay open while others come and go, and can be waited for."""
     release = threading.Event()
@@ -236,6 +239,7 @@ def test_bounds_of_requests_and_concurrency(serve: Callable[..., Server]) -> Non
         assert prober.requests_left == 0
 
 
+@pytest.mark.timed
 def test_the_bound_of_time(serve: Callable[..., Server]) -> None:
     """It ends waiting and sending."""
     server = serve(lambda sock, _: sock.recv(1))
@@ -259,6 +263,7 @@ def test_a_generator_that_falls_behind_is_invalid(serve: Callable[..., Server]) 
     assert "sent late" in volley.invalid[0]
 
 
+@pytest.mark.timed
 def test_whom_others_disturbed_is_told(serve: Callable[..., Server]) -> None:
     """Between the looks before and after a volley; never in between, where requests are held."""
     told = [("before",), ("meanwhile",), ("since",), (), ("while held",), ()]
@@ -334,6 +339,7 @@ def test_https(serve: Callable[..., Server]) -> None:
         assert prober.send([0.0]).exchanges[0].outcome is Outcome.TLS
 
 
+@pytest.mark.timed
 def test_drained_means_that_canaries_are_fast(serve: Callable[..., Server]) -> None:
     """Nothing of ours is pending, but the server is still busy with what we abandoned."""
     busy = threading.Lock()

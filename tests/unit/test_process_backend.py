@@ -232,15 +232,15 @@ def test_environment_reaches_commands_and_templates(tmp_path: Path, start: Start
 
 
 def test_the_proxys_own_patience_follows_the_time_scale(tmp_path: Path, start: Starter) -> None:
-    """Its template names no time: at a fiftieth, nginx's 60 s are 1.2 s."""
+    """Its template names no time: at a hundredth, nginx's 60 s are 0.6 s."""
     config = skip_without(replicated(tmp_path))
     (tmp_path / "nginx.tmpl").write_text(TEMPLATE.replace(READ_TIMEOUT, ""))
-    service = start(dataclasses.replace(config, env={}).scaled(0.02))
+    service = start(dataclasses.replace(config, env={}).scaled(0.01))
     started = time.monotonic()
     with pytest.raises(urllib.error.HTTPError, match="504"):
         ask(service, "/sleep/8")
     # Two replicas, at most, have been asked when the third's time is up.
-    assert 1.1 < time.monotonic() - started < 3 * 1.2 + 2
+    assert 0.5 < time.monotonic() - started < 3 * 0.6 + 3
 
 
 @pytest.mark.parametrize("ready", [Ready(tcp=True), Ready(log=r"listening on \d+")])
@@ -278,11 +278,11 @@ def test_a_server_that_is_told_no_port_is_not_reached(tmp_path: Path) -> None:
 
 def test_one_that_never_becomes_ready_is_stopped(tmp_path: Path) -> None:
     """The message has the last probe and the logs; nothing is left running."""
-    config = single(tmp_path, ready=Ready(path="/never", within=1.5))
+    config = single(tmp_path, ready=Ready(path="/never", within=1.0))
     with pytest.raises(ServiceError) as caught:
         process.start(config, tmp_path / "run")
     message = str(caught.value)
-    assert "not ready within 1.5 s" in message
+    assert "not ready within 1 s" in message
     assert f"ready: {{path: /health, within: 60s}} in {tmp_path}" in message
     assert "GET /never: 503" in message
     assert "listening on" in message
@@ -475,10 +475,10 @@ def test_logs(tmp_path: Path, start: Starter) -> None:
 def test_settle_waits_for_what_clients_gave_up(tmp_path: Path, start: Starter) -> None:
     """The server still works on an abandoned request: it isn't drained before."""
     service = start(single(tmp_path))
-    keep_busy(service.parts["app"].port, 0.6)
     begin = time.monotonic()
+    keep_busy(service.parts["app"].port, 0.6)
     assert service.settle(10) is None
-    assert time.monotonic() - begin > 0.3
+    assert time.monotonic() - begin >= 0.6
     pid = service.parts["app"].pid
     assert service.settle(10) is None
     assert service.parts["app"].pid == pid
@@ -501,9 +501,11 @@ def test_settle_finds_the_one_busy_replica(tmp_path: Path, start: Starter) -> No
     env = {**config.env, "PROXY_TIMEOUT_SECONDS": "0.2", "PROXY_FAIL_TIMEOUT_SECONDS": "9"}
     service = start(dataclasses.replace(config, env=env, replica_header=None))
     busy = service.parts["app#1"].port
-    keep_busy(busy, 1.5)
+    begin = time.monotonic()
+    keep_busy(busy, 0.8)
     assert service.settle(10) is None
-    with urllib.request.urlopen(f"http://127.0.0.1:{busy}/", timeout=0.5) as answer:
+    assert time.monotonic() - begin >= 0.8
+    with urllib.request.urlopen(f"http://127.0.0.1:{busy}/", timeout=10) as answer:
         assert answer.status == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -72,6 +73,14 @@ class Visit:
 @pytest.fixture
 def visit(browser: Browser, report: Path) -> Iterator[Visit]:
     """A browser window that fails the test for any complaint or request."""
+    with visiting(browser, report) as one:
+        yield one
+    assert one.complaints == []
+
+
+@contextlib.contextmanager
+def visiting(browser: Browser, report: Path) -> Iterator[Visit]:
+    """Open a browser window, and note what it complains of."""
     context = browser.new_context(color_scheme="light")
     page = context.new_page()
     one = Visit(page, report)
@@ -88,7 +97,32 @@ def visit(browser: Browser, report: Path) -> Iterator[Visit]:
     )
     yield one
     context.close()
-    assert one.complaints == []
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A page as a telephone shows it: its heading, how many charts, how many pixels wide."""
+
+    heading: str
+    charts: int
+    width: int
+
+
+@pytest.fixture(scope="module")
+def walk(browser: Browser, report: Path) -> tuple[dict[str, Seen], list[str]]:
+    """All pages that the index links to, on a telephone; and all complaints."""
+    seen = {}
+    with visiting(browser, report) as visit:
+        page = visit.open("index.html")
+        page.set_viewport_size({"width": 400, "height": 800})
+        targets = page.locator("tbody a").evaluate_all("links => links.map(link => link.href)")
+        for target in dict.fromkeys(targets):
+            page.goto(target)
+            heading = page.locator("h1").inner_text()
+            charts = page.locator("figure.chart .main-svg").count()
+            width = page.evaluate("document.documentElement.scrollWidth")
+            seen[target] = Seen(heading, charts, width)
+    return seen, visit.complaints
 
 
 def ranges(page: Page) -> set[str]:
@@ -112,16 +146,14 @@ def test_the_index_sorts(visit: Visit) -> None:
     assert orders[0][:-1] == orders[1][:-1][::-1]
 
 
-def test_every_page_opens(visit: Visit) -> None:
+def test_every_page_opens(walk: tuple[dict[str, Seen], list[str]]) -> None:
     """From the index by its links; one without a result has no charts."""
-    page = visit.open("index.html")
-    targets = page.locator("tbody a").evaluate_all("links => links.map(link => link.href)")
-    assert len(set(targets)) == 9
-    for target in set(targets):
-        page.goto(target)
-        assert page.locator("h1").inner_text()
-        charts = page.locator("figure.chart .main-svg").count()
-        assert (charts == 0) == ("endurance-on-node" in target or "gunicorn-" in target)
+    seen, complaints = walk
+    assert len(seen) == 9
+    for target, page in seen.items():
+        assert page.heading
+        assert (page.charts == 0) == ("endurance-on-node" in target or "gunicorn-" in target)
+    assert complaints == []
 
 
 def test_the_charts_of_a_characterisation(visit: Visit) -> None:
@@ -215,6 +247,7 @@ def test_configurations_on_one_axis_from_the_index(visit: Visit) -> None:
     legend.get_by_role("button", name="gunicorn: pending").wait_for()
 
 
+@pytest.mark.timed
 def test_drawn_quickly(visit: Visit) -> None:
     """Three configurations of ten minutes; the limit leaves room for a busy machine."""
     page = visit.drawn("spike_heavy-on-node/index.html#overlay=spike_heavy-on-gunicorn," + RUN)
@@ -256,13 +289,9 @@ def test_colours_follow_the_system(visit: Visit) -> None:
     assert plot.evaluate(paper) == "#15191f"
 
 
-def test_no_page_is_wider_than_a_telephone(visit: Visit) -> None:
+def test_no_page_is_wider_than_a_telephone(walk: tuple[dict[str, Seen], list[str]]) -> None:
     """Tables that are wider scroll by themselves."""
-    page = visit.open("index.html")
-    page.set_viewport_size({"width": 400, "height": 800})
-    for target in page.locator("tbody a").evaluate_all("links => links.map(link => link.href)"):
-        page.goto(target)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400, target
+    assert {target: page.width for target, page in walk[0].items() if page.width > 400} == {}
 
 
 PLOTS = """[...document.querySelectorAll(".plot")].map((plot) =>
