@@ -42,6 +42,7 @@ class Bench:
         max_error_rate: the share of requests that may be other than expected if a scenario doesn't
             say.
         on_progress: called about once a second during a run.
+        on_end: called when the load has ended, before its records are read.
     """
 
     reaper: Reaper
@@ -51,6 +52,7 @@ class Bench:
     max_error_rate: float = MAX_ERROR_RATE
     on_progress: Callable[[Progress], None] | None = None
     warm: Warm | None = None
+    on_end: Callable[[], None] | None = None
 
 
 def run(
@@ -105,6 +107,8 @@ def run(
                 on_progress=bench.on_progress,
                 on_start=faults.start,
             )
+        if bench.on_end is not None:
+            bench.on_end()
         service.check()
         readings = monitor.readings(recording.start)
         result = _result(

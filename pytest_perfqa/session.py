@@ -14,7 +14,7 @@ from .capacity.question import question
 from .capacity.target import Declared, Target
 from .errors import InvalidRun, PerfqaError
 from .machine import alone
-from .monitor.quiet import wait_for_quiet
+from .monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS, wait_for_quiet
 from .monitor.sampler import onlooking
 from .priority import preferred
 from .repeating import Attempts, until_believed
@@ -169,6 +169,7 @@ class PerfSession:
         self._loaded: set[str] = set()
         self._directory: Path | None = None
         self._runs = 0
+        self._patience = LIMIT_SECONDS
         self._scenarios: dict[str, Scenario] = {}
 
     def service(self, name: str) -> Service:
@@ -306,13 +307,14 @@ class PerfSession:
             on_progress=self._tell,
             warm=self.warm,
         )
-        with alone(self.say):
-            notes = self._settle_all()
-            if not is_quiet:
-                self._wait_for_quiet(config)
+        notes = self._settle_all()
+        if not is_quiet:
+            self._wait_for_quiet(config)
+        with contextlib.ExitStack() as machine:
+            machine.enter_context(alone(self.say))
             self._loaded.add(service.name)
             self._runs += 1
-            return self._watched_run(bench, service, scenario, notes)
+            return self._watched_run(replace(bench, on_end=machine.close), service, scenario, notes)
 
     def _watched_run(
         self,
@@ -468,16 +470,18 @@ class PerfSession:
     ) -> Iterator[tuple[Around, tuple[str, ...]]]:
         """Hold the machine for probes of a service; give who is beside it, and what is to be said.
 
+        Not while what was before comes to rest, or others do.
+
         Raises:
             ServiceError: a part of it died, or what stands beside it doesn't run.
         """
         config = self.configs[service]
         cpus = spare_cpus(config.limits)
+        self.warm.settle()
+        notes = (*self._settle_all(), *attempts.notes)
+        if attempts.causes:
+            self._wait_for_quiet(config)
         with alone(self.say):
-            self.warm.settle()
-            notes = (*self._settle_all(), *attempts.notes)
-            if attempts.causes:
-                self._wait_for_quiet(config)
             self._loaded.add(service)
             probed = self._services[service]
             with (
@@ -487,16 +491,21 @@ class PerfSession:
                 preferred() if is_apart(probed, cpus) else contextlib.nullcontext(),
             ):
                 yield around, (probed.limits_note, *notes)
-            probed.check()
+        probed.check()
 
     def _wait_for_quiet(self, config: ServiceConfig) -> None:
-        """Wait until others leave the CPUs alone that a service and its load are to have."""
-        wait_for_quiet(
+        """Wait until others leave the CPUs alone that a service and its load are to have.
+
+        Who has waited in vain waits less the next time: they mean to stay.
+        """
+        is_quiet = wait_for_quiet(
             self._services.values(),
             (service_cpus(config.limits) or allowed_cpus(), spare_cpus(config.limits)),
             self._reaper,
             self.say,
+            self._patience,
         )
+        self._patience = LIMIT_SECONDS if is_quiet else AGAIN_SECONDS
 
     def _tell(self, progress: Progress) -> None:
         for watcher in self.watchers:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ..service.backend import Service
 
 LIMIT_SECONDS = 30.0
+#: After a wait in vain: enough to see that they have gone.
+AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 # So many looks in a row that show nobody: two seconds.
 _LOOKS = 4
