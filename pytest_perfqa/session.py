@@ -20,7 +20,7 @@ from .priority import preferred
 from .repeating import Attempts, until_believed
 from .run import Bench, is_apart, run
 from .scenario import numbered
-from .service import selection
+from .service import selection, settling
 from .service.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
 from .verdicts import Verdict
 
@@ -47,10 +47,6 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 T = TypeVar("T")
-
-# Within this, the backlog of a run at a tenth of the times has drained; beyond, a restart is
-# quicker.
-_SETTLE_SECONDS = 10.0
 
 
 @dataclass
@@ -513,7 +509,8 @@ class PerfSession:
 
     def _settle_all(self) -> tuple[str, ...]:
         """Let every service that has been under load drain: they share the CPU."""
-        notes = [self._services[name].settle(_SETTLE_SECONDS) for name in sorted(self._loaded)]
+        limit = settling.limit_seconds(self.options.time_scale)
+        notes = [self._services[name].settle(limit) for name in sorted(self._loaded)]
         self._loaded.clear()
         return tuple(note for note in notes if note)
 

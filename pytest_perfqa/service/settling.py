@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _SLOWER = 4.0
 _FLOOR_SECONDS = 0.03
 _INTERVAL_SECONDS = 0.02
+# At full scale: within this, the backlog of most runs has drained.
+_DRAINED_SECONDS = 100.0
+# A proxy leaves a replica alone for whole seconds; and a restart takes less than so many.
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 10.0
 
 
 def canary_count(replicas: int) -> int:
@@ -42,6 +46,11 @@ def idle_seconds(canary: Callable[[float], Answer], replicas: int, limit: float)
 def fast_seconds(idle: float) -> float:
     """Give within what time a quick canary is fast: 4 times that at rest, at least 30 ms."""
     return max(_SLOWER * idle, _FLOOR_SECONDS)
+
+
+def limit_seconds(time_scale: float) -> float:
+    """Give for how many seconds a service may drain, until restarting it is quicker."""
+    return min(max(_SHORTEST_SECONDS, _DRAINED_SECONDS * time_scale), _LONGEST_SECONDS)
 
 
 def wait_until_settled(

@@ -124,3 +124,13 @@ def test_what_is_usual_at_rest_is_a_median(replicas: int, times: list[float]) ->
     told = times[: len(asked)]
     assert sum(time < usual for time in told) <= len(told) / 2
     assert sum(time > usual for time in told) <= len(told) / 2
+
+
+@pytest.mark.parametrize(
+    ("time_scale", "limit"), [(1, 10.0), (0.1, 10.0), (0.04, 4.0), (0.01, 2.0)]
+)
+def test_what_drains_follows_the_scale_and_a_restart_does_not(
+    time_scale: float, limit: float
+) -> None:
+    """Nobody waits for longer than a restart takes, nor for less than a proxy's whole second."""
+    assert settling.limit_seconds(time_scale) == pytest.approx(limit)
