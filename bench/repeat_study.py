@@ -3,8 +3,9 @@
     ./run python bench/repeat_study.py --times 10 [--keep DIR] [pytest arguments]
 
 Prints a line per run as it ends, then each test whose verdicts differ. ``--keep`` leaves what each
-run printed, and its JUnit report, in a folder. Takes ten times as long as ``./run perf``; nothing
-else should use the machine meanwhile.
+run printed, and its JUnit report, in a folder; runs that are kept there already are counted in, so
+that ten may be made one by one. Takes ten times as long as ``./run perf``; nothing else should use
+the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# What perfqa prints where it repeats a load; what it says of it at the end reads otherwise.
+_AGAIN = "perfqa: measuring "
 
 
 def verdicts(report: Path) -> dict[str, str]:
@@ -44,31 +47,37 @@ def run_once(report: Path, arguments: list[str]) -> tuple[dict[str, str], float,
     return verdicts(report), time.monotonic() - begin, done.stdout
 
 
+def told(number: int, found: dict[str, str], seconds: float, printed: str) -> str:
+    """Say how a run went, and how many loads were put on again that could not be believed."""
+    counts = ", ".join(f"{n} {name}" for name, n in sorted(Counter(found.values()).items()))
+    again = printed.count(_AGAIN)
+    return f"run {number:2d}: {counts} in {seconds:.0f} s, {again or 'no'} loads made again"
+
+
 def main() -> int:
     """Run, compare, and fail where verdicts differ or not all passed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--keep", type=Path, metavar="DIR")
     known, arguments = parser.parse_known_args()
-    seen: defaultdict[str, list[str]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="perfqa-repeat-") as temporary:
         folder = known.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(1, known.times + 1):
+        kept = len(list(folder.glob("*.xml")))
+        for number in range(kept + 1, kept + known.times + 1):
             report = folder / f"{number}.xml"
             found, seconds, printed = run_once(report, arguments)
             report.with_suffix(".txt").write_text(printed)
-            counts = ", ".join(f"{n} {name}" for name, n in sorted(Counter(found.values()).items()))
-            print(f"run {number:2d}: {counts} in {seconds:.0f} s", flush=True)
+            print(told(number, found, seconds, printed), flush=True)
             if set(found.values()) != {"passed"}:
                 print(printed[-6000:], flush=True)
-            for test, verdict in found.items():
-                seen[test].append(verdict)
-    differing = {test: each for test, each in seen.items() if len(set(each)) > 1}
+        runs = [verdicts(folder / f"{n}.xml") for n in range(1, kept + known.times + 1)]
+    seen = {test: [run.get(test, "missing") for run in runs] for test in set().union(*runs)}
+    differing = {test: each for test, each in sorted(seen.items()) if len(set(each)) > 1}
     for test, each in differing.items():
         print(f"{test}: {', '.join(each)}")
-    same = sum(len(set(each)) == 1 for each in seen.values())
-    print(f"{same} of {len(seen)} tests had the same verdict in all {known.times} runs")
+    same = len(seen) - len(differing)
+    print(f"{same} of {len(seen)} tests had the same verdict in all {len(runs)} runs")
     failed = any(set(each) != {"passed"} for each in seen.values())
     return int(bool(differing) or failed)
 
