@@ -202,8 +202,14 @@ class Agenda:
     @property
     def seconds(self) -> float:
         """How long arrivals will come, in all runs together."""
-        total = sum(self.scenarios[key].duration for _, key in self.runs)
-        return total * self._options.time_scale
+        return sum(
+            self.scenarios[key].duration * self.time_scale(service) for service, key in self.runs
+        )
+
+    def time_scale(self, service: str) -> float:
+        """Give the factor on times that everything about a service has."""
+        config, wanted = self.configs.get(service), self._options.time_scale
+        return wanted if config is None else config.time_scale(wanted)
 
     def scenario_for(self, item: pytest.Item) -> Scenario | None:
         """Give the scenario that a test asks for, None if it asks for none."""

@@ -62,7 +62,7 @@ class Loader:
         """
         chosen = self.agenda.scenario(self.item, self.service, scenario, environment)
         parameters = Parameters(rate, duration, variables)
-        scale = self.session.options.time_scale
+        scale = self.session.time_scale(self.service)
         wanted = varied(chosen, parameters, scale)
         if said := str(parameters):
             wanted = replace(wanted, name=labelled(chosen.name, said))

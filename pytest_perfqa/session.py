@@ -184,9 +184,13 @@ class PerfSession:
                 raise
         return self._services[name]
 
+    def time_scale(self, service: str) -> float:
+        """Give the factor on times that everything about a service has."""
+        return self.configs[service].time_scale(self.options.time_scale)
+
     def _start(self, config: ServiceConfig) -> Service:
         return selection.start(
-            config.scaled(self.options.time_scale),
+            config.scaled(self.time_scale(config.name)),
             self.choices[config.name],
             self._folder() / config.name,
             reaper=self._reaper,
@@ -296,7 +300,7 @@ class PerfSession:
         config = self.configs[service.name]
         bench = Bench(
             reaper=self._reaper,
-            time_scale=self.options.time_scale,
+            time_scale=self.time_scale(service.name),
             processes=self.options.processes,
             cpus=spare_cpus(config.limits),
             max_error_rate=self.options.max_error_rate,
@@ -358,7 +362,7 @@ class PerfSession:
             started.url,
             path,
             service=service,
-            time_scale=self.options.time_scale,
+            time_scale=self.time_scale(service),
             ready=config.ready.path,
             replica_header=config.replica_header,
             **limits,
@@ -412,7 +416,7 @@ class PerfSession:
             replica_header=config.replica_header,
             # Without the header, no answer tells which replica gave it.
             replicas=tuple(started.replicas) if config.replica_header else (),
-            time_scale=self.options.time_scale,
+            time_scale=self.time_scale(service),
             declared=Declared(
                 config.workers_of(request.path),
                 math.inf if config.patience is None else config.patience,
@@ -509,8 +513,10 @@ class PerfSession:
 
     def _settle_all(self) -> tuple[str, ...]:
         """Let every service that has been under load drain: they share the CPU."""
-        limit = settling.limit_seconds(self.options.time_scale)
-        notes = [self._services[name].settle(limit) for name in sorted(self._loaded)]
+        notes = [
+            self._services[name].settle(settling.limit_seconds(self.time_scale(name)))
+            for name in sorted(self._loaded)
+        ]
         self._loaded.clear()
         return tuple(note for note in notes if note)
 

@@ -50,9 +50,11 @@ class Outputs:
         for export in self.exports:
             export.close()
             yield from export.notes
-        here = (session.options.time_scale, machine(), versions())
-        found = [record_of(cell, *here) for cell in session.cells.values()]
-        searches = [record_of_search(one, *here) for one in session.searches.values()]
+        here, scale = (machine(), versions()), session.time_scale
+        found = [record_of(one, scale(one.key.service), *here) for one in session.cells.values()]
+        searches = [
+            record_of_search(one, scale(one.service), *here) for one in session.searches.values()
+        ]
         characters = list(_characters(session))
         conclusions = conclude(compare(session.results()), session.breaking_points())
         if self._report is not None:
@@ -76,7 +78,7 @@ def _characters(session: PerfSession) -> Iterator[CharacterRecord]:
     here = (machine(), versions())
     for asked, found in session.characters.items():
         if isinstance(found, BaseException):
-            scale = session.options.time_scale
+            scale = session.time_scale(asked.service)
             yield record_of_failure(asked.service, asked.path, found, scale, *here)
         else:
             yield record_of_character(found, *here)

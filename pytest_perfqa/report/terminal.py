@@ -37,8 +37,16 @@ def announcement(agenda: Agenda, time_scale: float) -> str:
         runs += f" and {plural(agenda.searches, 'test')} with loads of their own"
     return (
         f"perfqa: {runs} on {services} ({', '.join(agenda.configs)}), "
-        f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}{_backends(agenda)}"
+        f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}"
+        f"{_other_scales(agenda, time_scale)}{_backends(agenda)}"
     )
+
+
+def _other_scales(agenda: Agenda, time_scale: float) -> str:
+    """Say which services run at a scale of their own, since this one is too small for them."""
+    scales = {name: agenda.time_scale(name) for name in agenda.configs}
+    said = [f"{name}: {scale:g}" for name, scale in scales.items() if scale != time_scale]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _backends(agenda: Agenda) -> str:

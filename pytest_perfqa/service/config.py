@@ -129,6 +129,7 @@ class ServiceConfig:
             or ``ANY_PATH``; infinite where there is no limit.
         patience: seconds after which its proxy answers for it, at full scale; None if that isn't
             said.
+        least_time_scale: at smaller ones its own milliseconds, which don't follow, would decide.
         process: the parts of the process backend by name; empty if there is no such backend.
         beside: what serves it but was started elsewhere, by name.
     """
@@ -144,6 +145,7 @@ class ServiceConfig:
     replica_header: str | None = None
     workers: Mapping[str, float] = field(default_factory=dict)
     patience: float | None = None
+    least_time_scale: float = 0.0
     process: Mapping[str, Command | Nginx] = field(default_factory=dict)
     docker: Docker | None = None
     external: External | None = None
@@ -152,6 +154,10 @@ class ServiceConfig:
     def workers_of(self, path: str) -> float | None:
         """Give how many requests for a path, with a query or without, are done at once."""
         return self.workers.get(path.partition("?")[0], self.workers.get(ANY_PATH))
+
+    def time_scale(self, wanted: float) -> float:
+        """Give the factor on times that it runs at where the session's is ``wanted``."""
+        return max(wanted, self.least_time_scale)
 
     @property
     def commands(self) -> tuple[Command, ...]:

@@ -172,6 +172,7 @@ class _Service(yaml_file.Strict):
     replica_header: _Text | None = None
     workers: Annotated[dict[str, float], BeforeValidator(_workers)] = Field(default_factory=dict)
     patience: yaml_file.DurationField | None = None
+    least_time_scale: Annotated[float, Field(gt=0, le=1)] | None = None
     process: dict[str, _Part] | None = None
     docker: _Docker | None = None
     external: _External | None = None
@@ -194,6 +195,7 @@ def _config(folder: Path, document: Document, content: _Service) -> ServiceConfi
         replica_header=content.replica_header,
         workers=content.workers,
         patience=content.patience,
+        least_time_scale=content.least_time_scale or 0.0,
         process=parts,
         docker=Docker(folder / docker.compose, docker.endpoint) if docker else None,
         external=External(**external.model_dump()) if external else None,

@@ -81,6 +81,42 @@ process:
     project.run("--perfqa-time-scale=0.1").assert_outcomes(passed=1)
 
 
+@pytest.mark.usefixtures("without_load")
+def test_no_time_scale_is_smaller_than_a_services_least(project: Project) -> None:
+    """It is started, loaded and judged at that one; others at the one that was asked for."""
+    for name, least in (("slow", "least_time_scale: 0.5"), ("quick", "")):
+        project.service(
+            name,
+            text=f"""
+endpoint: app
+ready: /
+{least}
+env: {{{{NAP_SECONDS: "5"}}}}
+process:
+  app: {{{{command: "python {{folder}}/server.py {{{{port}}}} {{folder}}/starts.txt"}}}}
+""",
+        )
+    project.scenario(duration=10, rate=3)
+    project.test("""
+        import pathlib
+
+        SCALES = {"slow": 0.5, "quick": 0.25}
+
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run, perf_load, perf_service):
+            scale = SCALES[perf_service.name]
+            assert perf_run.time_scale == scale
+            assert perf_run.launched == 30
+            assert float(perf_run.duration) == 10 * scale
+            assert float(perf_load(duration="2s").duration) == 2 * scale
+            told = pathlib.Path(f"/proc/{perf_service.parts['app'].pid}/environ").read_bytes()
+            assert f"NAP_SECONDS={5 * scale:g}".encode() in told.split(b"\\0")
+    """)
+    result = project.run("--perfqa-time-scale=0.25")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["perfqa: * 8 s of arrivals at time scale 0.25 (slow: 0.5)*"])
+
+
 @pytest.fixture
 def running_server(toy: Project) -> Iterator[str]:
     """A server that is not ours to start; gives its address."""

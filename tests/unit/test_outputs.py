@@ -39,7 +39,7 @@ def session(
         characters=characters or {},
         results=lambda: [one.result for one in cells if one.result is not None],
         breaking_points=lambda: [one.found for one in searches if one.found is not None],
-        options=SimpleNamespace(time_scale=0.1),
+        time_scale=lambda _: 0.1,
     )
     return cast("PerfSession", found)
 

@@ -84,6 +84,20 @@ def test_patience(tmp_path: Path) -> None:
     assert said.startswith("2: patience: ")
 
 
+def test_the_least_time_scale(tmp_path: Path) -> None:
+    """A larger one is kept, a smaller one is not gone below; without, any will do."""
+    service = read_service(write(tmp_path, f"{MINIMAL}least_time_scale: 0.1\n"))
+    assert [service.time_scale(wanted) for wanted in (0.03, 0.1, 1, 2)] == [0.1, 0.1, 1, 2]
+    assert read_service(write(tmp_path, MINIMAL)).time_scale(0.001) == 0.001
+
+
+@pytest.mark.parametrize("text", ["0", "-0.1", "1.5", "10%", "true"])
+def test_no_least_time_scale(tmp_path: Path, text: str) -> None:
+    """What would stretch times that nobody asked to be stretched is none."""
+    (said,) = problems(tmp_path, f"{MINIMAL}least_time_scale: {text}\n")
+    assert said.startswith("2: least_time_scale: ")
+
+
 def test_workers_of_a_path(tmp_path: Path) -> None:
     """A query makes no other path; what isn't named may fall under all others."""
     service = read_service(write(tmp_path, f"{MINIMAL}workers: {{/heavy: 3, '*': 2}}\n"))
