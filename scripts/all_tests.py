@@ -2,10 +2,14 @@
 
 Arguments are pytest's, and go to both stages; of what they select, each takes its own. The last
 lines name what failed in either.
+
+    --only=beside|alone    one stage only
+    --lines=FILE           append what was repeated and what failed to this file, too
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
@@ -89,11 +93,17 @@ def run(stage: Stage, arguments: list[str]) -> Outcome:
 
 
 def watched(command: list[str]) -> int:
-    """Run a program; what would end this one ends that, and its exit code is told all the same."""
+    """Run a program; what would end this one interrupts that, and what came of it is told."""
     with subprocess.Popen(command) as process:
+
+        def interrupt(*_: object) -> None:
+            # Once more, and it is not asked.
+            signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+            process.send_signal(signal.SIGINT)
+
+        signal.signal(signal.SIGTERM, interrupt)
         # A terminal sends Ctrl-C to both.
         signal.signal(signal.SIGINT, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         status = process.wait()
     return status if status >= 0 else 128 - status
 
@@ -111,14 +121,22 @@ def of_the_last_time(arguments: list[str]) -> list[str]:
 
 def main() -> int:
     """Run both; give the worse exit code."""
-    arguments = of_the_last_time(sys.argv[1:])
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--only", choices=[stage.name for stage in STAGES])
+    parser.add_argument("--lines", type=Path)
+    chosen, rest = parser.parse_known_args()
+    arguments = of_the_last_time(rest)
     outcomes: list[Outcome] = []
     for stage in STAGES:
-        outcomes.append(run(stage, arguments))
-        if outcomes[-1].is_last:
-            break
+        if chosen.only in {None, stage.name}:
+            outcomes.append(run(stage, arguments))
+            if outcomes[-1].is_last:
+                break
     lines = [line for one in outcomes for line in one.repeated]
     lines += [line for one in outcomes for line in one.bad]
+    if chosen.lines is not None:
+        with chosen.lines.open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
     lines += [one.said for one in outcomes]
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
     codes = {one.status for one in outcomes} - {NOTHING}

@@ -42,6 +42,8 @@ NEVER_HEALTHY = """
 """
 SLOW_BUILD = COMPOSE.replace("image: ${PYTHON_IMAGE}", "build: .")
 
+pytestmark = pytest.mark.equipped
+
 
 @pytest.fixture
 def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:

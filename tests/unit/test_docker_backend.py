@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     Starter = Callable[[ServiceConfig], Service]
 
-pytestmark = pytest.mark.usefixtures("engine_alone")
+pytestmark = [pytest.mark.equipped, pytest.mark.usefixtures("engine_alone")]
 
 SIDE = """
   side:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_perfqa.attributes.resources import PartResources
     from pytest_perfqa.service.backend import Service
 
+pytestmark = pytest.mark.equipped
+
 BUSY_SECONDS = 0.5
 LIMIT_SECONDS = 20.0
 

@@ -210,6 +210,7 @@ def graphite(tmp_path: Path) -> Iterator[tuple[int, str]]:
                 process.wait()
 
 
+@pytest.mark.equipped
 def test_graphite_answers_every_query(graphite: tuple[int, str]) -> None:
     """Each panel of the dashboard has the curves of a run that was exported; sums are the run's."""
     port, web = graphite
@@ -226,6 +227,7 @@ def test_graphite_answers_every_query(graphite: tuple[int, str]) -> None:
     assert [one["path"] for one in services] == ["perfqa.node"]
 
 
+@pytest.mark.equipped
 def test_graphite_draws_a_run_while_it_goes(
     graphite: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +335,7 @@ def prometheus(tmp_path: Path) -> Iterator[tuple[datetime, str]]:
             process.wait()
 
 
+@pytest.mark.equipped
 def test_prometheus_answers_every_query(prometheus: tuple[datetime, str]) -> None:
     """Each panel of the dashboard has curves of every configuration that was exported."""
     start, url = prometheus

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = [
+    pytest.mark.equipped,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
 
 RUN = "spike_heavy-on-node_replicated"
 
