@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -236,9 +237,30 @@ def terminate_all(processes: Sequence[Child], patience: float, *, reaper: Reaper
         process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + patience
     for process in processes:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
+        await_end(process, max(0.0, deadline - time.monotonic()))
     kill_all(processes, reaper=reaper)
+
+
+def await_end(process: Child, patience: float) -> None:
+    """Wait for the end of a process, so many seconds at most.
+
+    It is noticed at once: ``subprocess`` looks every 50 ms.
+    """
+    if process.poll() is not None:
+        return
+    try:
+        end = os.pidfd_open(process.pid)
+    except (OSError, AttributeError):  # it has just gone, or Linux is before 5.3
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+        return
+    try:
+        poll = select.poll()
+        poll.register(end, select.POLLIN)
+        if poll.poll(patience * 1e3):
+            process.wait()
+    finally:
+        os.close(end)
 
 
 def kill_all(processes: Sequence[Child], *, reaper: Reaper) -> None:

@@ -12,10 +12,15 @@ A generator waits for its first line, an ``Order``, in the session of this proce
 this session until then ends it, too. The end of the socket means that pytest is gone.
 """
 
+# ruff: noqa: E402
+
 from __future__ import annotations
 
-import contextlib
 import gc
+
+gc.disable()  # nothing of what is imported is garbage; to look for it took a fifth of the time
+
+import contextlib
 import os
 import signal
 import socket
@@ -138,6 +143,7 @@ def main() -> None:
     # What a generator leaves alone stays shared, and takes no time to collect.
     gc.collect()
     gc.freeze()
+    gc.enable()
     if Zygote(_socket(fileno=_STDIN)).serve():
         line = _first_line(_STDIN)
         if line:  # else pytest is gone

@@ -89,7 +89,7 @@ def found() -> dict[str, Any]:
         "open files": descriptors(),
         "children": Path(f"/proc/self/task/{os.getpid()}/children").read_text(),
         "limits": resource.getrlimit(resource.RLIMIT_CORE),
-        "collection": gc.get_threshold(),
+        "collection": [gc.isenabled(), *gc.get_threshold()],
         "frozen": gc.get_freeze_count() // 1000,
         "priority": os.nice(0),
         "mask": size("Umask"),
