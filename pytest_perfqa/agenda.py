@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .artillery import read_scenario
 from .capacity.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
 from .faults import part_problem
+from .marks import (
+    LOAD_FIXTURE,
+    MARKER,
+    RUN_FIXTURE,
+    Wish,
+    asks_for_run,
+    scenario_path,
+    service_of,
+    wish,
+)
 from .service import selection
+from .service.backend import DOCKER
 from .variation import labelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     import pytest
 
@@ -26,82 +36,8 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-MARKER = "perfqa"
-SERVICE_FIXTURE = "perf_service"
-RUN_FIXTURE = "perf_run"
 # Tests with these find out something themselves; how long that takes, nobody knows before.
 SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
-LOAD_FIXTURE = "perf_load"
-_KEYS = ("services", "scenario", "environment", "errors")
-_EXPECTED = "expected"
-_SCENARIOS = "scenarios"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a test asks for in its markers; None is what it leaves open.
-
-    Attributes:
-        errors_expected: whether answers that are not as expected are what it is about.
-    """
-
-    services: tuple[str, ...] | None
-    scenario: Path | None
-    environment: str | None
-    errors_expected: bool = False
-
-
-def service_of(item: pytest.Item) -> str | None:
-    """Give the service that a perf test is parametrised with, None where there was none."""
-    callspec = getattr(item, "callspec", None)
-    name = callspec.params.get(SERVICE_FIXTURE) if callspec else None
-    return None if name is None else str(name)
-
-
-def wish(item: Any) -> Wish:
-    """Read the markers of a test; the nearest one that says something about a key counts.
-
-    Raises:
-        ConfigurationError: an argument is unknown or of the wrong kind, or no such scenario.
-    """
-    said: dict[str, Any] = {}
-    for mark in item.iter_markers(MARKER):
-        strangers = [*map(repr, mark.args), *(key for key in mark.kwargs if key not in _KEYS)]
-        if strangers:
-            accepted = ", ".join(f"{key}=" for key in _KEYS)
-            raise ConfigurationError(f"{MARKER}({', '.join(strangers)}): accepted: {accepted}")
-        said = {**mark.kwargs, **said}
-    if isinstance(said.get("scenario"), Path):
-        said["scenario"] = str(said["scenario"])
-    scenario = _text(said, "scenario")
-    return Wish(
-        services=_services(said.get("services")),
-        scenario=None if scenario is None else _scenario_path(scenario, item.path.parent),
-        environment=_text(said, "environment"),
-        errors_expected=_errors(said.get("errors")),
-    )
-
-
-def _errors(value: Any) -> bool:
-    if value is not None and value != _EXPECTED:
-        raise ConfigurationError(f"{MARKER}(errors={value!r}): accepted: {_EXPECTED!r}")
-    return value is not None
-
-
-def _text(said: Mapping[str, Any], key: str) -> str | None:
-    value = said.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"{MARKER}({key}={value!r}): accepted: a text")
-    return value
-
-
-def _services(value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = [value] if isinstance(value, str) else value
-    if not (isinstance(names, Sequence) and names and all(isinstance(n, str) for n in names)):
-        raise ConfigurationError(f"{MARKER}(services={value!r}): accepted: a list of names")
-    return tuple(dict.fromkeys(names))
 
 
 def _titles(path: Path) -> Iterator[str]:
@@ -110,15 +46,6 @@ def _titles(path: Path) -> Iterator[str]:
     for depth in range(len(folders)):
         yield "/".join((*folders[len(folders) - depth :], path.stem))
     yield str(path)
-
-
-def _scenario_path(name: str, folder: Path) -> Path:
-    places = [folder / name, folder / _SCENARIOS / name]
-    for place in places:
-        if place.is_file():
-            return place.resolve()
-    looked = " and ".join(map(str, places))
-    raise ConfigurationError(f"{MARKER}(scenario={name!r}): no such file; looked for {looked}")
 
 
 def request_of(what: str, item: pytest.Item) -> Request:
@@ -131,7 +58,7 @@ def request_of(what: str, item: pytest.Item) -> Request:
         return Request(what)
     if not what.endswith((".yaml", ".yml")):
         raise ConfigurationError(f"{what!r}: accepted: a path such as '/heavy', or a scenario file")
-    path = _scenario_path(what, item.path.parent)
+    path = scenario_path(what, item.path.parent)
     return only_request(read_scenario(path, None), path)
 
 
@@ -174,7 +101,7 @@ class Agenda:
         for name in self.tests:
             self._read_service(name)
         for service, key in self.runs:
-            if service in self.choices and self.choices[service].backend != selection.DOCKER:
+            if service in self.choices and self.choices[service].backend != DOCKER:
                 self._problems.update(self._fault_problems(service, key))
         self._raise_mistakes()
 
@@ -248,7 +175,7 @@ class Agenda:
         wanted = wish(item)
         path = wanted.scenario
         if file is not None:
-            path = _scenario_path(file, item.path.parent)
+            path = scenario_path(file, item.path.parent)
         if path is None:
             raise ConfigurationError(
                 f"{LOAD_FIXTURE}(): no scenario; accepted: {LOAD_FIXTURE}('FILE.yaml'), or "
@@ -292,7 +219,7 @@ class Agenda:
             self.tests[service] = self.tests.get(service, 0) + 1
             asked = getattr(item, "fixturenames", ())
             self.searches += not SEARCH_FIXTURES.isdisjoint(asked)
-            self.will_run |= RUN_FIXTURE in asked or LOAD_FIXTURE in asked
+            self.will_run |= asks_for_run(item)
             if RUN_FIXTURE in asked:
                 self._add_run(service, self._key(wanted), where)
             elif LOAD_FIXTURE in asked and wanted.scenario is not None:
@@ -360,14 +287,3 @@ class Agenda:
         lines = [*map(str, sorted(self._problems)), *self._mistakes]
         if lines:
             raise ConfigurationError("\n".join(lines))
-
-
-def services_for(item: Any, options: Options) -> tuple[str, ...]:
-    """Give the services that a test is to run on, empty if none of its own was chosen."""
-    try:
-        wanted = wish(item).services
-    except ConfigurationError:
-        wanted = None  # said, with all other mistakes, once the tests are selected
-    if wanted is None or options.url is not None:
-        wanted = tuple(options.known_services())
-    return tuple(name for name in wanted if options.only is None or name in options.only)

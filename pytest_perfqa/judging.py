@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .agenda import service_of, wish
+from .marks import service_of, wish
 from .report.character import described
 from .report.properties import properties
 from .report.terminal import evidence

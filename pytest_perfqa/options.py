@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, UnitError
 from .scenario import MAX_ERROR_RATE
-from .service import external, selection, service_file
+from .service.backend import BACKENDS
+from .service.discovery import discover
 from .units import Unit, parse
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Options:
     Attributes:
         only: the services that tests are limited to, None for all.
         services_dir: where services are described.
-        backend: what services are to run on, one of ``selection.BACKENDS``.
+        backend: what services are to run on, one of ``backend.BACKENDS``.
         url: a running address to test instead.
         inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
         max_error_rate: the share of requests that may be other than expected if a scenario doesn't
@@ -72,13 +74,18 @@ class Options:
         if self.url is not None:
             return {self.url: self._external}
         return {
-            name: lambda folder=folder: service_file.read_service(  # type: ignore[misc]
-                folder, allow_remote=self.allow_remote
-            )
-            for name, folder in service_file.discover(self.services_dir).items()
+            name: partial(self._read, folder)
+            for name, folder in discover(self.services_dir).items()
         }
 
+    def _read(self, folder: Path) -> ServiceConfig:
+        from .service.service_file import read_service  # noqa: PLC0415 - 0.1 s, as long as collecting
+
+        return read_service(folder, allow_remote=self.allow_remote)
+
     def _external(self) -> ServiceConfig:
+        from .service import external  # noqa: PLC0415
+
         url = str(self.url)
         said = self.spelled("url")
         found = external.configuration(url, allow_remote=self.allow_remote, said=said)
@@ -100,7 +107,7 @@ def read(config: pytest.Config) -> Options:
             f"accepted: a whole number from 1 to {_MOST_PROCESSES}"
         )
     max_error_rate = _share(config, "perfqa_max_error_rate", MAX_ERROR_RATE, mistakes)
-    backend = _choice(config, "backend", selection.BACKENDS, mistakes)
+    backend = _choice(config, "backend", BACKENDS, mistakes)
     inconclusive = _choice(config, "inconclusive", INCONCLUSIVE, mistakes)
     invalid = _choice(config, "invalid", INVALID, mistakes)
     xdist = _choice(config, "xdist", XDIST, mistakes)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .agenda import Agenda
     from .capacity.character import Character
     from .capacity.found import BreakingPoint
+    from .load.warm import Warm
     from .loading import Loader
     from .options import Options
     from .report.outputs import Outputs
@@ -125,7 +126,7 @@ class Door:
         """Make one test per service out of each perf test."""
         if _SERVICE_FIXTURE not in metafunc.fixturenames:
             return
-        from .agenda import services_for
+        from .marks import services_for
 
         nothing = pytest.param(None, id="none")
         names: tuple[object, ...] = (nothing,)
@@ -142,7 +143,27 @@ class Door:
         """Read and check all that the selected tests need, before anything starts."""
         is_worker = hasattr(self._config, "workerinput")  # where none of them runs
         if not is_worker and (items := self.perf_tests(session.items)):
+            self._import_locust_for(session.items[0])
             self.prepare(items)
+
+    def _import_locust_for(self, first: pytest.Item) -> None:
+        """Begin to, if the first test needs it: that takes as long as all that we import before."""
+        from .marks import asks_for_run
+
+        is_run = not self._config.option.collectonly and first.get_closest_marker("skip") is None
+        if is_run and asks_for_run(first):
+            self._warm.start()
+
+    @cached_property
+    def _warm(self) -> Warm:
+        """What generators will be forked from."""
+        from .children import Reaper
+        from .load.warm import Warm
+
+        warm = Warm(Reaper())
+        self._config.add_cleanup(warm.reaper.close)
+        self._config.add_cleanup(warm.close)
+        return warm
 
     def perf_tests(self, items: list[pytest.Item]) -> list[pytest.Item]:
         """Give those of some tests that need a service."""
@@ -193,13 +214,9 @@ class Door:
     def session(self) -> PerfSession:
         """Give the session that holds services and runs; the first call makes it."""
         if self._session is None:
-            from .children import Reaper
-            from .load.warm import Warm
-
             _turn_sigterm_into_interrupt()
-            warm = Warm(Reaper())
             if self.agenda.will_run:
-                warm.start()  # it imports Locust while we import what is ours, and a service starts
+                self._warm.start()  # it imports Locust while a service starts
             from .session import PerfSession
 
             self._session = PerfSession(
@@ -207,7 +224,7 @@ class Door:
                 self.agenda.choices,
                 self.options(),
                 self.say,
-                warm,
+                self._warm,
                 tuple(self._watchers()),
             )
             self._config.add_cleanup(self._session.close)
@@ -243,7 +260,7 @@ class Door:
         asks = _RUN_FIXTURE in getattr(item, "fixturenames", ())
         if self._session is None or self._agenda is None or not asks:
             return None
-        from .agenda import service_of
+        from .marks import service_of
 
         service = service_of(item)
         return self._session.cell(service, self._agenda.scenario_for(item)) if service else None
@@ -267,7 +284,7 @@ class Door:
         """Stop a service once no test needs it any more."""
         done = yield
         if self._agenda is not None and self._session is not None:
-            from .agenda import service_of
+            from .marks import service_of
 
             service = service_of(item)
             if service is not None and self._agenda.no_longer_needed(service):

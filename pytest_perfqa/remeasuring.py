@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .agenda import RUN_FIXTURE, wish
 from .errors import Inconclusive, InvalidRun
+from .marks import RUN_FIXTURE, wish
 from .requirements import require
 
 if TYPE_CHECKING:

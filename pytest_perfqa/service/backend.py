@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
     from .config import Limits
 
+AUTO, PROCESS, DOCKER = "auto", "process", "docker"
+BACKENDS = (AUTO, PROCESS, DOCKER)
+"""What a user may wish for."""
+
 
 class Leader(Protocol):
     """Something whose use of resources can be looked at: a process with all that it started."""

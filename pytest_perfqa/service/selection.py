@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, PrerequisiteMissing
 from . import docker, external, process, programs
+from .backend import AUTO, DOCKER, PROCESS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from .config import ServiceConfig
 
 __tracebackhide__ = True
-
-AUTO, PROCESS, DOCKER = "auto", "process", "docker"
-BACKENDS = (AUTO, PROCESS, DOCKER)
-"""What a user may wish for."""
 
 _EXTERNAL = "external"
 

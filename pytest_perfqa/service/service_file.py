@@ -26,6 +26,7 @@ from .config import (
     placeholders,
     template_variables,
 )
+from .discovery import FILE_NAME
 from .template import PROVIDED, variables_in
 
 if TYPE_CHECKING:
@@ -34,14 +35,8 @@ if TYPE_CHECKING:
 
     from ..yaml_file import Document, Loc
 
-FILE_NAME = "service.yaml"
 _LAST_PORT = 65535
 _NAME_HOLDS = "holds letters, digits and '_.-' only"
-
-
-def discover(services_dir: Path) -> dict[str, Path]:
-    """Give the folders in ``services_dir`` that hold a service.yaml, by name, in order."""
-    return {file.parent.name: file.parent for file in sorted(services_dir.glob(f"*/{FILE_NAME}"))}
 
 
 def read_service(folder: Path, *, allow_remote: bool = False) -> ServiceConfig:

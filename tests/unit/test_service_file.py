@@ -11,7 +11,8 @@ import pytest
 from pytest_perfqa.errors import ConfigurationError, FileProblems
 from pytest_perfqa.service import external, template
 from pytest_perfqa.service.config import Command, Nginx, Ready, template_variables
-from pytest_perfqa.service.service_file import discover, read_service
+from pytest_perfqa.service.discovery import discover
+from pytest_perfqa.service.service_file import read_service
 
 SERVICES = Path(__file__).parents[2] / "services"
 MINIMAL = "process: {app: {command: python server.py}}\n"
