@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import selectors
-import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..children import ending
+from ..children import await_end, ending
 from ..errors import ConfigurationError, GeneratorError
 from .plan import Plan, Summary, endpoints, longest_pass
 from .record import WHOLE_ARRIVAL
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _READY_SECONDS = 60.0
+# Until every process has heard of the start, on a busy machine, too: whoever hears late is late.
 _HEAD_START = 0.05
 _SLACK_SECONDS = 30.0
 # It says where it stands every second.
@@ -232,8 +232,7 @@ class _Generator:
         """
         data = os.read(descriptor, 65536)
         if not data and "done" not in self.said:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_PATIENCE_SECONDS)
+            await_end(self.process, _PATIENCE_SECONDS)
             raise GeneratorError(
                 f"the load generator {ending(self.process)}; the end of its log:\n{self.log_end()}"
             )

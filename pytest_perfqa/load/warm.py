@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from ..children import UNKNOWN_END, ending, spawn, terminate
+from ..children import UNKNOWN_END, await_end, ending, spawn, terminate
 from ..errors import GeneratorError
 from ..reaper import status
 from .plan import Order
@@ -207,7 +207,7 @@ class Warm:
             try:
                 return self._fork(order, log)
             except _Gone:
-                end = self._end()
+                end = self._end() if is_new else ""
                 self._stop()
                 if is_new:
                     raise GeneratorError(f"the load generator {end}") from None
@@ -276,8 +276,7 @@ class Warm:
     def _end(self) -> str:
         if self._process is None or self._folder is None:
             return "was never started"
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE_SECONDS)
+        await_end(self._process, _PATIENCE_SECONDS)
         return f"{ending(self._process)}; the end of its log:\n{last_lines(self._folder / _LOG)}"
 
     def close(self) -> None:

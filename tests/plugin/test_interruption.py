@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from processes import carrying
 from waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Project
@@ -50,6 +52,23 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@contextlib.contextmanager
+def started(project: Project, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Give a pytest on a project, with a place for temporary files; it is ended, come what may."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=project.path,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("number", "code"),
     [
@@ -69,14 +88,7 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
     """)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    with subprocess.Popen(
-        command,
-        cwd=toy.path,
-        env=os.environ | {"TMPDIR": str(scratch)},
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as pytest_process:
+    with started(toy, scratch) as pytest_process:
         wait_for(lambda: list(scratch.glob("perfqa-*/run-1/records-0.bin")))
         family = descendants(pytest_process.pid)
         ports = listening(family)
@@ -91,23 +103,17 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("started", [1, 2, 3, 4], ids=["reaper", "warm", "service", "generator"])
+@pytest.mark.parametrize("count", [1, 2, 3, 4], ids=["reaper", "warm", "service", "generator"])
 def test_a_signal_before_a_run_leaves_nothing(
-    toy: Project, tmp_path: Path, number: signal.Signals, started: int
+    toy: Project, tmp_path: Path, number: signal.Signals, count: int
 ) -> None:
     """When so many processes run: while Locust is imported, the service or a generator starts."""
     toy.test("""
         @pytest.mark.perfqa(scenario="steady.yaml")
         def test_it(perf_run): pass
     """)
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-        cwd=toy.path,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as pytest_process:
-        wait_for(lambda: len(descendants(pytest_process.pid)) >= started, pause=0.002)
+    with started(toy, tmp_path) as pytest_process:
+        wait_for(lambda: len(descendants(pytest_process.pid)) >= count, pause=0.002)
         pytest_process.send_signal(number)
         output = pytest_process.communicate(timeout=LIMIT)[0].decode()
     assert " passed" not in output
@@ -116,6 +122,7 @@ def test_a_signal_before_a_run_leaves_nothing(
     wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 
+@pytest.mark.timed
 def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path) -> None:
     """The run so far stands in the summary, said to be interrupted."""
     toy.scenario("long.yaml", duration=300, rate=20)
@@ -123,13 +130,7 @@ def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path)
         @pytest.mark.perfqa(scenario="long.yaml")
         def test_long(perf_run): pass
     """)
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-        cwd=toy.path,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as pytest_process:
+    with started(toy, tmp_path) as pytest_process:
         records = "perfqa-*/run-1/records-0.bin"
         wait_for(lambda: any(file.stat().st_size for file in tmp_path.glob(records)))
         sent = time.monotonic()
@@ -142,6 +143,7 @@ def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path)
     wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 
+@pytest.mark.timed
 def test_a_killed_generator_is_an_error_and_leaves_nothing(toy: Project) -> None:
     """When the load generator dies, the test errs, says so, and the service is stopped."""
     toy.scenario("long.yaml", duration=300, rate=20)

@@ -64,21 +64,6 @@ def test_locust_stays_out_of_the_pytest_process(toy: Project) -> None:
     toy.run().assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("option", ["--verbose", "--collect-only"])
-def test_nothing_is_left_where_no_test_runs(
-    toy: Project, option: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What has begun to import Locust when a mistake is found ends with pytest."""
-    monkeypatch.setenv("OF_TEST", str(toy.path))
-    toy.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml", services=["toy", "none"])
-        def test_perf(perf_run): pass
-    """)
-    assert toy.run(option).ret == pytest.ExitCode.USAGE_ERROR
-    assert carrying("OF_TEST", toy.path) == []
-
-
-@pytest.mark.timed
 def test_locust_is_imported_once_and_only_for_runs(toy: Project) -> None:
     """While the service starts, where a test will ask for a run; never for searches."""
     toy.scenario("short.yaml", duration=0.2)
@@ -101,3 +86,17 @@ def test_locust_is_imported_once_and_only_for_runs(toy: Project) -> None:
     """)
     toy.run("-k", "search").assert_outcomes(passed=1, deselected=1)
     toy.run("-k", "load").assert_outcomes(passed=1, deselected=1)
+
+
+@pytest.mark.parametrize("option", ["--verbose", "--collect-only"])
+def test_nothing_is_left_where_no_test_runs(
+    toy: Project, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has begun to import Locust when a mistake is found ends with pytest."""
+    monkeypatch.setenv("OF_TEST", str(toy.path))
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml", services=["toy", "none"])
+        def test_perf(perf_run): pass
+    """)
+    assert toy.run(option).ret == pytest.ExitCode.USAGE_ERROR
+    assert carrying("OF_TEST", toy.path) == []

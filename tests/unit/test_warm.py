@@ -30,9 +30,8 @@ from pytest_perfqa.scenario import Phase, Scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.timed
-
 NOWHERE = "http://127.0.0.1:1"
+LOWEST = 19
 SHORT = scenario(rate=20, seconds=0.2)
 
 
@@ -104,7 +103,8 @@ def test_nothing_of_a_run_is_found_by_the_next(put: Any, tmp_path: Path, reaper:
     notes = [json.loads(note.read_text()) for note in sorted(tmp_path.glob("note-*"))]
     own, first, second = (note["before"] for note in notes)
     unnoticed = [key for key, value in first.items() if value == notes[1]["after"][key]]
-    assert not unnoticed, "such a leak would not be seen"
+    lowest = ["priority"] if os.nice(0) == LOWEST else []  # then it can't have been lowered
+    assert unnoticed == lowest, "such a leak would not be seen"
     assert second == first
     # The only differences: what is frozen, an idle thread of numpy's, what its import cost.
     others = {key for key, value in first.items() if value != own[key]}
@@ -114,6 +114,7 @@ def test_nothing_of_a_run_is_found_by_the_next(put: Any, tmp_path: Path, reaper:
     assert len(set(drawn)) == len(drawn)
 
 
+@pytest.mark.timed
 def test_cookies_and_connections_are_those_of_one_run(put: Any, tmp_path: Path) -> None:
     """Kept where only the process forgets them, they are there for the next request, and not for
     the next run. What generators are forked from does not grow."""
@@ -141,6 +142,7 @@ def test_cookies_and_connections_are_those_of_one_run(put: Any, tmp_path: Path) 
     assert sizes[-1][1] < sizes[0][1] + 2_000_000
 
 
+@pytest.mark.timed
 def test_generators_of_one_load_are_forks_of_one_process(put: Any) -> None:
     """Each sends its part; they end before the load does."""
     seen: list[psutil.Process] = []
@@ -202,6 +204,7 @@ def test_a_generator_finds_the_environment_of_its_moment(
 # ---- whatever dies ---------------------------------------------------------------------------
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 def test_a_run_does_without_the_process_that_died(
     put: Any, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -217,8 +220,8 @@ def test_a_run_does_without_the_process_that_died(
             os.kill(pids[0], number)
 
     with serve(answer()) as server:
-        recording = put(scenario(rate=50, seconds=1.5), server.url, on_progress=end)
-        assert recording.summaries[0].launched == 75
+        recording = put(scenario(rate=50, seconds=1.2), server.url, on_progress=end)
+        assert recording.summaries[0].launched == 60
         assert put(SHORT, server.url).summaries[0].launched == 4
     (other,) = warm_ones()
     assert pids
@@ -226,6 +229,7 @@ def test_a_run_does_without_the_process_that_died(
     assert not psutil.pid_exists(pids[0])
 
 
+@pytest.mark.timed
 def test_a_death_that_nobody_saw_is_told_as_that(put: Any) -> None:
     """The generator's end is noticed even if the process that would be told of it is gone."""
 
@@ -258,6 +262,7 @@ def test_a_generator_that_ignores_sigterm_is_killed_with_all_it_started(
     assert "sleep 1003" not in lines
 
 
+@pytest.mark.timed
 def test_what_can_not_be_imported_is_an_error_with_its_log(
     put: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
