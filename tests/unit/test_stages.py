@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -31,6 +32,16 @@ class TestTimed:
 
     @pytest.mark.slow
     def test_slow(self): note("timed slow")
+"""
+SLEEPING = """
+def test_sleeping():
+    import signal, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
+    note("sleeping")
+    try:
+        time.sleep(60)
+    finally:
+        note("cleaned up")
 """
 FIRST, SECOND = ["plain", "bad", "slow"], ["timed plain", "timed bad", "timed slow"]
 
@@ -55,19 +66,22 @@ class Staged:
     def run(self, *arguments: str) -> int:
         """Run both stages; give the exit code."""
         (self.folder / "ran").write_text("")
+        with self.start(*arguments) as process:
+            told, _ = process.communicate(timeout=60)
+        self.lines = [re.sub(r"\(\d+ s\)", "(N s)", line) for line in told.splitlines()]
+        self.ran = (self.folder / "ran").read_text().splitlines()
+        return process.returncode
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start both stages."""
         plain = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p xdist.plugin"}
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, ROOT / "scripts" / "all_tests.py", *arguments],
             cwd=self.folder,
             env=os.environ | plain,
             stdout=subprocess.PIPE,
             text=True,
-            timeout=60,
-            check=False,
         )
-        self.lines = [re.sub(r"\(\d+ s\)", "(N s)", line) for line in done.stdout.splitlines()]
-        self.ran = (self.folder / "ran").read_text().splitlines()
-        return done.returncode
 
 
 @pytest.fixture
@@ -143,6 +157,28 @@ def test_what_can_not_begin_is_told_once(staged: Staged) -> None:
     """With pytest's own exit code, and without the second stage."""
     assert staged.run("-n0", "missing.py") == 4
     assert staged.lines[-1] == "tests that may run beside others: pytest ended with 4 (N s)"
+
+
+def test_a_stage_may_be_left_out_and_lines_go_to_a_file(staged: Staged, tmp_path: Path) -> None:
+    """As CI has it, which has something to do between them; the file is appended to."""
+    file = tmp_path / "lines"
+    file.write_text("before\n")
+    assert staged.run("-n0", f"--lines={file}", "--only=alone") == 1
+    assert staged.ran == SECOND
+    assert file.read_text() == "before\nFAILED test_it.py::TestTimed::test_bad\n"
+
+
+def test_what_ends_it_interrupts_the_tests(staged: Staged) -> None:
+    """They clean up, what failed until then is told, and nothing follows."""
+    (staged.folder / "test_it.py").write_text(TESTS + SLEEPING)
+    ran = staged.folder / "ran"
+    with staged.start("-n0") as process:
+        wait_for(lambda: ran.exists() and "sleeping" in ran.read_text())
+        process.terminate()
+        told, _ = process.communicate(timeout=30)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert ran.read_text().splitlines() == [*FIRST, "sleeping", "cleaned up"]
+    assert "FAILED test_it.py::test_bad" in told.splitlines()[-2:]
 
 
 def test_all_run_in_one_process_where_pytest_is_called_plainly(staged: Staged) -> None:
