@@ -110,6 +110,7 @@ def session(steps: Steps) -> Iterator[PerfSession]:
         ready=SimpleNamespace(path="/"),
         workers_of=lambda _: None,
         scaled=lambda _: config,
+        time_scale=lambda wished: wished,
     )
     with Reaper() as reaper:
         one = PerfSession(

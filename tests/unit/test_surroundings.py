@@ -171,7 +171,7 @@ def test_the_generator_is_ours_and_what_ran_before_is_not(tmp_path: Path, reaper
 def test_a_generator_that_was_seen_as_it_was_born_is_ours() -> None:
     """Between its fork and its own session it looks like a child of this process like others."""
     sessions = [frozenset[int](), frozenset({50})]
-    reaper: Any = SimpleNamespace(sessions=sessions[0])
+    reaper: Any = SimpleNamespace(sessions=sessions[0], helpers=frozenset())
     stats = {
         pid: SimpleNamespace(parent=parent, session=session)
         for pid, parent, session in ((40, 1, 40), (50, 9, 9), (51, 50, 9), (52, 51, 9), (60, 9, 9))
