@@ -99,6 +99,7 @@ def generate(
     replica_header: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_start: Callable[[float], None] | None = None,
+    silence: float = _SILENCE_SECONDS,
 ) -> Recording:
     """Put the load of a scenario, already scaled, on ``url`` and wait for its end.
 
@@ -113,6 +114,7 @@ def generate(
         prefer: whether they are to run before others there, as far as that is permitted.
         on_progress: called about once a second.
         on_start: called with the moment of ``time.monotonic`` that the run starts at.
+        silence: a process that says nothing for so many seconds is taken to hang.
 
     Raises:
         ConfigurationError: this load can't be made: not plain HTTP, or too many endpoints.
@@ -139,7 +141,7 @@ def generate(
         if on_start is not None:
             on_start(start)
         watch = AbortWatch(scenario, processes)
-        aborted = _until_done(crew, watch, start, limit, on_progress)
+        aborted = _until_done(crew, watch, start, limit, silence, on_progress)
     return Recording(
         started_at,
         start,
@@ -154,13 +156,14 @@ def _until_done(
     watch: AbortWatch,
     start: float,
     limit: float,
+    silence: float,
     on_progress: Callable[[Progress], None] | None,
 ) -> Aborted | None:
     def judge() -> Crossing | None:
         return crew.tell_windows(watch)
 
     try:
-        crossing = crew.wait_for("done", limit, _SILENCE_SECONDS, on_progress, judge)
+        crossing = crew.wait_for("done", limit, silence, on_progress, judge)
     except KeyboardInterrupt:
         aborted = Aborted(time.monotonic() - start, _INTERRUPTED)
     else:

@@ -42,9 +42,9 @@ def test_a_threshold_stops_every_kind_of_load(
         (tmp_path / "users.py").write_text(CODE)
     one = Scenario(
         "s",
-        (Phase("p", 120, 50, 50),),
+        (Phase("p", 120, 150, 150),),
         () if code else (flow(get("/")),),
-        timeout=2.0,
+        timeout=20.0,
         users=users,
         locustfile=tmp_path / "users.py" if code else None,
         thresholds=(TOO_MANY,),

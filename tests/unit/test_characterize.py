@@ -201,7 +201,6 @@ def test_it_stops_where_the_service_stops_answering(serve: Callable[..., Server]
     assert any("did not answer as before" in line for line in found.evidence)
 
 
-@pytest.mark.timed
 def test_bounds_are_kept(serve: Callable[..., Server]) -> None:
     """No more requests than allowed, and not more at one time."""
     found = characterize(

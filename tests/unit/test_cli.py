@@ -235,7 +235,7 @@ def test_characterize_prints_and_reports_what_was_found(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The findings, and the evidence; where all is slow, nobody can tell who waits for whom."""
-    arguments = ["characterize", url, "--budget", "20s", "--report", str(tmp_path)]
+    arguments = ["characterize", url, "--budget", "6s", "--report", str(tmp_path)]
     assert cli.main(arguments) == cli.INCONCLUSIVE
     said = capsys.readouterr()
     assert f"{url} /" in said.out

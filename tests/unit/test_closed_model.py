@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_perfqa.children import Reaper
     from pytest_perfqa.load.warm import Warm
 
-SERVICE_SECONDS = 0.05
+SECONDS, SERVICE_SECONDS = 0.8, 0.05
 CODE = """
 from locust import *
 class Someone(FastHttpUser):
@@ -61,10 +61,10 @@ class Busy:
         connection.sendall(answer())
 
 
-def causes(load: Load) -> str:
+def causes(load: Load) -> list[str]:
     """Give all reasons not to believe a load."""
     found = validity.examine(load.summaries, load.samples, load.scenario.model)
-    return "; ".join(validity.causes(found, load.samples.arrivals.count))
+    return [*validity.causes(found, load.samples.arrivals.count)]
 
 
 @pytest.fixture
@@ -76,8 +76,9 @@ def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
         url: str,
         *phases: Phase,
         users: int = 10,
-        timeout: float = 2,
+        timeout: float = 20,
         is_invalid: bool = False,
+        is_alone: bool = True,
         **o: Any,
     ) -> Load:
         file = None
@@ -86,7 +87,7 @@ def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
             file.write_text(textwrap.dedent(what))
         one = Scenario(
             "s",
-            phases or (Phase("p", 1.5, 1, 1),),
+            phases or (Phase("p", SECONDS, 1, 1),),
             () if file else (what,),
             timeout=timeout,
             locustfile=file,
@@ -98,12 +99,16 @@ def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
         load = Load(one, recording, *read_samples(recording))
         assert load.samples.arrivals.count == sum(s.launched for s in load.summaries)
         assert all(s.planned == s.launched and not s.missed for s in load.summaries)
-        assert bool(causes(load)) == is_invalid
+        found = causes(load)
+        if not is_alone:  # others may have had the CPU
+            found = [one for one in found if not re.search("late|used", one)]
+        assert bool(found) == is_invalid, found
         return load
 
     return put
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
 def test_as_many_users_as_asked_for(put: Any, what: Any, processes: int) -> None:
@@ -113,7 +118,7 @@ def test_as_many_users_as_asked_for(put: Any, what: Any, processes: int) -> None
         load = put(what, server.url, processes=processes)
         paths = server.paths()
     assert busy.most == 10
-    most = 10 * 1.5 / SERVICE_SECONDS + 10
+    most = 10 * SECONDS / SERVICE_SECONDS + 10
     assert 0.6 * most < paths["/"] <= most
     assert load.outcomes(arrivals=True) == {"ANSWERED": paths["/"]}
     assert len(load.of("GET /")) == paths["/"]
@@ -122,6 +127,7 @@ def test_as_many_users_as_asked_for(put: Any, what: Any, processes: int) -> None
         assert paths["/start"] == paths["/stop"] == 10
 
 
+@pytest.mark.timed
 def test_think_times_are_kept(put: Any) -> None:
     """Of flows, and of the user's own wait_time: ten users that think for 0.2 s."""
     code = CODE.replace("    def on_start", "    wait_time = constant(0.2)\n    def on_start")
@@ -132,7 +138,8 @@ def test_think_times_are_kept(put: Any) -> None:
                 load = put_again(put, what, server.url)
             else:
                 load = put(what, server.url)
-            assert 60 <= server.paths()["/"] <= 85
+            # Each has time for four, and begins a fifth.
+            assert 40 <= server.paths()["/"] <= 50
         assert "ANSWERED" in load.outcomes(arrivals=True)
 
 
@@ -146,14 +153,15 @@ def put_again(put: Any, what: Any, url: str) -> Load:
     return load
 
 
+@pytest.mark.timed
 def test_ramps_and_pauses(put: Any) -> None:
     """Users come and go with the rates; in a pause there are none."""
     busy = Busy(0.02)
     phases = (
-        Phase("up", 1, 0, 5),
-        Phase("top", 0.5, 5, 5),
-        Phase("pause", 0.5),
-        Phase("low", 1, 1, 1),
+        Phase("up", 0.6, 0, 5),
+        Phase("top", 0.3, 5, 5),
+        Phase("pause", 0.3),
+        Phase("low", 0.6, 1, 1),
     )
     with Server(busy) as server:
         load = put(flow(get("/")), server.url, *phases)
@@ -161,9 +169,9 @@ def test_ramps_and_pauses(put: Any) -> None:
     at = np.array([moment - start for moment, _ in busy.seen])
     most = np.array([number for _, number in busy.seen])
     assert busy.most == 10
-    assert most[at < 0.3].max() <= 4
-    assert not ((at > 1.56) & (at < 2.0)).any()
-    assert most[at > 2.0].max() == 2
+    assert most[at < 0.18].max() <= 4
+    assert not ((at > 0.96) & (at < 1.2)).any()
+    assert most[at > 1.2].max() == 2
     counts = np.bincount(load.samples.arrivals.rows["phase"])
     # A pass may have begun in the instant before its user was told to go.
     assert counts[2] <= 2
@@ -173,17 +181,18 @@ def test_ramps_and_pauses(put: Any) -> None:
 @pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
 def test_users_sent_away_between_two_passes_lose_none(put: Any, what: Any) -> None:
     """Locust kills a user that waits; one that has just begun again must be accounted for."""
-    phases = [Phase(f"{n}", 0.02, *((1, 1) if n % 2 else ())) for n in range(200)]
+    phases = [Phase(f"{n}", 0.02, *((1, 1) if n % 2 else ())) for n in range(100)]
     with Server(Busy(0.001)) as server:
-        load = put(what, server.url, *phases, users=20)  # it compares launched with recorded
-    assert load.samples.arrivals.count > 500
+        # It compares launched with recorded.
+        load = put(what, server.url, *phases, users=20, is_alone=False)
+    assert load.samples.arrivals.count > 250
 
 
 @pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
 def test_the_last_passes_are_finished_but_not_for_ever(put: Any, what: Any) -> None:
     """A request's time after the last phase what is under way is pending, and accounted for."""
-    with Server(Busy(1.0)) as server:
-        load = put(what, server.url, Phase("p", 1.5, 1, 1), users=4, timeout=2.0)
+    with Server(Busy(0.5)) as server:
+        load = put(what, server.url, Phase("p", 0.75, 1, 1), users=4, timeout=5.0, is_alone=False)
         assert set(load.outcomes(arrivals=True)) == {"ANSWERED"}
         paths = server.paths()
     assert paths["/"] == load.samples.arrivals.count
@@ -193,7 +202,9 @@ def test_a_think_that_is_too_long_is_pending(put: Any) -> None:
     """Nobody waits for users that think beyond the time-out of a request."""
     with Server(Busy(0.01)) as server:
         began = time.monotonic()
-        load = put(flow(get("/"), Think(60), get("/b")), server.url, users=5, timeout=1.0)
+        load = put(
+            flow(get("/"), Think(60), get("/b")), server.url, users=5, timeout=1.0, is_alone=False
+        )
     assert time.monotonic() - began < 10
     assert load.outcomes(arrivals=True) == {"PENDING": 5}
 
@@ -215,9 +226,9 @@ def test_users_that_fail(put: Any) -> None:
         def work(self): pass
     """
     with Server(Busy(0.001)) as server:
-        load = put(code, server.url, users=5)
+        load = put(code, server.url, users=5, is_alone=False)
         asked = server.paths()["/"]
-    assert 20 < asked <= 32
+    assert 2 < asked <= 2 * (SECONDS / 0.1 + 1)
     assert load.outcomes(arrivals=True) == {"USER_CODE": asked + 3}
     assert load.outcomes() == {"ANSWERED": asked}
 
@@ -255,6 +266,7 @@ def test_users_are_split_exactly(count: int) -> None:
         before = parts
 
 
+@pytest.mark.timed
 def test_a_generator_that_does_all_it_can_is_invalid(put: Any) -> None:
     """Users wait for it, not for the service: what they take for response times is its own."""
     computes = """
@@ -268,8 +280,9 @@ def test_a_generator_that_does_all_it_can_is_invalid(put: Any) -> None:
             while time.thread_time() < end: pass
     """
     with Server(Busy(0.001)) as server:
-        load = put(computes, server.url, users=5, is_invalid=True)
-    assert re.search(r"the generator used (9|10)\d% of a CPU: answers waited", causes(load))
+        load = put(computes, server.url, Phase("p", 1.5, 1, 1), users=5, is_invalid=True)
+    said = "; ".join(causes(load))
+    assert re.search(r"the generator used (9|10)\d% of a CPU: answers waited", said)
 
 
 def test_what_begins_at_the_end_of_a_phase_is_in_it() -> None:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_perfqa.attributes.resources import PartResources
     from pytest_perfqa.service.backend import Service
 
 pytestmark = pytest.mark.equipped
@@ -73,37 +72,29 @@ def wait_for_looks(monitor: Monitor, more: int) -> None:
         time.sleep(0.01)
 
 
-def watched(service: Service, reaper: Reaper) -> tuple[PartResources, int]:
-    """Give what is seen of half a second of work and 100 answers, and the bytes of their bodies."""
+def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
+    """Half a second of work and 100 answers, among looks at files and switches of its processes."""
     part = service.parts["web"]
     if part.container is None or cgroup.find(part.pid, part.container) is None:
         pytest.skip("the engine's cgroups can't be seen here")
     with Monitor(service, reaper=reaper, interval=0.05) as monitor:
         start = time.monotonic()
         ask(service, f"/work/{BUSY_SECONDS}")
+        worked = time.monotonic() - start
         body = sum(ask(service, "/") for _ in range(100))
         wait_for_looks(monitor, 2)
         end = time.monotonic()
     stretch = Stretch(Spans(((-1, end - start),)))
-    return Resources(monitor.readings(start), Limits(), stretch)["web"], body
-
-
-def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
-    """Half a second of work and 100 answers, among looks at files and switches of its processes."""
-    web, body = watched(service, reaper)
+    web = Resources(monitor.readings(start), Limits(), stretch)["web"]
     assert BUSY_SECONDS < web.cpu_seconds < BUSY_SECONDS + 1
+    # The highest is no less than the mean, which is 100 % where nobody else wants the CPU.
+    assert web.cpu.max > 0.9 * BUSY_SECONDS / worked
     assert "4MiB" < web.memory.end < "200MiB"
     assert web.threads.max >= 2  # the server, and docker's init
     assert web.open_files.max >= 4
     assert web.context_switches.mean > 0
     assert web.network.sent.total > body
     assert 5000 < web.network.received.total < web.network.sent.total
-
-
-@pytest.mark.timed
-def test_a_container_that_has_a_cpu_uses_it(service: Service, reaper: Reaper) -> None:
-    """Where nobody else wants it, work fills it."""
-    assert watched(service, reaper)[0].cpu.max > "80%"
 
 
 @pytest.mark.timed

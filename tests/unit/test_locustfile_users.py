@@ -22,6 +22,7 @@ from test_generator import (
     put_load,
     serve,
 )
+from waiting import wait_for
 
 from pytest_perfqa.errors import GeneratorError, InvalidRun
 from pytest_perfqa.load.generator import Progress, generate
@@ -44,11 +45,12 @@ def put(tmp_path: Path, reaper: Reaper, warm: Warm) -> Callable[..., Load]:
     """Give the function that lets arrivals run user code, on a server, and checks the account."""
 
     def put(
-        code: str, url: str, *, rate: float = 40, seconds: float = 1, timeout: float = 2, **o: Any
+        code: str, url: str, *, count: int = 40, seconds: float = 0.4, timeout: float = 20, **o: Any
     ) -> Load:
         file = tmp_path / "code" / "users.py"
         file.parent.mkdir(exist_ok=True)
         file.write_text(HEAD + textwrap.dedent(code))
+        rate = count / seconds
         one = Scenario(
             "s", (Phase("p", seconds, rate, rate),), (), timeout=timeout, locustfile=file
         )
@@ -86,10 +88,10 @@ def test_each_arrival_is_a_user_that_does_one_task(put: Any, kind: str) -> None:
     rows = load.of("POST buy it")
     assert set(rows["status"]) == {200}
     assert set(rows["size"]) == {4}
-    assert not load.causes
+    assert not [cause for cause in load.causes if "late" not in cause]
     # The first counts from the arrival's time, those after it from their own sends.
     first = load.of("GET /start")
-    assert (first["intended"] * 40).round(6).tolist() == list(range(1, 41))
+    assert (first["intended"] * 100).round(6).tolist() == list(range(1, 41))
     assert first["lag"].max() > 0
     assert np.median(first["lag"]) < 0.1  # one may come while the machine stands still
     assert rows["lag"].max() == 0
@@ -111,7 +113,7 @@ def test_classes_are_drawn_by_weight_and_tasks_as_locust_does(put: Any) -> None:
     seen = []
     for _ in range(2):
         with serve(answer()) as server:
-            put(code, server.url, rate=400)
+            put(code, server.url, count=400, seconds=0.8)
             seen.append(server.paths())
     assert seen[0] == seen[1]
     paths = seen[0]
@@ -212,7 +214,7 @@ def test_what_the_server_did_is_what_is_recorded(put: Any, kind: str) -> None:
     )
     code = f"class Someone({kind}):\n    max_retries = 5\n    tasks = [\n{tasks}\n    ]\n"
     with Server(_drop) as server:
-        load = put(code, server.url, rate=100, seconds=1.5, timeout=0.7)
+        load = put(code, server.url, count=100, seconds=1, timeout=2)
         paths = server.paths()
     for path, (outcome, status) in DROPPED.items():
         rows = load.of(f"GET {path}")
@@ -265,7 +267,7 @@ def test_the_users_judgement_is_an_expectation(put: Any, kind: str) -> None:
             with self.client.get("/status/404", catch_response=True) as response:
                 response.success()
             with self.client.get("/ok", name="own", catch_response=True) as response:
-                gevent.sleep(0.05)
+                gevent.sleep(0.5)
                 response.failure(KeyError("x"))
     """
     with Server(_drop) as server:
@@ -274,7 +276,7 @@ def test_the_users_judgement_is_an_expectation(put: Any, kind: str) -> None:
     assert load.outcomes(arrivals=True) == {"EXPECTATION": 40}
     assert "too dull" in load.examples()["200 (expectation)"]
     # The user's code thought about it for a while: that is not the service's doing.
-    assert load.of("GET own")["response"].max() < 0.05
+    assert load.of("GET own")["response"].max() < 0.5
 
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
@@ -365,6 +367,7 @@ def test_other_protocols_listeners_and_modules(put: Any, tmp_path: Path, log: An
     assert log().split("\n")[:3] == ["init True", "{start}", "test_stop 80 80 40"]
 
 
+@pytest.mark.timed
 def test_stop_test_and_quit_end_the_run(put: Any) -> None:
     """Locust's ways to stop everything: the rest is missed, and nothing is unaccounted for."""
     for end in (
@@ -382,7 +385,7 @@ def test_stop_test_and_quit_end_the_run(put: Any) -> None:
         """
         with serve(answer()) as server:
             began = time.monotonic()
-            load = put(code, server.url, seconds=20)
+            load = put(code, server.url, count=800, seconds=20)
         assert time.monotonic() - began < 10
         (summary,) = load.summaries
         assert 20 <= summary.launched < 30
@@ -401,7 +404,7 @@ def test_arrivals_are_split_over_processes(put: Any) -> None:
         def go(self): self.client.get(f"/{next(names) % 7}")
     """
     with serve(answer()) as server:
-        load = put(code, server.url, rate=100, processes=3)
+        load = put(code, server.url, count=100, processes=3)
         paths = server.paths()
     assert [one.planned for one in load.summaries] == [34, 33, 33]
     assert len(load.endpoints) == 7
@@ -419,7 +422,7 @@ def test_more_endpoints_than_there_are_numbers(put: Any) -> None:
         def go(self): self.client.get(f"/{next(names)}")
     """
     with serve(answer()) as server:
-        load = put(code, server.url, rate=400)
+        load = put(code, server.url, count=400, seconds=0.8)
     assert len(load.endpoints) == NAMED_ENDPOINTS + 1
     assert load.endpoints[-1] == OTHER_ENDPOINTS
     assert len(load.of(OTHER_ENDPOINTS)) == 400 - NAMED_ENDPOINTS
@@ -432,7 +435,7 @@ def test_more_endpoints_than_there_are_numbers(put: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["HttpUser", "FastHttpUser"])
-def test_thousands_of_arrivals_leak_no_descriptors(put: Any, kind: str) -> None:
+def test_a_thousand_arrivals_leak_no_descriptors(put: Any, kind: str) -> None:
     """Every arrival has connections of its own, which end with it, even if the server keeps them;
     so do those of users that failed."""
     code = f"""
@@ -448,16 +451,13 @@ def test_thousands_of_arrivals_leak_no_descriptors(put: Any, kind: str) -> None:
     def look(_: Progress) -> None:
         open_files.extend(child.num_fds() for child in generators())
 
-    seconds = 6 if kind == "HttpUser" else 4
-    rate = 150 if kind == "HttpUser" else 400
+    count = 1000
+    seconds = 5 if kind == "HttpUser" else 3
     with serve(answer()) as server:
-        load = put(code, server.url, rate=rate, seconds=seconds, on_progress=look)
-        assert server.connections == rate * seconds
-        deadline = time.monotonic() + 5
-        while server.closed_by_client < server.connections and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert server.closed_by_client == server.connections
-    assert load.outcomes() == {"ANSWERED": 2 * rate * seconds}
+        load = put(code, server.url, count=count, seconds=seconds, on_progress=look)
+        assert server.connections == count
+        wait_for(lambda: server.closed_by_client == server.connections)
+    assert load.outcomes() == {"ANSWERED": 2 * count}
     # A leak grows, so it is there in each of the last looks; what a stalled machine has open isn't.
     assert min(open_files[-2:]) < 80
 
@@ -537,6 +537,7 @@ class Someone(FastHttpUser):
 """
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     ("code", "said", "passes"),
     [
@@ -549,6 +550,6 @@ def test_code_that_holds_the_generator_up_is_named(
 ) -> None:
     """30 ms of it at 40/s is more than there is time for; nobody else is to blame."""
     with serve(answer()) as server:
-        load = put(code + WORKS, server.url)
+        load = put(code + WORKS, server.url, seconds=1)
     assert re.search(said, "; ".join(load.causes))
     assert InvalidRun(load.causes).is_worth_repeating is passes

@@ -125,7 +125,7 @@ def test_generators_say_how_nice_they_were(tmp_path: Path, *, wanted: bool) -> N
     """Both processes of a load, in their accounts."""
     options: dict[str, Any] = {"processes": 2, "prefer": wanted}
     with serve(answer()) as server, Reaper() as reaper:
-        load = put_load(scenario(rate=20), server.url, tmp_path, reaper, **options)
+        load = put_load(scenario(count=20), server.url, tmp_path, reaper, **options)
     usual = os.getpriority(os.PRIO_PROCESS, 0)
     nice = NICE if wanted and usual <= 0 else usual
     assert [summary.nice for summary in load.summaries] == [nice] * 2

@@ -250,7 +250,6 @@ def test_configurations_on_one_axis_from_the_index(visit: Visit) -> None:
     legend.get_by_role("button", name="gunicorn: pending").wait_for()
 
 
-@pytest.mark.timed
 def test_drawn_quickly(visit: Visit) -> None:
     """Three configurations of ten minutes; the limit leaves room for a busy machine."""
     page = visit.drawn("spike_heavy-on-node/index.html#overlay=spike_heavy-on-gunicorn," + RUN)

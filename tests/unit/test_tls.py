@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import trustme
 
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import Samples, read_samples
@@ -21,6 +20,8 @@ from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_perfqa.load.warm import Warm
 
 BIG = 3_000_000
 ARRIVALS = 20
@@ -101,6 +102,7 @@ def load(
     folder: Path,
     request: Request | None = None,
     *,
+    warm: Warm,
     keep: bool = False,
     verify: bool = True,
 ) -> tuple[Samples, str]:
@@ -108,15 +110,14 @@ def load(
     flow = Flow("", 1, (request or Request("GET", "/", "GET /"),))
     scenario = Scenario(
         "tls",
-        (Phase("", 1, count=ARRIVALS),),
+        (Phase("", 0.3, count=ARRIVALS),),
         (flow,),
-        timeout=5,
+        timeout=20,
         keep_connections=keep,
         verify_certificates=verify,
     )
     folder.mkdir(exist_ok=True)
-    with Reaper() as reaper:
-        recording = generate(scenario, url, folder, reaper=reaper)
+    recording = generate(scenario, url, folder, reaper=warm.reaper, warm=warm)
     examples = " ".join(one.said for one in recording.summaries[0].examples)
     return read_samples(recording)[0], examples
 
@@ -130,39 +131,41 @@ def outcomes(samples: Samples) -> set[int]:
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("size", [2, BIG])
-def test_answers_come_whole(url: str, tmp_path: Path, size: int, *, keep: bool) -> None:
+def test_answers_come_whole(url: str, tmp_path: Path, warm: Warm, size: int, *, keep: bool) -> None:
     """Small and large answers, on kept connections and on new ones."""
     request = Request("GET", f"/{size}", "GET /")
-    samples, examples = load(url, tmp_path / "out", request, keep=keep)
+    samples, examples = load(url, tmp_path / "out", request, warm=warm, keep=keep)
     assert outcomes(samples) == {Outcome.ANSWERED}, examples
     assert set(samples.rows["status"]) == {200}
     assert set(samples.rows["size"]) == {size}
 
 
 @pytest.mark.usefixtures("trusted")
-def test_large_requests_go_out_whole(url: str, tmp_path: Path) -> None:
+def test_large_requests_go_out_whole(url: str, tmp_path: Path, warm: Warm) -> None:
     """A body larger than any buffer on the way."""
     request = Request("POST", "/", "POST /", body="y" * BIG)
-    samples, examples = load(url, tmp_path / "out", request)
+    samples, examples = load(url, tmp_path / "out", request, warm=warm)
     assert outcomes(samples) == {Outcome.ANSWERED}, examples
     assert set(samples.rows["size"]) == {5}
 
 
-def test_a_certificate_that_is_not_trusted_is_an_error(url: str, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_an_error(
+    url: str, tmp_path: Path, warm: Warm
+) -> None:
     """It is told apart from other failures, with the reason."""
-    samples, examples = load(url, tmp_path / "out")
+    samples, examples = load(url, tmp_path / "out", warm=warm)
     assert outcomes(samples) == {Outcome.TLS}
     assert "certificate verify failed" in examples
 
 
-def test_certificates_need_not_be_checked(url: str, tmp_path: Path) -> None:
+def test_certificates_need_not_be_checked(url: str, tmp_path: Path, warm: Warm) -> None:
     """As with Artillery's tls.rejectUnauthorized: false."""
-    samples, examples = load(url, tmp_path / "out", verify=False)
+    samples, examples = load(url, tmp_path / "out", warm=warm, verify=False)
     assert outcomes(samples) == {Outcome.ANSWERED}, examples
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
-def test_what_speaks_no_tls_is_an_error(answer: bytes, tmp_path: Path) -> None:
+def test_what_speaks_no_tls_is_an_error(answer: bytes, tmp_path: Path, warm: Warm) -> None:
     """A plain HTTP server, and one that closes during the handshake."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
 
@@ -178,6 +181,6 @@ def test_what_speaks_no_tls_is_an_error(answer: bytes, tmp_path: Path) -> None:
 
         threading.Thread(target=serve, daemon=True).start()
         port = server.getsockname()[1]
-        samples, examples = load(f"https://127.0.0.1:{port}", tmp_path / "out")
+        samples, examples = load(f"https://127.0.0.1:{port}", tmp_path / "out", warm=warm)
         server.shutdown(socket.SHUT_RDWR)
     assert outcomes(samples) <= {Outcome.TLS, Outcome.CLOSED, Outcome.RESET}, examples

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NOWHERE = "http://127.0.0.1:1"
 LOWEST = 19
-SHORT = scenario(rate=20, seconds=0.2)
+SHORT = scenario(count=4, seconds=0.2)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_generators_of_one_load_are_forks_of_one_process(put: Any) -> None:
     seen: list[psutil.Process] = []
     with serve(answer()) as server:
         recording = put(
-            scenario(rate=50, seconds=1.2),
+            scenario(count=60, seconds=1.2),
             server.url,
             processes=3,
             on_progress=lambda _: seen.extend(generators()),
@@ -220,7 +220,7 @@ def test_a_run_does_without_the_process_that_died(
             os.kill(pids[0], number)
 
     with serve(answer()) as server:
-        recording = put(scenario(rate=50, seconds=1.2), server.url, on_progress=end)
+        recording = put(scenario(count=60, seconds=1.2), server.url, on_progress=end)
         assert recording.summaries[0].launched == 60
         assert put(SHORT, server.url).summaries[0].launched == 4
     (other,) = warm_ones()
@@ -238,7 +238,7 @@ def test_a_death_that_nobody_saw_is_told_as_that(put: Any) -> None:
             one.kill()
 
     with serve(answer()) as server, pytest.raises(GeneratorError, match="ended, and so had the"):
-        put(scenario(seconds=30), server.url, on_progress=kill_both)
+        put(scenario(count=1200, seconds=30), server.url, on_progress=kill_both)
     assert not generators(NAME)
 
 
