@@ -178,14 +178,14 @@ def test_ramps_and_pauses(put: Any) -> None:
     assert min(counts[[0, 1, 3]]) > 10
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
 def test_users_sent_away_between_two_passes_lose_none(put: Any, what: Any) -> None:
     """Locust kills a user that waits; one that has just begun again must be accounted for."""
-    phases = [Phase(f"{n}", 0.02, *((1, 1) if n % 2 else ())) for n in range(100)]
+    phases = [Phase(f"{n}", 0.02, *((1, 1) if n % 2 else ())) for n in range(60)]
     with Server(Busy(0.001)) as server:
-        # It compares launched with recorded.
-        load = put(what, server.url, *phases, users=20, is_alone=False)
-    assert load.samples.arrivals.count > 250
+        load = put(what, server.url, *phases, users=20)  # it compares launched with recorded
+    assert load.samples.arrivals.count > 150
 
 
 @pytest.mark.parametrize("what", [flow(get("/")), CODE], ids=["flow", "locustfile"])
@@ -282,7 +282,7 @@ def test_a_generator_that_does_all_it_can_is_invalid(put: Any) -> None:
     with Server(Busy(0.001)) as server:
         load = put(computes, server.url, Phase("p", 1.5, 1, 1), users=5, is_invalid=True)
     said = "; ".join(causes(load))
-    assert re.search(r"the generator used (9|10)\d% of a CPU: answers waited", said)
+    assert re.search(r"the generator used (9|10)\d% of a CPU: answers waited", said), said
 
 
 def test_what_begins_at_the_end_of_a_phase_is_in_it() -> None:
