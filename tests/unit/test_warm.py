@@ -63,9 +63,19 @@ def users(code: str, folder: Path, seconds: float = 0.2) -> Scenario:
     return Scenario("s", (Phase("p", seconds, 10, 10),), (), timeout=1.0, locustfile=file)
 
 
+OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Leave out what other modules fork from, in this process."""
+    OTHERS.clear()
+    OTHERS.update(warm_ones())
+
+
 def warm_ones() -> set[int]:
     """Give the processes that generators are forked from."""
-    return {one.pid for one in generators(WARM)}
+    return {one.pid for one in generators(WARM)} - OTHERS
 
 
 # ---- as new as a process of its own ---------------------------------------------------------
