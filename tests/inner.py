@@ -44,7 +44,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from repeated import TOLD_BY
+from repeated import MEASURED_IN_VAIN, TOLD_BY
 from toy_project import PLUGINS, ProjectFolder
 
 if TYPE_CHECKING:
@@ -322,6 +322,8 @@ def _inner_sessions(
 def told(request: pytest.FixtureRequest, _inner_sessions: InnerSessions) -> Told:
     """What became of the inner tests of this test: see ``inner``."""
     found = _inner_sessions.told(request.node)
+    in_vain = any("INVALID the second time" in report.text for report in found.reports)
+    request.node.stash[MEASURED_IN_VAIN] = in_vain
     for report in found.reports:  # beside a failure stands its own part only
         request.node.add_report_section("setup", "inner", str(report))
     return found

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: For a test that only asserts on what others rest on, too: what that is, and when it was made.
 TOLD_BY = pytest.StashKey["dict[object, Stretch]"]()
+#: Whether the product has measured in vain what a test is told, as often as that is worth it.
+MEASURED_IN_VAIN = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,6 +73,7 @@ class Repetition:
         def attempt() -> None:
             begun = time.monotonic()
             item.stash[TOLD_BY] = {}
+            item.stash[MEASURED_IN_VAIN] = False
             made[:] = runtestprotocol(item, log=False, nextitem=nextitem)
             if any(report.failed for report in made):
                 self._believe(item, (begun, time.monotonic()))
@@ -102,7 +105,9 @@ class Repetition:
             return
         # What many tests rest on is made anew as often as one test is.
         is_final = any(self._made_anew[one] >= MOST for one in blamed)
-        if blamed and not is_final:
+        is_final = is_final or item.stash.get(MEASURED_IN_VAIN, False)
+        # Whoever tells a test makes that anew when it is asked again.
+        if blamed and not told and not is_final:
             self._made_anew.update(blamed)
             pytest.CallInfo.from_call(
                 lambda: item.session._setupstate.teardown_exact(None), "teardown"

@@ -180,6 +180,12 @@ def test_told_in_silence(told_by):
     assert False, "told otherwise"
 
 @timed
+def test_in_vain(request):
+    request.node.stash[repeated.MEASURED_IN_VAIN] = True
+    with noise(): turn("in_vain")
+    assert False, "INVALID the second time"
+
+@timed
 @pytest.mark.skip
 def test_skipped(): pass
 """
@@ -285,6 +291,12 @@ def test_what_is_disturbed_each_time_is_no_pass(told: Told) -> None:
     assert any("late" in line for line in text[1:])
 
 
+def test_what_the_product_has_repeated_is_not_repeated(told: Told) -> None:
+    """It would be as often again, and for each test that is told of it."""
+    assert told.outcome("in_vain").startswith("INVALID - INVALID: ")
+    assert told.times("in_vain") == 1
+
+
 def test_what_tests_share_is_made_anew(told: Told) -> None:
     """If it was disturbed when it was made, even long before; and ended before that."""
     assert told.outcome("shares") == "PASSED"
@@ -318,7 +330,7 @@ def test_it_need_not_be_its_body_that_failed(told: Told, name: str) -> None:
 def test_how_it_all_ends(told: Told) -> None:
     """Errors and failures are counted apart."""
     assert "6 failed, 7 passed, 1 skipped" in told.lines[-1]
-    assert "4 errors" in told.lines[-1]
+    assert "5 errors" in told.lines[-1]
 
 
 def test_only_the_time_of_a_test_counts() -> None:
