@@ -6,9 +6,15 @@ takes ``toy`` or ``project``. All others share: see ``inner``.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from toy_project import PLUGINS, ProjectFolder
 from without_load import CONFTEST
+
+# What is loaded into the pytest of projects.
+INSIDE = Path(__file__).parents[1] / "inside"
 
 
 class Project(ProjectFolder):
@@ -48,3 +54,10 @@ def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep this repository's own options out of the projects, and that it may have workers."""
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the projects not wait long for a quiet machine."""
+    monkeypatch.setenv("PYTHONPATH", str(INSIDE), prepend=os.pathsep)
+    monkeypatch.setenv("PYTEST_PLUGINS", "short_waits")
