@@ -165,7 +165,7 @@ def test_without_a_quick_path_the_kind_is_not_told(serve: Callable[..., Server])
 @pytest.mark.timed
 def test_no_bound_met(serve: Callable[..., Server]) -> None:
     """With more workers than requests at one time, it is that many or more."""
-    server = serve(64, is_synchronous=False, seconds=0.3)
+    server = serve(64, is_synchronous=False, seconds=0.2)
     found = characterize(Question(server.url, budget=BUDGET, concurrency=32))
     assert (found.concurrency_limit, found.saturation_rate) == (None, None)
     assert found.workers_interval is not None
@@ -191,7 +191,6 @@ def test_a_cold_start_is_told_apart(serve: Callable[..., Server]) -> None:
     assert found.workers == 2
 
 
-@pytest.mark.timed
 def test_it_stops_where_the_service_stops_answering(serve: Callable[..., Server]) -> None:
     """Within the budget, with what is known till then, and without hammering on."""
     server = serve(2, silent_after=12)

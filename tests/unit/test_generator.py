@@ -465,19 +465,19 @@ def test_a_stall_shows_in_latency_and_holds_up_no_arrival(put: Any) -> None:
 def test_latency_counts_time_that_a_late_generator_lost(put: Any) -> None:
     """A generator that is stopped for a while sends late, says so, and the run is INVALID."""
 
-    def freeze(_: Progress) -> None:
-        if not frozen:
-            for child in generators():
-                frozen.append(child.pid)
-                child.suspend()
-                time.sleep(0.7)
-                child.resume()
+    def freeze(start: float) -> None:
+        time.sleep(start + 0.2 - time.monotonic())
+        for child in generators():
+            frozen.append(child.pid)
+            child.suspend()
+            time.sleep(0.7)
+            child.resume()
 
     frozen: list[int] = []
     with serve(answer()) as server:
-        load = put(scenario(count=200, seconds=2), server.url, on_progress=freeze)
+        load = put(scenario(count=120, seconds=1.2), server.url, on_start=freeze)
     assert frozen
-    assert load.outcomes() == {"ANSWERED": 200}
+    assert load.outcomes() == {"ANSWERED": 120}
     late = (load.samples.rows["lag"] > 0.05).sum()
     assert 40 < late < 100
     assert any("late" in cause for cause in load.causes)
