@@ -51,6 +51,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def log_message(self, *_):
+        pass
 
 if "polite" in sys.argv:
     def leave(*_):
