@@ -188,20 +188,27 @@ class Told:
         """Compare how many were passed, failed, error, ... with what was expected."""
         assert self.outcomes == expected
 
+    def starts(self, service: str) -> int:
+        """How often a service has been started, for all tests of the project."""
+        return ProjectFolder(self.path).starts(service)
+
     def verdicts(self) -> Mapping[str, str]:
         """Give the word for each test, the last one if there are several, by its name."""
         return {report.name: report.word for report in self.reports if report.word}
 
 
 class InnerSessions:
-    """Runs each shared project once, when the first of its tests asks."""
+    """Runs each shared project once, when the first of its tests asks.
+
+    Who asks again is being repeated, and has its own part run again, alone.
+    """
 
     def __init__(self, items: Iterable[pytest.Item], folders: pytest.TempPathFactory) -> None:
         self._folders = folders
         self._items = [item for item in items if item.get_closest_marker(MARKER) is not None]
-        self._told: dict[str, Told] = {}
-        self._failed: dict[object, BaseException] = {}
-        self._made: dict[object, tuple[float, float]] = {}
+        self._told: dict[str, Told | Exception] = {}
+        self._made: dict[str, tuple[float, float]] = {}
+        self._asked: set[str] = set()
 
     def told(self, item: pytest.Item) -> Told:
         """Give what became of the part of one test.
@@ -210,26 +217,26 @@ class InnerSessions:
             AssertionError: the pytest of its project told nothing of any test.
             subprocess.TimeoutExpired: it didn't come to its end.
         """
-        shared = part(item).shared
-        try:
-            return self._told_of(item, shared)
-        finally:
-            item.stash[TOLD_BY] = {shared: self._made[shared]}
+        name = item.nodeid
+        if name in self._asked:
+            self._run([item])
+        elif name not in self._told:
+            self._run([one for one in self._items if part(one).shared == part(item).shared])
+        self._asked.add(name)
+        item.stash[TOLD_BY] = {name: self._made[name]}
+        found = self._told[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
-    def _told_of(self, item: pytest.Item, shared: object) -> Told:
-        if shared in self._failed:
-            raise self._failed[shared]
-        if item.nodeid not in self._told:
-            together = [one for one in self._items if part(one).shared == shared]
-            begun = time.monotonic()
-            try:
-                self._told |= run(together, self._folders.mktemp("inner"))
-            except Exception as error:
-                self._failed[shared] = error
-                raise
-            finally:
-                self._made[shared] = begun, time.monotonic()
-        return self._told[item.nodeid]
+    def _run(self, items: Sequence[pytest.Item]) -> None:
+        names = [item.nodeid for item in items]
+        begun = time.monotonic()
+        try:
+            self._told |= run(items, self._folders.mktemp("inner"))
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            self._told |= dict.fromkeys(names, error)
+        self._made |= dict.fromkeys(names, (begun, time.monotonic()))
 
 
 def part(item: pytest.Item) -> Inner:
@@ -287,8 +294,8 @@ def fill(project: ProjectFolder, name: str, given: Inner) -> None:
         if not file.exists():
             project.service(service, text)
         agree(file, text.format(folder=file.parent))
-    for file_name, text in given.files.items():
-        file = project.path / file_name
+    for added, text in given.files.items():
+        file = project.path / added
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
@@ -298,6 +305,9 @@ def fill(project: ProjectFolder, name: str, given: Inner) -> None:
 def agree(file: Path, text: str) -> None:
     """Make sure that all who share a file mean the same by it."""
     assert file.read_text() == text, f"{file.name} is another file in another test: rename it"
+
+
+_SESSIONS = pytest.StashKey[InnerSessions]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -311,17 +321,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("timed")
 
 
-@pytest.fixture(scope="session")
-def _inner_sessions(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> InnerSessions:
-    return InnerSessions(request.session.items, tmp_path_factory)
-
-
 @pytest.fixture
-def told(request: pytest.FixtureRequest, _inner_sessions: InnerSessions) -> Told:
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """What became of the inner tests of this test: see ``inner``."""
-    found = _inner_sessions.told(request.node)
+    stash = request.config.stash  # not with a fixture's scope: who is repeated shall be known
+    if _SESSIONS not in stash:
+        stash[_SESSIONS] = InnerSessions(request.session.items, tmp_path_factory)
+    found = stash[_SESSIONS].told(request.node)
     in_vain = any("INVALID the second time" in report.text for report in found.reports)
     request.node.stash[MEASURED_IN_VAIN] = in_vain
     for report in found.reports:  # beside a failure stands its own part only

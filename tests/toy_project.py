@@ -58,7 +58,8 @@ scenarios:
 """
 
 # Hypothesis takes a second to import, and no project has a use for it; many have an order.
-PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:randomly")
+CACHING_PLUGINS = ("-p", "no:hypothesispytest", "-p", "no:randomly")
+PLUGINS = ("-p", "no:cacheprovider", *CACHING_PLUGINS)
 
 
 def steady(*, duration: float = 1, rate: float = 20, url: str = "/") -> str:
