@@ -10,19 +10,21 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from docker_engine import COMPOSE, Mortal, base_images, everything, write_compose
+from toy_project import CACHING_PLUGINS, ProjectFolder
 from waiting import wait_for
 
 from pytest_perfqa.service import engine, ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conftest import Project
+
+pytestmark = pytest.mark.usefixtures("engine_alone")
 
 LIMIT = 30.0
 # All that a user adds to a compose file of their own.
@@ -53,120 +55,154 @@ def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def add(project: Project, name: str, text: str = COMPOSE) -> None:
+def add(project: ProjectFolder, name: str, text: str = COMPOSE) -> None:
     """Add a service made of a user's compose file."""
     folder = project.path / "services" / name
     write_compose(folder, text)
     (folder / "service.yaml").write_text(SERVICE)
 
 
-def ups_during(run: Callable[[], object]) -> list[str]:
-    """Give the names of the containers that were started meanwhile."""
-    form = "{{.Actor.Attributes.name}}"
-    command = ["docker", "events", "--filter", "event=start", "--format", form]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as events:
-        time.sleep(0.5)
-        run()
-        time.sleep(0.5)
-        events.terminate()
-        return events.communicate()[0].split()
-
-
-def test_a_matrix_starts_each_configuration_once(project: Project) -> None:
-    """Three configurations x two scenarios are three ups, in any order of the tests."""
-    for name in ("one", "two", "three"):
-        add(project, name)
-    project.scenario("first.yaml")
-    project.scenario("second.yaml", rate=10)
-    project.test("""
-        @pytest.mark.perfqa(scenario="first.yaml")
-        def test_first(perf_run):
-            assert perf_run.status[200] == perf_run.launched == 20
-
-        @pytest.mark.perfqa(scenario="second.yaml")
-        def test_second(perf_run):
-            assert perf_run.status[200] == perf_run.launched == 10
-    """)
-    (project.path / "conftest.py").write_text(
-        "import random\n"
-        "def pytest_collection_modifyitems(items):\n"
-        "    random.Random(3).shuffle(items)\n"
-    )
-    before = everything()
-    results: list[pytest.RunResult] = []
-    started = ups_during(lambda: results.append(project.run()))
-    results[0].assert_outcomes(passed=6)
-    results[0].stdout.fnmatch_lines(
-        ["perfqa: 6 runs on 3 services * on docker (nothing else in its service.yaml)"]
-    )
-    assert sorted(name.split("-")[3] for name in started) == ["one", "three", "two"]
-    assert everything() == before
-
-
-def test_the_last_failed_start_no_other_service(project: Project) -> None:
-    """With --lf one configuration comes up, for the one test that had failed on it."""
-    for name in ("one", "two"):
-        add(project, name)
-    project.scenario()
-    project.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_sent(perf_run):
-            assert perf_run.launched == 20
-
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_answered(perf_run, perf_service):
-            assert perf_run.status[200] == 20 - (perf_service.name == "two")
-    """)
-    project.run("-p", "cacheprovider").assert_outcomes(passed=3, failed=1)
-    results: list[pytest.RunResult] = []
-    started = ups_during(lambda: results.append(project.run("-p", "cacheprovider", "--lf")))
-    results[0].assert_outcomes(failed=1)
-    assert [name.split("-")[3] for name in started] == ["two"]
-
-
-def test_faults_reach_containers_under_load(project: Project) -> None:
-    """A container that is killed is down until it is restarted; a paused one makes wait."""
-    add(project, "one")
-    (project.path / "trouble.yaml").write_text("""
+TROUBLE = """
 config:
   http: {timeout: 10}
   phases:
-    - {name: calm, duration: 1, arrivalRate: 30}
-    - {name: trouble, duration: 9, arrivalRate: 30}
+    - {name: calm, duration: 0.5, arrivalRate: 60}
+    - {name: trouble, duration: 5, arrivalRate: 60}
   perfqa:
     faults:
-      - {at: trouble, kill: web, restart_after: 1s}
-      - {at: trouble + 7s, pause: web, resume_after: 1s}
+      - {at: trouble, kill: web, restart_after: 800ms}
+      - {at: trouble + 4s, pause: web, resume_after: 800ms}
 scenarios: [{flow: [{get: {url: /}}]}]
-""")
-    project.test("""
-        @pytest.mark.perfqa(scenario="trouble.yaml", errors="expected")
-        def test_it(perf_run):
-            killed, paused = perf_run.faults
-            assert (killed.action, paused.action) == ("kill", "pause")
-            assert perf_run.phase("calm").error_rate == 0
-            # The engine takes a moment for each.
-            down = perf_run.between(float(killed.at) + 0.5, float(killed.at) + 0.9)
-            assert down.errors.total == down.launched > 10
-            assert killed.at + 1 < killed.ended < paused.at
-            assert perf_run.between(float(killed.ended), 10).error_rate == 0
-            assert perf_run.latency.max > 0.9
-    """)
-    project.run().assert_outcomes(passed=1)
+"""
+# Two scenarios on three configurations, of which one is not as expected; and one in trouble.
+MATRIX = """
+@pytest.mark.perfqa(scenario="first.yaml", services=["one", "two", "three"])
+def test_first(perf_run):
+    assert perf_run.status[200] == perf_run.launched == 20
+
+@pytest.mark.perfqa(scenario="second.yaml", services=["one", "two", "three"])
+def test_second(perf_run, perf_service):
+    assert perf_run.launched == 10
+    assert perf_run.status[200] == 10 - (perf_service.name == "two")
+
+@pytest.mark.perfqa(scenario="trouble.yaml", errors="expected", services=["hurt"])
+def test_trouble(perf_run):
+    killed, paused = perf_run.faults
+    assert (killed.action, paused.action) == ("kill", "pause")
+    assert perf_run.phase("calm").error_rate == 0
+    # The engine takes a moment for each.
+    down = perf_run.between(float(killed.at) + 0.4, float(killed.at) + 0.7)
+    assert down.errors.total == down.launched > 10
+    assert killed.at + 0.8 < killed.ended < paused.at
+    assert perf_run.between(float(killed.ended), 5.5).error_rate == 0
+    assert perf_run.latency.max > 0.7
+"""
+SHUFFLED = """
+import random
+
+def pytest_collection_modifyitems(items):
+    random.Random(3).shuffle(items)
+"""
 
 
-def test_a_failing_test_shows_the_containers_logs(project: Project) -> None:
+@dataclass(frozen=True)
+class Matrix:
+    """A project that has been run.
+
+    Attributes:
+        printed: what pytest printed.
+        ups: the services whose containers were started, as often as they were.
+        before: all there was on the engine.
+        after: the same, when pytest had ended.
+    """
+
+    project: ProjectFolder
+    printed: pytest.LineMatcher
+    ups: list[str]
+    before: dict[str, list[str]]
+    after: dict[str, list[str]]
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """How each test is told, by its name."""
+        told = [line.split() for line in self.printed.lines if "test_it.py::" in line]
+        return {words[1].partition("::")[2]: words[0] for words in told}
+
+
+def run(project: ProjectFolder, *arguments: str) -> Matrix:
+    """Run pytest on a project."""
+    before = everything()
+    since = time.time()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *CACHING_PLUGINS, "-rA", *arguments],
+        cwd=project.path,
+        env=os.environ | base_images(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    printed = pytest.LineMatcher(done.stdout.splitlines())
+    return Matrix(project, printed, ups(since, time.time()), before, everything())
+
+
+def ups(since: float, until: float) -> list[str]:
+    """Give the services whose containers were started in that time."""
+    form = "{{.Actor.Attributes.name}}"
+    times = f"--since={since:.6f}", f"--until={until:.6f}"
+    command = ["docker", "events", *times, "--filter=event=start", f"--format={form}"]
+    events = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return sorted(name.split("-")[3] for name in events.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def matrix(engine_alone: None, tmp_path_factory: pytest.TempPathFactory) -> Matrix:  # noqa: ARG001
+    """Four configurations under loads."""
+    project = ProjectFolder(tmp_path_factory.mktemp("matrix"))
+    (project.path / "pytest.ini").write_text("[pytest]\n")
+    for name in ("one", "two", "three", "hurt"):
+        add(project, name)
+    project.scenario("first.yaml", duration=0.5, rate=40)
+    project.scenario("second.yaml", duration=0.5, rate=20)
+    (project.path / "trouble.yaml").write_text(TROUBLE)
+    project.test(MATRIX)
+    (project.path / "conftest.py").write_text(SHUFFLED)
+    return run(project)
+
+
+@pytest.mark.timed
+def test_a_matrix_starts_each_configuration_once(matrix: Matrix) -> None:
+    """Three configurations x two scenarios are three ups, in any order of the tests."""
+    for name in ("one", "two", "three"):
+        assert matrix.outcomes[f"test_first[{name}]"] == "PASSED"
+        assert matrix.outcomes[f"test_second[{name}]"] == ("FAILED" if name == "two" else "PASSED")
+    matrix.printed.fnmatch_lines(
+        ["perfqa: 7 runs on 4 services * on docker (nothing else in its service.yaml)"]
+    )
+    assert [name for name in matrix.ups if name != "hurt"] == ["one", "three", "two"]
+    assert matrix.after == matrix.before
+
+
+@pytest.mark.timed
+def test_the_last_failed_start_no_other_service(matrix: Matrix) -> None:
+    """With --lf one configuration comes up, for the one test that had failed on it."""
+    again = run(matrix.project, "--lf", "-k", "not trouble")
+    assert again.outcomes == {"test_second[two]": "FAILED"}
+    assert again.ups == ["two"]
+
+
+@pytest.mark.timed
+def test_faults_reach_containers_under_load(matrix: Matrix) -> None:
+    """A container that is killed is down until it is restarted; a paused one makes wait."""
+    assert matrix.outcomes["test_trouble[hurt]"] == "PASSED"
+
+
+@pytest.mark.timed
+def test_a_failing_test_shows_the_containers_logs(matrix: Matrix) -> None:
     """As sections of the report, like those of processes."""
-    add(project, "one")
-    project.scenario()
-    project.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_it(perf_run):
-            assert perf_run.status["5xx"] == 1
-    """)
-    result = project.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*perfqa log of web, its end*", "*GET / HTTP*"])
+    assert matrix.outcomes["test_second[two]"] == "FAILED"
+    matrix.printed.fnmatch_lines(["*perfqa log of web, its end*", "*GET / HTTP*"])
 
 
 def test_a_compose_file_with_a_mistake_is_one_clear_error(project: Project) -> None:
@@ -216,7 +252,7 @@ def test_a_signal_leaves_nothing(
             wait_for(lambda: list(scratch.glob("perfqa-*/run-1/records-0.bin")))
         else:
             wait_for(lambda: everything()["containers"] != before["containers"])
-            time.sleep(0.5)
+            time.sleep(0.2)
         pytest_process.send_signal(number)
         pytest_process.communicate(timeout=LIMIT)
     with contextlib.suppress(AssertionError):
@@ -230,7 +266,7 @@ def test_an_engine_that_dies_is_an_error(
 ) -> None:
     """Of the test, not of pytest; what could not be removed is swept by the next session."""
     add(project, "one")
-    project.scenario("long.yaml", duration=3, rate=5)
+    project.scenario("long.yaml", duration=1.5, rate=10)
     project.test("""
         @pytest.mark.perfqa(scenario="long.yaml")
         def test_long(perf_run): pass
@@ -257,6 +293,7 @@ def test_an_engine_that_dies_is_an_error(
     assert everything() == before
 
 
+@pytest.mark.usefixtures("without_load")
 def test_no_engine_means_processes_or_a_usage_error(
     toy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
