@@ -11,6 +11,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import synthetic
 
 import pytest_perfqa.session
@@ -18,6 +19,8 @@ from pytest_perfqa.load.generator import Progress
 from pytest_perfqa.schedule import schedule
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pytest_perfqa.result import RunResult
     from pytest_perfqa.run import Bench
     from pytest_perfqa.scenario import Scenario
@@ -46,9 +49,7 @@ def run(
     due = schedule(scaled)
     recorded = synthetic.samples(due.times)
     recorded.rows["phase"] = due.phases
-    count = len(due)
-    if bench.on_progress is not None:
-        bench.on_progress(Progress(1.0, count, 0, count, 0, 0.1, {"200": count}))
+    _tell(bench, due.times)
     return synthetic.run(
         recorded,
         phases=scaled.phases,
@@ -57,6 +58,14 @@ def run(
         time_scale=bench.time_scale,
         **_rest_of(scaled),
     )
+
+
+def _tell(bench: Bench, times: NDArray[np.float64]) -> None:
+    """Say once a second, and of a shorter run at its first, how far it is."""
+    for second in range(1, max(int(times[-1]), 1) + 1):
+        sent = int(np.searchsorted(times, second))
+        if bench.on_progress is not None:
+            bench.on_progress(Progress(float(second), sent, 0, sent, 0, 0.1, {"200": sent}))
 
 
 def _rest_of(scenario: Scenario) -> dict[str, Any]:

@@ -21,6 +21,14 @@ ASKS = f"""
 """
 
 
+@pytest.fixture
+def toy(toy: Project, request: pytest.FixtureRequest) -> Project:
+    """A project whose runs are made of numbers: the same becomes of them. One test has a load."""
+    if request.node.get_closest_marker("timed") is None:
+        request.getfixturevalue("without_load")
+    return toy
+
+
 def test_pass_is_an_outcome_of_its_own(toy: Project) -> None:
     """Neither passed nor failed; the reason is told, and JUnit has it as skipped."""
     toy.test(ASKS % 99)
@@ -54,7 +62,12 @@ def test_a_failure_is_one_whatever_the_mode(toy: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("percent", "runs", "passes"), [(90, 2, True), (95, 3, True), (99, 3, False)]
+    ("percent", "runs", "passes"),
+    [
+        pytest.param(90, 2, True, marks=pytest.mark.timed),
+        (95, 3, True),
+        (99, 3, False),
+    ],
 )
 def test_remeasure_pools_the_samples_of_up_to_three_runs(
     toy: Project, percent: int, runs: int, passes: bool

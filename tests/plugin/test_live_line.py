@@ -22,8 +22,13 @@ TEST = """
 
 
 @pytest.fixture
-def short(project: Project) -> Project:
-    """A project whose run lasts long enough for the first news of it."""
+def short(project: Project, request: pytest.FixtureRequest) -> Project:
+    """A project whose run lasts long enough for news of it at one second, and at two.
+
+    It is made of numbers, but for the test that is timed: what is printed of it is the same.
+    """
+    if request.node.get_closest_marker("timed") is None:
+        request.getfixturevalue("without_load")
     project.service()
     project.scenario("short.yaml", duration=2.5)
     project.test(TEST.format(expected=50))
@@ -55,7 +60,14 @@ def shown(printed: str) -> list[str]:
     return [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in printed.split("\n")]
 
 
-@pytest.mark.parametrize("arguments", [(), ("-v", "--capture=sys"), ("-q", "-s")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), marks=pytest.mark.timed),
+        ("-v", "--capture=sys"),
+        ("-q", "-s"),
+    ],
+)
 def test_in_place_on_a_terminal(short: Project, arguments: tuple[str, ...]) -> None:
     """Every second in one line, which one that stays takes the place of; results stay whole."""
     printed = on_a_terminal(short, "--color=no", *arguments)
