@@ -8,9 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from inner import inner
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 # Two at work, three wait, others are turned away; but /ping is always answered at once.
 ROOM = """
@@ -55,7 +57,7 @@ import time
 
 def app(environ, start):
     if environ["PATH_INFO"] == "/":
-        time.sleep(0.2)
+        time.sleep(0.1)
     start("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 """
@@ -83,44 +85,66 @@ def room(project: Project) -> Project:
     return project
 
 
-def test_burst_capacity(room: Project) -> None:
+def on_rooms(
+    name: str,
+    text: str,
+    files: dict[str, str] | None = None,
+    *,
+    arguments: tuple[str, ...] = (),
+) -> pytest.MarkDecorator:
+    """Have tests run on a service of that name with room for five requests."""
+    return inner(
+        text,
+        {f"services/{name}/room.py": ROOM, **(files or {})},
+        services={name: ROOM_SERVICE},
+        arguments=arguments,
+    )
+
+
+@on_rooms(
+    "room",
+    """
+    @pytest.mark.parametrize("again", [1, 2])
+    def test_room(perf_breaking_point, again):
+        found = perf_breaking_point("/", burst_within="10ms")
+        assert (found.size, found.cause, found.confirmed) == (5, "5xx", True)
+        assert found.rate == "500/s" and found.high == "600/s"
+        assert [probe.verdict.name for probe in found.probes] == [
+            "FAILED", "FAILED", "PASSED"
+        ]
+    """,
+)
+def test_burst_capacity(told: Told) -> None:
     """Found on a real service, told in a line; one search for all tests that ask the same."""
-    room.test("""
-        @pytest.mark.parametrize("again", [1, 2])
-        def test_room(perf_breaking_point, again):
-            found = perf_breaking_point("/", burst_within="10ms")
-            assert (found.size, found.cause, found.confirmed) == (5, "5xx", True)
-            assert found.rate == "500/s" and found.high == "600/s"
-            assert [probe.verdict.name for probe in found.probes] == [
-                "FAILED", "FAILED", "PASSED"
-            ]
-    """)
-    result = room.run()
-    result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(
+    told.assert_outcomes(passed=2)
+    told.session.fnmatch_lines(
         [
             "perfqa: burst capacity of room, GET /: 600 s at most",
             "service  breaking point *",
             "room *GET /, within 10 ms, error_rate == 0% *500/s *500/s *600/s *5xx *PASSED",
         ]
     )
-    assert str(result.stdout).count("burst capacity of room") == 1
+    assert str(told.session).count("burst capacity of room") == 1
 
 
-def test_figures_are_at_full_scale(room: Project) -> None:
+@on_rooms(
+    "room",
+    """
+    def test_room(perf_breaking_point):
+        found = perf_breaking_point("/", burst_within="100ms")
+        assert found.rate == pytest.approx(50)
+        assert found.rate == "50/s"
+        assert found.measured_rate == pytest.approx(500)
+    """,
+    arguments=("--perfqa-time-scale=0.1",),
+)
+def test_figures_are_at_full_scale(told: Told) -> None:
     """A window is shorter under a time scale, the rate found is the same at every scale."""
-    room.test("""
-        def test_room(perf_breaking_point):
-            found = perf_breaking_point("/", burst_within="100ms")
-            assert found.rate == pytest.approx(50)
-            assert found.rate == "50/s"
-            assert found.measured_rate == pytest.approx(500)
-    """)
-    result = room.run("--perfqa-time-scale=0.1")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["rates of breaking points are at full scale"])
+    told.assert_outcomes(passed=1)
+    told.session.fnmatch_lines(["rates of breaking points are at full scale"])
 
 
+@pytest.mark.timed
 def test_an_address_that_someone_else_serves(room: Project, free_port: int) -> None:
     """Nothing is known of it but its answers: the canaries ask the path itself."""
     command = [sys.executable, str(room.path / "services/room/room.py"), str(free_port)]
@@ -135,68 +159,81 @@ def test_an_address_that_someone_else_serves(room: Project, free_port: int) -> N
             server.kill()
 
 
-def test_a_failed_requirement_shows_the_probes(room: Project) -> None:
+@on_rooms(
+    "hall",
+    """
+    def test_room(perf_breaking_point):
+        assert perf_breaking_point("/", burst_within="10ms").rate >= "1000/s"
+    """,
+)
+def test_a_failed_requirement_shows_the_probes(told: Told) -> None:
     """What was found stands beside the assertion."""
-    room.test("""
-        def test_room(perf_breaking_point):
-            assert perf_breaking_point("/", burst_within="10ms").rate >= "1000/s"
-    """)
-    result = room.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*perfqa breaking point*", "*burst capacity of room GET /: 500/s*", "*FAILED*503*"]
+    told.assert_outcomes(failed=1)
+    told.stdout.fnmatch_lines(
+        ["*perfqa breaking point*", "*burst capacity of hall GET /: 500/s*", "*FAILED*503*"]
     )
-    result.stdout.fnmatch_lines(["room *FAILED"])
+    told.session.fnmatch_lines(["hall *FAILED"])
 
 
-def test_a_scenario_of_one_request_is_what_is_sent(room: Project) -> None:
+ONE = """
+config: {phases: [{duration: 1, arrivalRate: 1}]}
+scenarios: [{flow: [{post: {url: /orders, json: {a: 1}}}]}]
+"""
+TWO = """
+config: {phases: [{duration: 1, arrivalRate: 1}]}
+scenarios: [{flow: [{get: {url: /}}, {get: {url: /ping}}]}]
+"""
+
+
+@on_rooms(
+    "shop",
+    """
+    from pytest_perfqa import ConfigurationError
+
+    def test_order(perf_breaking_point):
+        found = perf_breaking_point("order.yaml", burst_within="10ms")
+        assert (found.target, found.size) == ("POST /orders", 5)
+
+    def test_two(perf_breaking_point):
+        with pytest.raises(ConfigurationError, match="two.yaml.*one flow of one request"):
+            perf_breaking_point("two.yaml", burst_within="10ms")
+        with pytest.raises(ConfigurationError, match="accepted: a path"):
+            perf_breaking_point("heavy")
+        with pytest.raises(ConfigurationError, match="is no condition"):
+            perf_breaking_point("/", slo="fast")
+    """,
+    {"order.yaml": ONE, "two.yaml": TWO},
+)
+def test_a_scenario_of_one_request_is_what_is_sent(told: Told) -> None:
     """Its method, headers and body; a scenario of more is an error that says so."""
-    (room.path / "order.yaml").write_text(
-        "config: {phases: [{duration: 1, arrivalRate: 1}]}\n"
-        "scenarios: [{flow: [{post: {url: /orders, json: {a: 1}}}]}]\n"
-    )
-    (room.path / "two.yaml").write_text(
-        "config: {phases: [{duration: 1, arrivalRate: 1}]}\n"
-        "scenarios: [{flow: [{get: {url: /}}, {get: {url: /ping}}]}]\n"
-    )
-    room.test("""
-        from pytest_perfqa import ConfigurationError
-
-        def test_order(perf_breaking_point):
-            found = perf_breaking_point("order.yaml", burst_within="10ms")
-            assert (found.target, found.size) == ("POST /orders", 5)
-
-        def test_two(perf_breaking_point):
-            with pytest.raises(ConfigurationError, match="two.yaml.*one flow of one request"):
-                perf_breaking_point("two.yaml", burst_within="10ms")
-            with pytest.raises(ConfigurationError, match="accepted: a path"):
-                perf_breaking_point("heavy")
-            with pytest.raises(ConfigurationError, match="is no condition"):
-                perf_breaking_point("/", slo="fast")
-    """)
-    room.run().assert_outcomes(passed=2)
+    told.assert_outcomes(passed=2)
 
 
-def test_an_inconclusive_search_fails_and_says_so(room: Project) -> None:
+@on_rooms(
+    "haste",
+    """
+    def test_room(perf_breaking_point):
+        perf_breaking_point("/", burst_within="10ms", budget=0.05)
+    """,
+)
+def test_an_inconclusive_search_fails_and_says_so(told: Told) -> None:
     """A budget in which nothing can be told."""
-    room.test("""
-        def test_room(perf_breaking_point):
-            perf_breaking_point("/", burst_within="10ms", budget=0.05)
-    """)
-    result = room.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*INCONCLUSIVE: the budget ran out*", "room *INCONCLUSIVE"])
+    told.assert_outcomes(failed=1)
+    told.stdout.fnmatch_lines(["*INCONCLUSIVE: the budget ran out*"])
+    told.session.fnmatch_lines(["haste *INCONCLUSIVE"])
 
 
-def test_sustained_capacity_of_a_gunicorn(project: Project) -> None:
-    """Four workers of 0.2 s: 20 per second, to 5 %, in less than a minute."""
-    folder = project.service("four", GUNICORN_SERVICE)
-    (folder / "four.py").write_text(GUNICORN)
-    project.test("""
-        def test_four(perf_breaking_point):
-            found = perf_breaking_point("/", budget="60s")
-            assert found.rate == pytest.approx(4 / 0.2, rel=0.05)
-            assert found.confirmed and found.low < found.rate < found.high
-            assert found.wall < 60
-    """)
-    project.run(timeout=120).assert_outcomes(passed=1)
+@inner(
+    """
+    def test_four(perf_breaking_point):
+        found = perf_breaking_point("/", budget="60s")
+        assert found.rate == pytest.approx(4 / 0.1, rel=0.05)
+        assert found.confirmed and found.low < found.rate < found.high
+        assert found.wall < 60
+    """,
+    {"services/four/four.py": GUNICORN},
+    services={"four": GUNICORN_SERVICE},
+)
+def test_sustained_capacity_of_a_gunicorn(told: Told) -> None:
+    """Four workers of 0.1 s: 40 per second, to 5 %, in less than a minute."""
+    told.assert_outcomes(passed=1)

@@ -155,7 +155,7 @@ def test_a_killed_generator_is_an_error_and_leaves_nothing(toy: Project) -> None
             while time.monotonic() < deadline:
                 for process in psutil.Process().children(recursive=True):
                     if process.name() == "perfqa-load":
-                        time.sleep(1)
+                        time.sleep(0.3)
                         process.kill()
                         return
                 time.sleep(0.05)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from inner import inner
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 USERS = """
 from locust import HttpUser, task
@@ -20,53 +22,55 @@ class Someone(HttpUser):
 """
 
 
-def test_a_locustfile_is_run_outside_pytest(toy: Project) -> None:
-    """Exact counts from the user's classes; Locust never gets into the pytest process."""
-    (toy.path / "users.py").write_text(USERS)
-    (toy.path / "own.yaml").write_text(
-        "config: {phases: [{duration: 1, arrivalRate: 20}], perfqa: {locustfile: users.py}}\n"
-    )
-    toy.test("""
-        import sys
-
-        @pytest.mark.perfqa(scenario="own.yaml", errors="expected")
-        def test_it(perf_run):
-            assert perf_run.launched == perf_run.completed == 20
-            assert perf_run.load_model == "open"
-            assert perf_run.endpoint("GET home").status[200] == 20
-            assert perf_run.status[503] == 20
-            assert perf_run.errors["user code"] == 0
-            assert "locust" not in sys.modules and "gevent" not in sys.modules
-    """)
-    result = toy.run("--perfqa-time-scale=0.5")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["users.py: its own times are not scaled by 0.5"])
-
-
-def test_a_closed_model_says_so(toy: Project) -> None:
-    """In the notes of the terminal: it slows down with the service."""
-    (toy.path / "closed.yaml").write_text("""
+OWN = "config: {phases: [{duration: 1, arrivalRate: 20}], perfqa: {locustfile: users.py}}\n"
+CLOSED = """
 config: {phases: [{duration: 1}], perfqa: {users: 4}}
 scenarios: [{flow: [{get: {url: /sleep/0.1}}]}]
-""")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="closed.yaml")
-        def test_it(perf_run):
-            assert perf_run.load_model == "closed"
-            assert 30 <= perf_run.launched <= 44
-            assert perf_run.launched == perf_run.completed
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["closed: a closed model, up to 4 users who each wait*slows down*"])
+"""
+
+
+@inner(
+    """
+    import sys
+
+    @pytest.mark.perfqa(scenario="own.yaml", errors="expected")
+    def test_it(perf_run):
+        assert perf_run.launched == perf_run.completed == 20
+        assert perf_run.load_model == "open"
+        assert perf_run.endpoint("GET home").status[200] == 20
+        assert perf_run.status[503] == 20
+        assert perf_run.errors["user code"] == 0
+        assert "locust" not in sys.modules and "gevent" not in sys.modules
+    """,
+    {"users.py": USERS, "own.yaml": OWN},
+    arguments=["--perfqa-time-scale=0.5"],
+)
+def test_a_locustfile_is_run_outside_pytest(told: Told) -> None:
+    """Exact counts from the user's classes; Locust never gets into the pytest process."""
+    told.assert_outcomes(passed=1)
+    told.session.fnmatch_lines(["users.py: its own times are not scaled by 0.5"])
+
+
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="closed.yaml")
+    def test_it(perf_run):
+        assert perf_run.load_model == "closed"
+        assert 30 <= perf_run.launched <= 44
+        assert perf_run.launched == perf_run.completed
+    """,
+    {"closed.yaml": CLOSED},
+)
+def test_a_closed_model_says_so(told: Told) -> None:
+    """In the notes of the terminal: it slows down with the service."""
+    told.assert_outcomes(passed=1)
+    told.session.fnmatch_lines(["closed: a closed model, up to 4 users who each wait*slows down*"])
 
 
 def test_a_broken_locustfile_is_a_usage_error(toy: Project) -> None:
     """Told with its line, before anything starts."""
     (toy.path / "users.py").write_text("class A(:\n")
-    (toy.path / "own.yaml").write_text(
-        "config: {phases: [{duration: 1, arrivalRate: 20}], perfqa: {locustfile: users.py}}\n"
-    )
+    (toy.path / "own.yaml").write_text(OWN)
     toy.test("""
         @pytest.mark.perfqa(scenario="own.yaml")
         def test_it(perf_run): pass
