@@ -40,7 +40,8 @@ def run(
 ) -> dict[str, str]:
     """Run the failing assertions, all of them in one pytest."""
     tests = Path(__file__).parents[1]
-    monkeypatch.setenv("PYTHONPATH", f"{tests}{os.pathsep}{tests.parent}")
+    paths = f"{tests}{os.pathsep}{tests.parent}"
+    monkeypatch.setenv("PYTHONPATH", paths, prepend=os.pathsep)
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
     monkeypatch.delenv("CI", raising=False)  # there, pytest prints what it would cut off
     pytester.makepyfile(test_it=ASSERTIONS.read_text())
