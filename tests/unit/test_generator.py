@@ -797,6 +797,7 @@ def test_flows_are_drawn_by_weight_and_repeat_with_the_seed(
 # ---- connections ----------------------------------------------------------------------------
 
 
+@pytest.mark.timed
 def test_connections_closed_between_requests_are_opened_anew(put: Any) -> None:
     """Kept connections that the server closes while idle fail no request."""
     with serve(answer(), close=True) as server:
@@ -1050,6 +1051,7 @@ def test_too_few_descriptors_are_the_generators_fault(tmp_path: Path) -> None:
     assert any("ulimit -n" in cause for cause in load.causes)
 
 
+@pytest.mark.timed
 def test_too_few_ports_are_the_generators_fault(tmp_path: Path) -> None:
     """In a network namespace of its own with 40 ports, all in use or in TIME_WAIT."""
     setup = (
