@@ -1054,8 +1054,10 @@ def test_too_few_descriptors_are_the_generators_fault(tmp_path: Path) -> None:
 @pytest.mark.timed
 def test_too_few_ports_are_the_generators_fault(tmp_path: Path) -> None:
     """In a network namespace of its own with 40 ports, all in use or in TIME_WAIT."""
+    # Else ports of the loopback are used again after a second.
     setup = (
-        "ip link set lo up && echo 50000 50039 > /proc/sys/net/ipv4/ip_local_port_range && exec "
+        "ip link set lo up && echo 50000 50039 > /proc/sys/net/ipv4/ip_local_port_range && "
+        "echo 0 > /proc/sys/net/ipv4/tcp_tw_reuse && exec "
     )
     try:
         subprocess.run(
