@@ -122,6 +122,26 @@ def test_a_signal_before_a_run_leaves_nothing(
     wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 
+@pytest.mark.parametrize("whom", ["reaper", "zygote"])
+def test_what_a_killed_helper_would_have_ended_is_ended(
+    toy: Project, tmp_path: Path, whom: str
+) -> None:
+    """Without who sees to the end of all, or imports Locust, pytest leaves nothing either."""
+    toy.test(f"""
+        import psutil
+
+        def test_it(perf_service, perf_load):
+            children = psutil.Process().children()
+            (one,) = [one for one in children if any("{whom}" in word for word in one.cmdline())]
+            one.kill()
+    """)
+    with started(toy, tmp_path) as pytest_process:
+        output = pytest_process.communicate(timeout=LIMIT)[0].decode()
+    assert pytest_process.returncode == pytest.ExitCode.OK, output
+    assert carrying("TMPDIR", tmp_path) == []
+    assert list(tmp_path.glob("perfqa-*")) == []
+
+
 @pytest.mark.timed
 def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path) -> None:
     """The run so far stands in the summary, said to be interrupted."""
