@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVER = '''
-"""Answers 200 with its service time, or what the path says: /status/503, /sleep/1.5, /burn/0.1."""
+"""Answers 200 with its service time, or what the path says: /status/503, /sleep/1.5, /burn/0.1.
+
+How long it sleeps may stand in a variable of its environment: /sleep/NAP_SECONDS."""
 import http.server, os, pathlib, sys, time
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,7 +20,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         kind, _, value = self.path.strip("/").partition("/")
         if kind == "sleep":
-            time.sleep(float(value))
+            time.sleep(float(os.environ.get(value, value)))
         if kind == "burn":
             pathlib.Path(sys.argv[2]).with_name("burning").touch()
             end = time.thread_time() + float(value)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from inner import inner
 from without_load import CONFTEST
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 # Spoils runs by the names of their scenarios: a text is why the whole run can't be believed, True
 # that others disturbed its first half, None nothing. Services are real; runs are made of numbers.
@@ -280,34 +282,37 @@ session.characterize = search([Lasting("no ports")])
     )
 
 
-@pytest.mark.timed
-def test_a_locustfile_that_computes_is_told_so(toy: Project) -> None:
-    """Nobody else is to blame, and another run would be the same: it is made if ever this machine
-    stood still as well."""
-    (toy.path / "users.py").write_text("""
+COMPUTING = """
 import time
 from locust import FastHttpUser, task
 
 class Someone(FastHttpUser):
     @task
     def go(self):
-        end = time.thread_time() + 0.05
+        end = time.thread_time() + 0.03
         while time.thread_time() < end:
             pass
         self.client.get("/")
-""")
-    (toy.path / "steady.yaml").write_text("""
+"""
+COMPUTED = """
 config:
-  phases: [{duration: 1, arrivalRate: 40}]
-  perfqa: {locustfile: users.py}
-""")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_it(perf_run): pass
-    """)
-    result = toy.run()
-    result.assert_outcomes(errors=1)
-    result.stdout.re_match_lines(
+  phases: [{duration: 0.5, arrivalRate: 80}]
+  perfqa: {locustfile: computing.py}
+"""
+
+
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="computed.yaml")
+    def test_it(perf_run): pass
+    """,
+    {"computing.py": COMPUTING, "computed.yaml": COMPUTED},
+)
+def test_a_locustfile_that_computes_is_told_so(told: Told) -> None:
+    """Nobody else is to blame, and another run would be the same: it is made if ever this machine
+    stood still as well."""
+    told.assert_outcomes(error=1)
+    told.stdout.re_match_lines(
         [r"E .*INVALID: \d+ of 40 arrivals were sent .*: the generator used \d+% of a CPU.*"]
     )
-    assert result.stdout.str().count("perfqa: measuring") <= 2
+    assert str(told.session).count("perfqa: measuring computed on toy again") <= 2

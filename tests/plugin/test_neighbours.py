@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from inner import inner
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 pytestmark = [
     pytest.mark.timed,
@@ -26,12 +28,15 @@ limits: {{cpus: 1}}
 process:
   app: {{command: "python {folder}/server.py {{port}} {folder}/starts.txt"}}
 """
+# The CPU is looked at in windows of half a second: so long, at least, are the phase that must be
+# clean and the one that is disturbed, and others begin half a second after the one and before the
+# other.
 SCENARIO = """
 config:
   phases:
-    - {name: quiet, duration: 3, arrivalRate: 40}
+    - {name: quiet, duration: 1, arrivalRate: 40}
     - {name: between, duration: 1, arrivalRate: 40}
-    - {name: beside others, duration: 2, arrivalRate: 40}
+    - {name: beside others, duration: 1, arrivalRate: 40}
 scenarios:
   - flow: [{get: {url: /burn/0.005}}]
 """
@@ -40,61 +45,51 @@ LOOP = """
 import pathlib, sys, time
 while not pathlib.Path(sys.argv[1]).exists():
     time.sleep(0.02)
-time.sleep(3.5)
-end = time.monotonic() + 4
+time.sleep(1.5)
+end = time.monotonic() + 2.5
 while time.monotonic() < end:
     pass
 """
+ASKING = """
+    def test_quiet(perf_run):
+        assert perf_run.phase("quiet").latency.p50 < "1s"
+
+    def test_beside_others(perf_run):
+        assert perf_run.phase("beside others").latency.p50 < "1s"
+
+    def test_slow_beside_others(perf_run):
+        assert perf_run.phase("beside others").latency.p50 < "1us"
+
+    def test_all(perf_run):
+        assert perf_run.errors.total == 0
+
+    def test_load(perf_run):
+        assert perf_run.launched == 120
+"""
+BESIDE = """
+    import os, subprocess, sys
+
+    pytestmark = pytest.mark.perfqa(scenario="steady.yaml")
+
+    @pytest.fixture(scope="module", autouse=True)
+    def others():
+        cpu = str(max(os.sched_getaffinity(0)))
+        first = "services/toy/burning"
+        loop = subprocess.Popen(["taskset", "-c", cpu, sys.executable, "loop.py", first])
+        yield
+        loop.kill()
+        loop.wait()
+"""
 
 
-@pytest.fixture
-def shared(project: Project) -> Project:
-    """A service on the last CPU, and tests of a run beside a loop, if it is asked for."""
+def test_what_others_disturbed_is_invalid_whatever_came_out(project: Project) -> None:
+    """With who, how much and when; what is asserted on clean stretches and on the load stands."""
     project.service(text=SERVICE)
     (project.path / "steady.yaml").write_text(SCENARIO)
     (project.path / "loop.py").write_text(LOOP)
-    project.test("""
-        import os, subprocess, sys
-
-        pytestmark = pytest.mark.perfqa(scenario="steady.yaml")
-
-        @pytest.fixture(scope="module", autouse=True)
-        def others():
-            if "BESIDE" not in os.environ:
-                yield
-                return
-            cpu = str(max(os.sched_getaffinity(0)))
-            first = "services/toy/burning"
-            loop = subprocess.Popen(["taskset", "-c", cpu, sys.executable, "loop.py", first])
-            yield
-            loop.kill()
-            loop.wait()
-
-        def test_quiet(perf_run):
-            assert perf_run.phase("quiet").latency.p50 < "1s"
-
-        def test_beside_others(perf_run):
-            assert perf_run.phase("beside others").latency.p50 < "1s"
-
-        def test_slow_beside_others(perf_run):
-            assert perf_run.phase("beside others").latency.p50 < "1us"
-
-        def test_all(perf_run):
-            assert perf_run.errors.total == 0
-
-        def test_load(perf_run):
-            assert perf_run.launched == 240
-    """)
-    return project
-
-
-def test_what_others_disturbed_is_invalid_whatever_came_out(
-    shared: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With who, how much and when; what is asserted on clean stretches and on the load stands."""
-    monkeypatch.setenv("BESIDE", "1")
+    project.test(BESIDE + ASKING)
     once = "--perfqa-invalid=error"
-    result = shared.run("-v", once, "--perfqa-report=report", "--junitxml=junit.xml")
+    result = project.run("-v", once, "--perfqa-report=report", "--junitxml=junit.xml")
     result.stdout.fnmatch_lines(
         [
             "*test_quiet?toy? PASSED*",
@@ -104,7 +99,7 @@ def test_what_others_disturbed_is_invalid_whatever_came_out(
             "*test_load?toy? PASSED*",
         ]
     )
-    said = r"from [34]\.\d s to [67]\.\d s of the run others took [\d.]+ s of its CPUs in [\d.]+ s"
+    said = r"from [12]\.\d s to [34]\.\d s of the run others took [\d.]+ s of its CPUs in [\d.]+ s"
     who = r"\(python\S* loop\.py \(pid \d+\): [\d.]+ s"
     result.stdout.re_match_lines(
         [
@@ -113,21 +108,29 @@ def test_what_others_disturbed_is_invalid_whatever_came_out(
         ]
     )
     result.assert_outcomes(passed=2, errors=3)
-    (told,) = _record(shared)["measured"]["disturbances"]
-    assert 3 <= told["start"] <= 4
+    (told,) = _record(project)["measured"]["disturbances"]
+    assert 1 <= told["start"] <= 2
     assert told["who"][0].endswith(")")
     assert told["how"] == "CPU"
-    error = ET.parse(shared.path / "junit.xml").find(".//error")  # noqa: S314
+    error = ET.parse(project.path / "junit.xml").find(".//error")  # noqa: S314
     assert error is not None
     assert "others took" in error.get("message", "")
 
 
-def test_without_them_all_is_judged(shared: Project) -> None:
+@inner(
+    f"""
+    pytestmark = pytest.mark.perfqa(services=["alone"], scenario="undisturbed.yaml")
+    {ASKING}
+    """,
+    {"undisturbed.yaml": SCENARIO},
+    services={"alone": SERVICE},
+)
+def test_without_them_all_is_judged(told: Told) -> None:
     """The same tests on the same service: the slow one is what it is."""
-    result = shared.run("-v")
-    result.assert_outcomes(passed=4, failed=1)
-    result.stdout.fnmatch_lines(["*test_slow_beside_others?toy? FAILED*"])
-    result.stdout.no_fnmatch_line("*others took*")
+    told.assert_outcomes(passed=4, failed=1)
+    assert told.verdicts()["test_slow_beside_others[alone]"] == "FAILED"
+    told.stdout.no_fnmatch_line("*others took*")
+    told.session.no_fnmatch_line("alone, undisturbed: *others took*")
 
 
 def _record(project: Project) -> Any:

@@ -9,11 +9,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from inner import inner
+from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Project
+    from inner import Told
 
 
 @pytest.mark.usefixtures("without_load")
@@ -46,39 +49,26 @@ def test_an_ini_value_stands_in_for_the_option(toy: Project) -> None:
     toy.run("-v", "--perfqa-services=toy").stdout.fnmatch_lines(["*test_it?toy? PASSED*"])
 
 
-@pytest.mark.timed
-def test_time_scale_applies_to_phases_rates_services_and_expectations(project: Project) -> None:
-    """One factor: the same test with the same texts holds at a tenth of the times."""
-    project.service(
-        text="""
-endpoint: app
-ready: /
-env: {{NAP_SECONDS: "5"}}
-process:
-  app: {{command: "python {folder}/server.py {{port}} {folder}/starts.txt"}}
-"""
-    )
-    server = project.path / "services" / "toy" / "server.py"
-    server.write_text(
-        server.read_text().replace(
-            'if kind == "sleep":\n            time.sleep(float(value))',
-            'if kind == "nap":\n            time.sleep(float(os.environ["NAP_SECONDS"]))',
-        )
-    )
-    project.scenario(duration=10, rate=3, url="/nap")
-    project.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_it(perf_run):
-            assert perf_run.launched == 30
-            assert perf_run.time_scale == 0.1
-            assert perf_run.duration == "10s"
-            assert float(perf_run.duration) == 1.0
-            assert "5s" <= perf_run.latency.median < "6s"
-            assert 0.5 <= perf_run.latency.median < 0.6
-            assert perf_run.throughput.offered == "3/s"
-            assert perf_run.pending.max >= 3 * 5 - 1
-    """)
-    project.run("--perfqa-time-scale=0.1").assert_outcomes(passed=1)
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="naps.yaml")
+    def test_it(perf_run):
+        assert perf_run.launched == 30
+        assert perf_run.time_scale == 0.25
+        assert perf_run.duration == "4s"
+        assert float(perf_run.duration) == 1.0
+        assert "2s" <= perf_run.latency.median < "2.4s"
+        assert 0.5 <= perf_run.latency.median < 0.6
+        assert perf_run.throughput.offered == "7.5/s"
+        assert perf_run.pending.max >= 7.5 * 2 - 1
+    """,
+    {"naps.yaml": steady(duration=4, rate=7.5, url="/sleep/NAP_SECONDS")},
+    services={"sleepy": SERVICE + 'env: {{NAP_SECONDS: "2"}}\n'},
+    arguments=["--perfqa-time-scale=0.25"],
+)
+def test_time_scale_applies_to_phases_rates_services_and_expectations(told: Told) -> None:
+    """One factor: the same test with the same texts holds at a quarter of the times."""
+    told.assert_outcomes(passed=1)
 
 
 @pytest.mark.usefixtures("without_load")
@@ -135,6 +125,7 @@ def running_server(toy: Project) -> Iterator[str]:
 @pytest.mark.timed
 def test_url_tests_what_is_already_running(toy: Project, running_server: str) -> None:
     """No service is started; the address takes the place of all that a test names."""
+    toy.scenario(duration=0.4, rate=50)
     toy.test("""
         @pytest.mark.perfqa(services=["toy"], scenario="steady.yaml")
         def test_it(perf_run):
@@ -146,17 +137,19 @@ def test_url_tests_what_is_already_running(toy: Project, running_server: str) ->
     assert toy.starts() == 0
 
 
-@pytest.mark.timed
-def test_processes_split_the_arrivals_exactly(toy: Project) -> None:
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="odd.yaml")
+    def test_it(perf_run):
+        assert perf_run.launched == perf_run.completed == 100
+        assert perf_run.status[200] == 100
+    """,
+    {"odd.yaml": steady(duration=4, rate=25)},
+    arguments=["--perfqa-time-scale=0.25", "--perfqa-processes=3"],
+)
+def test_processes_split_the_arrivals_exactly(told: Told) -> None:
     """Three generator processes send what one would: each arrival once."""
-    toy.scenario("odd.yaml", duration=1, rate=100)
-    toy.test("""
-        @pytest.mark.perfqa(scenario="odd.yaml")
-        def test_it(perf_run):
-            assert perf_run.launched == perf_run.completed == 100
-            assert perf_run.status[200] == 100
-    """)
-    toy.run("--perfqa-processes=3").assert_outcomes(passed=1)
+    told.assert_outcomes(passed=1)
 
 
 @pytest.mark.usefixtures("without_load")

@@ -6,99 +6,113 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from inner import inner
+from toy_project import steady
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 
-@pytest.mark.timed
-def test_other_parameters_are_other_runs(toy: Project) -> None:
-    """Each is a line of the summary; equal parameters share a run, with perf_run, too."""
-    (toy.path / "varied.yaml").write_text("""
+VARIED = """
 config:
   phases:
-    - {name: ramp, duration: 1, arrivalRate: 0, rampTo: 20}
-    - {name: plateau, duration: 1, arrivalRate: 20}
+    - {name: ramp, duration: 0.5, arrivalRate: 0, rampTo: 40}
+    - {name: plateau, duration: 0.5, arrivalRate: 40}
   variables: {path: [sleep/0, status/404]}
   environments:
-    short: {phases: [{duration: 0.5}, {duration: 0.5}]}
+    short: {phases: [{duration: 0.25}, {duration: 0.25}]}
 scenarios: [{flow: [{get: {url: "/{{ path }}", name: it}}]}]
-""")
-    toy.test("""
-        pytestmark = pytest.mark.perfqa(scenario="varied.yaml", errors="expected")
+"""
 
-        def test_same(perf_load, perf_run):
-            assert perf_load() is perf_run is perf_load("varied.yaml")
-            assert perf_run.launched == 30
-            assert {200, 404} == set(perf_run.status)
 
-        def test_others(perf_load):
-            faster = perf_load(rate="40/s", duration="1s", variables={"path": "status/503"})
-            assert faster.launched == 10 + 20
-            assert faster.status[503] == 30
-            assert faster.phase("plateau").duration == 0.5
-            assert faster is perf_load(rate="40/s", duration="1s", variables={"path": "status/503"})
-            short = perf_load(environment="short", rate=30)
-            assert short.launched == 7 + 15
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=2)
-    result.stdout.re_match_lines(
+@inner(
+    """
+    pytestmark = pytest.mark.perfqa(
+        services=["toy"], scenario="varied.yaml", errors="expected"
+    )
+
+    def test_same(perf_load, perf_run):
+        assert perf_load() is perf_run is perf_load("varied.yaml")
+        assert perf_run.launched == 30
+        assert {200, 404} == set(perf_run.status)
+
+    def test_others(perf_load):
+        faster = perf_load(rate="80/s", duration="0.5s", variables={"path": "status/503"})
+        assert faster.launched == 10 + 20
+        assert faster.status[503] == 30
+        assert faster.phase("plateau").duration == 0.25
+        assert faster is perf_load(rate="80/s", duration="0.5s", variables={"path": "status/503"})
+        short = perf_load(environment="short", rate=60)
+        assert short.launched == 7 + 15
+    """,
+    {"varied.yaml": VARIED},
+)
+def test_other_parameters_are_other_runs(told: Told) -> None:
+    """Each is a line of the summary; equal parameters share a run, with perf_run, too."""
+    told.assert_outcomes(passed=2)
+    told.session.re_match_lines_random(
         [
             r"toy +varied +30 +30 .*PASSED",
-            r"toy +varied\[rate=40/s, duration=1s, path='status/503'\] +30 +30 +30 .* PASSED",
-            r"toy +varied\[environment=short, rate=30\] +22 +22 .* PASSED",
+            r"toy +varied\[rate=80/s, duration=0\.5s, path='status/503'\] +30 +30 +30 .* PASSED",
+            r"toy +varied\[environment=short, rate=60\] +22 +22 .* PASSED",
         ]
     )
 
 
-@pytest.mark.timed
-def test_environments_of_one_file_are_runs_of_their_own(toy: Project) -> None:
-    """A test in another environment doesn't get the first one's result."""
-    (toy.path / "both.yaml").write_text("""
+BOTH = """
 config:
   environments:
-    few: {phases: [{duration: 1, arrivalRate: 5}]}
-    many: {phases: [{duration: 1, arrivalRate: 25}]}
+    few: {phases: [{duration: 0.25, arrivalRate: 20}]}
+    many: {phases: [{duration: 0.25, arrivalRate: 100}]}
 scenarios: [{flow: [{get: {url: /}}]}]
-""")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="both.yaml", environment="few")
-        def test_few(perf_run):
-            assert perf_run.launched == 5
+"""
 
-        @pytest.mark.perfqa(scenario="both.yaml", environment="many")
-        def test_many(perf_run):
-            assert perf_run.launched == 25
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=2)
-    result.stdout.re_match_lines_random(
+
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="both.yaml", environment="few")
+    def test_few(perf_run):
+        assert perf_run.launched == 5
+
+    @pytest.mark.perfqa(scenario="both.yaml", environment="many")
+    def test_many(perf_run):
+        assert perf_run.launched == 25
+    """,
+    {"both.yaml": BOTH},
+)
+def test_environments_of_one_file_are_runs_of_their_own(told: Told) -> None:
+    """A test in another environment doesn't get the first one's result."""
+    told.assert_outcomes(passed=2)
+    told.session.re_match_lines_random(
         [r"toy +both\[environment=few\] +5 ", r"toy +both\[environment=many\] +25 "]
     )
 
 
-@pytest.mark.timed
-def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(toy: Project) -> None:
-    """As everywhere in tests; the file's requirements count for these runs, too."""
-    text = (toy.path / "steady.yaml").read_text()
-    requirement = "config:\n  perfqa: {thresholds: 2xx > 50}"
-    (toy.path / "steady.yaml").write_text(text.replace("config:", requirement))
-    toy.test("""
-        def test_both(perf_load):
-            for run in (
-                perf_load("steady.yaml", rate="20/s", duration="2s"),
-                perf_load("steady.yaml", rate=40.0, duration=1.0),
-            ):
-                assert run.launched == 40
-                assert run.duration == 1.0
+@inner(
+    """
+    def test_both(perf_load):
+        for run in (
+            perf_load("required.yaml", rate="20/s", duration="2s"),
+            perf_load("required.yaml", rate=80.0, duration=0.5),
+        ):
+            assert run.launched == 40
+            assert run.duration == 0.5
 
-        def test_held(perf_load):
-            perf_load("steady.yaml", rate="60/s")
-    """)
-    result = toy.run("--perfqa-time-scale=0.5")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["E *2xx > 50, which is a failure: status.2xx = 60, limit 50"])
+    def test_held(perf_load):
+        perf_load("required.yaml", rate="30/s")
+    """,
+    {
+        "required.yaml": steady(duration=2, rate=10).replace(
+            "config:", "config:\n  perfqa: {thresholds: 2xx > 50}"
+        )
+    },
+    arguments=["--perfqa-time-scale=0.25"],
+)
+def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(told: Told) -> None:
+    """As everywhere in tests; the file's requirements count for these runs, too."""
+    told.assert_outcomes(passed=1, failed=1)
+    told.stdout.fnmatch_lines(["*2xx > 50, which is a failure: status.2xx = 60, limit 50"])
 
 
 def test_mistakes_come_before_any_load(toy: Project) -> None:

@@ -6,9 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from inner import inner
+from toy_project import steady
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 
 @pytest.mark.usefixtures("without_load")
@@ -105,37 +108,41 @@ def test_a_service_that_does_not_start_is_one_error_told_to_each_test(project: P
     assert project.starts() == 1
 
 
-@pytest.mark.timed
-def test_errors_of_the_service_are_counted(toy: Project) -> None:
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="down.yaml", errors="expected")
+    def test_it(perf_run):
+        assert perf_run.status["5xx"] == perf_run.status[503] == 20
+        assert perf_run.availability.ratio == 0
+        assert perf_run.throughput.mean == 0
+        assert perf_run.endpoint("GET /status/503").launched == 20
+        assert perf_run.phase("steady").completed == 20
+    """,
+    {"down.yaml": steady(duration=0.25, rate=80, url="/status/503")},
+)
+def test_errors_of_the_service_are_counted(told: Told) -> None:
     """What a service answers is what a test sees: here one endpoint that is always 503."""
-    toy.scenario("down.yaml", url="/status/503")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="down.yaml", errors="expected")
-        def test_it(perf_run):
-            assert perf_run.status["5xx"] == perf_run.status[503] == 20
-            assert perf_run.availability.ratio == 0
-            assert perf_run.throughput.mean == 0
-            assert perf_run.endpoint("GET /status/503").launched == 20
-            assert perf_run.phase("steady").completed == 20
-    """)
-    toy.run().assert_outcomes(passed=1)
+    told.assert_outcomes(passed=1)
 
 
-@pytest.mark.timed
-def test_arrivals_beyond_max_vusers_are_skipped_and_said(toy: Project) -> None:
+FULL = """
+config: {phases: [{duration: 0.25, arrivalCount: 10, maxVusers: 1}]}
+scenarios: [{flow: [{get: {url: /sleep/0.5}}]}]
+"""
+
+
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="full.yaml")
+    def test_it(perf_run):
+        assert (perf_run.launched, perf_run.skipped) == (1, 9)
+    """,
+    {"full.yaml": FULL},
+)
+def test_arrivals_beyond_max_vusers_are_skipped_and_said(told: Told) -> None:
     """They are no requests and no failures, but nobody may overlook them."""
-    (toy.path / "full.yaml").write_text("""
-config: {phases: [{duration: 1, arrivalCount: 10, maxVusers: 1}]}
-scenarios: [{flow: [{get: {url: /sleep/5}}]}]
-""")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="full.yaml")
-        def test_it(perf_run):
-            assert (perf_run.launched, perf_run.skipped) == (1, 9)
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["full: 9 arrivals were skipped, maxVusers were at work"])
+    told.assert_outcomes(passed=1)
+    told.session.fnmatch_lines(["full: 9 arrivals were skipped, maxVusers were at work"])
 
 
 @pytest.mark.usefixtures("without_load")
@@ -153,35 +160,38 @@ def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
     toy.run().assert_outcomes(passed=2)
 
 
-@pytest.mark.timed
-def test_answers_that_the_service_turns_away_are_told(toy: Project) -> None:
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="away.yaml", errors="expected")
+    def test_it(perf_run):
+        assert perf_run.status["5xx"] == 0
+    """,
+    {"away.yaml": steady(duration=0.25, rate=80, url="/status/404")},
+)
+def test_answers_that_the_service_turns_away_are_told(told: Told) -> None:
     """A path that isn't there is answered quickly and without a 5xx: the summary says so."""
-    toy.scenario(url="/status/404")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="steady.yaml", errors="expected")
-        def test_it(perf_run):
-            assert perf_run.status["5xx"] == 0
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["toy, steady: 20 of 20 answers were 4xx (20 x 404)"])
+    told.assert_outcomes(passed=1)
+    told.session.fnmatch_lines(["toy, away: 20 of 20 answers were 4xx (20 x 404)"])
 
 
-@pytest.mark.timed
-def test_answers_are_counted_by_request_where_an_arrival_makes_several(toy: Project) -> None:
-    """What an arrival came to is no answer of its own."""
-    (toy.path / "two.yaml").write_text("""
-config: {phases: [{duration: 1, arrivalRate: 20}]}
+TWO = """
+config: {phases: [{duration: 0.25, arrivalRate: 80}]}
 scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
-""")
-    toy.test("""
-        @pytest.mark.perfqa(scenario="two.yaml", errors="expected")
-        def test_it(perf_run):
-            assert perf_run.status[404] == perf_run.status[200] == 20
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(
+"""
+
+
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="two.yaml", errors="expected")
+    def test_it(perf_run):
+        assert perf_run.status[404] == perf_run.status[200] == 20
+    """,
+    {"two.yaml": TWO},
+)
+def test_answers_are_counted_by_request_where_an_arrival_makes_several(told: Told) -> None:
+    """What an arrival came to is no answer of its own."""
+    told.assert_outcomes(passed=1)
+    told.session.fnmatch_lines(
         [
             "toy, two: 20 of 40 answers were 4xx (20 x 404)",
             "toy, two: not one of 20 requests to GET /status/404 was answered as expected",
@@ -196,7 +206,7 @@ scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
 )
 def test_the_generator_goes_before_others_and_the_service_does_not(project: Project) -> None:
     """It is said; where they may meet on a CPU, it doesn't."""
-    project.scenario()
+    project.scenario(duration=0.4, rate=50)
     folder = project.service("apart")
     with (folder / "service.yaml").open("a") as file:
         file.write("limits: {cpus: 1}\n")

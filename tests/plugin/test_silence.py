@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from inner import inner
 from processes import carrying
+from toy_project import steady
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 HEAVY = ["locust", "gevent", "numpy", "pydantic", "yaml", "pytest_perfqa.session"]
 
@@ -49,21 +52,24 @@ def test_deselected_perf_tests_cost_nothing(toy: Project) -> None:
     assert toy.starts() == 0
 
 
-@pytest.mark.timed
-def test_locust_stays_out_of_the_pytest_process(toy: Project) -> None:
+@inner(
+    """
+    import sys
+
+    @pytest.mark.perfqa(scenario="steady.yaml")
+    def test_perf(perf_run):
+        assert perf_run.launched == 20
+        assert "locust" not in sys.modules
+        assert "gevent" not in sys.modules
+    """,
+    {"steady.yaml": steady()},
+)
+def test_locust_stays_out_of_the_pytest_process(told: Told) -> None:
     """Not even a perf test brings Locust or gevent into pytest: they hang it beside others."""
-    toy.test("""
-        import sys
-
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_perf(perf_run):
-            assert perf_run.launched == 20
-            assert "locust" not in sys.modules
-            assert "gevent" not in sys.modules
-    """)
-    toy.run().assert_outcomes(passed=1)
+    told.assert_outcomes(passed=1)
 
 
+@pytest.mark.timed
 def test_locust_is_imported_once_and_only_for_runs(toy: Project) -> None:
     """While the service starts, where a test will ask for a run; never for searches."""
     toy.scenario("short.yaml", duration=0.2)

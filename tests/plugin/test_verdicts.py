@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from inner import inner
+from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
     from conftest import Project
+    from inner import Told
 
 MARK = '@pytest.mark.perfqa(scenario="steady.yaml")'
 
@@ -72,15 +75,15 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
 
         def freeze():
             deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                for process in psutil.Process().children(recursive=True):
-                    if process.name() == "perfqa-load":
-                        time.sleep(1.5)
-                        process.suspend()
-                        time.sleep(1)
-                        process.resume()
-                        return
+            while not os.path.exists("services/toy/burning"):  # the first request
+                assert time.monotonic() < deadline
                 time.sleep(0.01)
+            time.sleep(0.2)
+            children = psutil.Process().children(recursive=True)
+            (generator,) = (one for one in children if one.name() == "perfqa-load")
+            generator.suspend()
+            time.sleep(1)
+            generator.resume()
 
         @pytest.fixture
         def freezer():
@@ -90,7 +93,7 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
         def test_it(freezer, perf_run):
             assert perf_run.status["5xx"] == 0
     """)
-    toy.scenario("long.yaml", duration=4, rate=50)
+    toy.scenario("long.yaml", duration=2, rate=100, url="/burn/0")
     result = toy.run("-v", "--junitxml=junit.xml", "--perfqa-invalid=error")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(errors=1)
@@ -105,60 +108,65 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
     )
 
 
-@pytest.mark.timed
+ASKING = """
+    @pytest.mark.perfqa(scenario="steady.yaml")
+    def test_it(perf_run):
+        assert {assertion}
+"""
+STEADY = {"steady.yaml": steady()}
+
+
 @pytest.mark.parametrize(
-    ("assertion", "said"),
+    "said",
     [
-        ('perf_run.phase("peak").launched == 20', "no phase 'peak'; there are: 'steady'"),
-        ('perf_run.endpoint("GET /x").launched == 20', "no endpoint 'GET /x'; there are: 'GET /'"),
-        ('perf_run.status["6xx"] == 0', "'6xx' is no status"),
-        ('perf_run.errors["cheese"] == 0', "'cheese' is no kind of error"),
-        ('perf_run.replicas["app"] == 1', "no answer says which replica"),
-        ('perf_run.latency.p50 < "5/s"', "'5/s' is not a quantity such as"),
-        ('perf_run.between("5s", "9s").status["5xx"] == 0', "there is no status"),
+        pytest.param(said, marks=inner(ASKING.format(assertion=assertion), STEADY), id=assertion)
+        for assertion, said in {
+            "perf_run.phase('peak').launched == 20": "no phase 'peak'; there are: 'steady'",
+            "perf_run.endpoint('GET /x').launched == 20": (
+                "no endpoint 'GET /x'; there are: 'GET /'"
+            ),
+            "perf_run.status['6xx'] == 0": "'6xx' is no status",
+            "perf_run.errors['cheese'] == 0": "'cheese' is no kind of error",
+            "perf_run.replicas['app'] == 1": "no answer says which replica",
+            "perf_run.latency.p50 < '5/s'": "'5/s' is not a quantity such as",
+            "perf_run.between('5s', '9s').status['5xx'] == 0": "there is no status",
+        }.items()
     ],
 )
-def test_a_question_about_nothing_is_never_a_pass(toy: Project, assertion: str, said: str) -> None:
+def test_a_question_about_nothing_is_never_a_pass(told: Told, said: str) -> None:
     """Unknown names and empty slices are errors that say what there is."""
-    toy.test(f"""
-        {MARK}
-        def test_it(perf_run):
-            assert {assertion}
-    """)
-    result = toy.run()
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"E *{said.replace('[', '[[]')}*"])
+    told.assert_outcomes(failed=1)
+    told.stdout.fnmatch_lines([f"E *{said.replace('[', '[[]')}*"])
 
 
-@pytest.mark.timed
-def test_a_dead_service_has_no_zero_5xx(toy: Project) -> None:
+@inner(
+    """
+    @pytest.fixture
+    def dead(perf_service):
+        perf_service.kill("app")
+
+    pytestmark = pytest.mark.perfqa(
+        services=["dead"], scenario="steady.yaml", errors="expected"
+    )
+
+    def test_it(dead, perf_run):
+        assert perf_run.errors["refused"] == 20
+
+    def test_no_5xx(dead, perf_run):
+        assert perf_run.status["5xx"] == 0
+    """,
+    STEADY,
+    services={"dead": SERVICE},
+)
+def test_a_dead_service_has_no_zero_5xx(told: Told) -> None:
     """When no request is answered, "no 5xx" does not hold: there is no status at all."""
-    toy.test("""
-        @pytest.fixture
-        def dead(perf_service):
-            perf_service.kill("app")
-
-        pytestmark = pytest.mark.perfqa(scenario="steady.yaml", errors="expected")
-
-        def test_it(dead, perf_run):
-            assert perf_run.errors["refused"] == 20
-
-        def test_no_5xx(dead, perf_run):
-            assert perf_run.status["5xx"] == 0
-    """)
-    result = toy.run()
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["E *NoData: not one of 20 requests was answered*"])
+    told.assert_outcomes(passed=1, failed=1)
+    told.stdout.fnmatch_lines(["E *NoData: not one of 20 requests was answered*"])
 
 
-@pytest.mark.timed
-def test_the_service_log_stands_beside_a_failure(toy: Project) -> None:
+@inner(ASKING.format(assertion="perf_run.launched == 0"), STEADY)
+def test_the_service_log_stands_beside_a_failure(told: Told) -> None:
     """What the service printed, and the run's line, are sections of the failure."""
-    toy.test(f"""
-        {MARK}
-        def test_it(perf_run):
-            assert perf_run.launched == 0
-    """)
-    toy.run().stdout.fnmatch_lines(
+    told.stdout.fnmatch_lines(
         ["*perfqa run*", "toy *steady* 20 *", "*perfqa log of app, its end*", "*toy server on*"]
     )
