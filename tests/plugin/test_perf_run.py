@@ -174,7 +174,7 @@ def test_answers_that_the_service_turns_away_are_told(told: Told) -> None:
     told.session.fnmatch_lines(["toy, away: 20 of 20 answers were 4xx (20 x 404)"])
 
 
-TWO = """
+TWICE = """
 config: {phases: [{duration: 0.25, arrivalRate: 80}]}
 scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
 """
@@ -182,19 +182,19 @@ scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
 
 @inner(
     """
-    @pytest.mark.perfqa(scenario="two.yaml", errors="expected")
+    @pytest.mark.perfqa(scenario="twice.yaml", errors="expected")
     def test_it(perf_run):
         assert perf_run.status[404] == perf_run.status[200] == 20
     """,
-    {"two.yaml": TWO},
+    {"twice.yaml": TWICE},
 )
 def test_answers_are_counted_by_request_where_an_arrival_makes_several(told: Told) -> None:
     """What an arrival came to is no answer of its own."""
     told.assert_outcomes(passed=1)
     told.session.fnmatch_lines(
         [
-            "toy, two: 20 of 40 answers were 4xx (20 x 404)",
-            "toy, two: not one of 20 requests to GET /status/404 was answered as expected",
+            "toy, twice: 20 of 40 answers were 4xx (20 x 404)",
+            "toy, twice: not one of 20 requests to GET /status/404 was answered as expected",
         ]
     )
 
