@@ -1,8 +1,9 @@
 """Section 2 of the study: two unknown servers. What kind are they, and how many workers have they?
 
 The study put a ramp of 5 to 150 requests per second on each for 10 minutes and read charts. Times
-and rates are the study's; a text such as "950ms" follows --perfqa-time-scale. A budget is real
-time: here a tenth of the study's 10 minutes.
+and rates are the study's; a text such as "950ms" follows --perfqa-time-scale, but these servers'
+times are at least a tenth of what they were. A budget is real time: here a tenth of the study's 10
+minutes.
 """
 
 import pytest

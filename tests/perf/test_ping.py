@@ -1,7 +1,7 @@
 """Exploratory /ping: answers at once, under 5 to 50 requests per second.
 
-The time an answer takes does not follow --perfqa-time-scale, the rate does: at a tenth of the
-times, 500 requests per second come at the top.
+The time an answer takes does not follow --perfqa-time-scale, the rate does: at 0.03 of
+the times, 1,667 requests per second come at the top.
 """
 
 import pytest

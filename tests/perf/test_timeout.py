@@ -52,7 +52,7 @@ def test_node_timeout_does_not_queue(perf_run):
     """What is pending is rate x service time, as Little's law has it: 50 rps x 5 s = 250.
 
     On average over the plateau, once the first of its requests are answered: a machine that stands
-    still for 100 ms at scale 0.1 has 50 more in flight for that moment.
+    still for 30 ms at scale 0.03 has 50 more in flight for that moment.
     """
     assert not perf_run.pending.grows
     little = 50 * 5
