@@ -16,6 +16,7 @@ import synthetic
 
 import pytest_perfqa.session
 from pytest_perfqa.load.generator import Progress
+from pytest_perfqa.load.warm import Warm
 from pytest_perfqa.schedule import schedule
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ without_load.begin()
 
 
 def begin() -> None:
-    """Have no load made from now on, so that nobody has to wait for those of others."""
+    """Have no load made from now on: nobody waits for those of others, nor is Locust imported."""
     pytest_perfqa.session.run = run  # type: ignore[assignment]
     pytest_perfqa.session.alone = contextlib.nullcontext  # type: ignore[assignment]
+    Warm.start = lambda _self: None  # type: ignore[method-assign]
 
 
 def run(
