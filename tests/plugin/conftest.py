@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from toy_project import PLUGINS, ProjectFolder
 from without_load import CONFTEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What is loaded into the pytest of projects.
 INSIDE = Path(__file__).parents[1] / "inside"
@@ -49,15 +53,15 @@ def without_load(project: Project) -> None:
     (project.path / "conftest.py").write_text(CONFTEST)
 
 
-@pytest.fixture(autouse=True)
-def _no_options_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep this repository's own options out of the projects, and that it may have workers."""
-    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(autouse=True, scope="module")
+def _environment() -> Iterator[None]:
+    """Keep this repository's own options out of the projects, and that it may have workers.
 
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the projects not wait long for a quiet machine."""
-    monkeypatch.setenv("PYTHONPATH", str(INSIDE), prepend=os.pathsep)
-    monkeypatch.setenv("PYTEST_PLUGINS", "short_waits")
+    And have the projects not wait long for a quiet machine.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
+            patch.delenv(name, raising=False)
+        patch.setenv("PYTHONPATH", str(INSIDE), prepend=os.pathsep)
+        patch.setenv("PYTEST_PLUGINS", "short_waits")
+        yield
