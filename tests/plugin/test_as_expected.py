@@ -67,7 +67,7 @@ README = """
 
 
     def test_with_parameters_of_its_own(perf_load):
-        assert perf_load(rate="400/s").status["5xx"] == 0
+        assert perf_load(rate="200/s").status["5xx"] == 0
 
 
     @pytest.mark.perfqa(errors="expected")
@@ -113,7 +113,7 @@ def guarded(
 def first_example(status: int) -> Any:
     """Have the first example of the README run on a service that refuses everything so."""
     name = f"refuses_{status}"
-    scenario = SCENARIO.format(seconds=0.2, rate=400, config="http: {timeout: 6}")
+    scenario = SCENARIO.format(seconds=0.4, rate=200, config="http: {timeout: 6}")
     mark = guarded(
         README.replace("node_replicated", name),
         {"endurance_heavy.yaml": scenario},

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from docker_engine import COMPOSE, Mortal, base_images, everything, write_compose
+from docker_engine import COMPOSE, Mortal, alone, base_images, everything, write_compose
 from toy_project import CACHING_PLUGINS, ProjectFolder
 from waiting import wait_for
 
@@ -157,7 +157,7 @@ def ups(since: float, until: float) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def matrix(engine_alone: None, tmp_path_factory: pytest.TempPathFactory) -> Matrix:  # noqa: ARG001
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     """Four configurations under loads."""
     project = ProjectFolder(tmp_path_factory.mktemp("matrix"))
     (project.path / "pytest.ini").write_text("[pytest]\n")
@@ -168,7 +168,8 @@ def matrix(engine_alone: None, tmp_path_factory: pytest.TempPathFactory) -> Matr
     (project.path / "trouble.yaml").write_text(TROUBLE)
     project.test(MATRIX)
     (project.path / "conftest.py").write_text(SHUFFLED)
-    return run(project)
+    with alone():
+        return run(project)
 
 
 @pytest.mark.timed
