@@ -16,6 +16,7 @@ import http.server, os, pathlib, sys, time
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer is one packet: a second one would wait for the first's late receipt
 
     def do_GET(self):
         kind, _, value = self.path.strip("/").partition("/")
