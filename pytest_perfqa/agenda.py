@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .options import Options
+    from .chosen import Options
     from .scenario import Scenario
     from .service.config import ServiceConfig
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from .errors import ConfigurationError, ServiceError
+from .fault_record import FaultRecord
 from .units import Quantity, Unit
 from .yaml_file import did_you_mean
 
@@ -24,27 +25,6 @@ __tracebackhide__ = True
 
 # When the run has failed anyway, nobody waits for a restart.
 _PATIENCE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class FaultRecord:
-    """A fault that was done; times in seconds from the start of the run.
-
-    Attributes:
-        text: such as ``kill app#2 at plateau + 60s``.
-        action: ``kill``, ``pause`` or ``restart``.
-        part: whom it befell.
-        planned, at: when it was to be done, and when it was.
-        ended: when the part was there again, restarted and ready or going on; None if it wasn't
-            before the end of the run.
-    """
-
-    text: str
-    action: str
-    part: str
-    planned: Quantity
-    at: Quantity
-    ended: Quantity | None = None
 
 
 def check(scenario: Scenario, service: Service) -> None:

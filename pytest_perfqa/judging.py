@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .errors import Inconclusive, InvalidRun
 from .marks import service_of, wish
 from .report.character import described
 from .report.properties import properties
 from .report.terminal import evidence
 from .requirements import about_errors, is_told
-from .verdicts import Verdict, verdict_of
+from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,3 +114,14 @@ def _let_pass(item: pytest.Item, report: pytest.TestReport, call: pytest.CallInf
 
 def _said(call: pytest.CallInfo[None]) -> str:
     return "" if call.excinfo is None else call.excinfo.exconly(tryshort=True)
+
+
+def verdict_of(report: pytest.TestReport, error: BaseException | None) -> Verdict | None:
+    """Give the verdict of one phase of a test; None where it says nothing."""
+    if report.failed:
+        if isinstance(error, InvalidRun):
+            return Verdict.INVALID
+        if isinstance(error, Inconclusive):
+            return Verdict.INCONCLUSIVE
+        return Verdict.FAILED if report.when == "call" else Verdict.ERROR
+    return Verdict.PASSED if report.passed and report.when == "call" else None

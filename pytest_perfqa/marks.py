@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .options import Options
+    from .chosen import Options
 
 __tracebackhide__ = True
 

@@ -4,92 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .chosen import Options
 from .errors import ConfigurationError, UnitError
 from .scenario import MAX_ERROR_RATE
 from .service.backend import BACKENDS
-from .service.discovery import discover
 from .units import Unit, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     import pytest
 
-    from .service.config import ServiceConfig
 
 _MOST_PROCESSES = 64
 INCONCLUSIVE = ("fail", "pass", "remeasure")
 XDIST = ("run", "skip")
 INVALID = ("remeasure", "error")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user chose, checked.
-
-    Attributes:
-        only: the services that tests are limited to, None for all.
-        services_dir: where services are described.
-        backend: what services are to run on, one of ``backend.BACKENDS``.
-        url: a running address to test instead.
-        inconclusive: what becomes of a test that can't tell, one of ``INCONCLUSIVE``.
-        max_error_rate: the share of requests that may be other than expected if a scenario doesn't
-            say.
-        xdist: what becomes of perf tests under pytest-xdist, one of ``XDIST``.
-        invalid: what becomes of a run that can't be believed, one of ``INVALID``.
-        report: the folder that a report is written to.
-        export: where figures are sent or written beside it, as the user put it.
-        folder: what its files are relative to.
-        spellings: how the user wrote options, by their names.
-    """
-
-    only: tuple[str, ...] | None
-    backend: str
-    services_dir: Path
-    url: str | None
-    environment: str | None
-    time_scale: float
-    processes: int
-    allow_remote: bool
-    inconclusive: str = "fail"
-    max_error_rate: float = MAX_ERROR_RATE
-    xdist: str = "run"
-    invalid: str = "remeasure"
-    report: Path | None = None
-    export: str | None = None
-    folder: Path = Path()
-    spellings: Mapping[str, str] = field(default_factory=dict)
-
-    def spelled(self, name: str) -> str:
-        """Give an option as the user wrote it, for messages."""
-        return self.spellings.get(name, f"--perfqa-{name}")
-
-    def known_services(self) -> Mapping[str, Callable[[], ServiceConfig]]:
-        """Give, by name, how to read each service there is; reading may find mistakes."""
-        if self.url is not None:
-            return {self.url: self._external}
-        return {
-            name: partial(self._read, folder)
-            for name, folder in discover(self.services_dir).items()
-        }
-
-    def _read(self, folder: Path) -> ServiceConfig:
-        from .service.service_file import read_service  # noqa: PLC0415 - 0.1 s, as long as collecting
-
-        return read_service(folder, allow_remote=self.allow_remote)
-
-    def _external(self) -> ServiceConfig:
-        from .service import external  # noqa: PLC0415
-
-        url = str(self.url)
-        said = self.spelled("url")
-        found = external.configuration(url, allow_remote=self.allow_remote, said=said)
-        return replace(found, name=url)
 
 
 def read(config: pytest.Config) -> Options:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .agenda import Agenda
     from .capacity.character import Character
     from .capacity.found import BreakingPoint
+    from .chosen import Options
     from .load.warm import Warm
     from .loading import Loader
-    from .options import Options
     from .report.outputs import Outputs
     from .report.screen import Screen
     from .result import RunResult
@@ -201,7 +201,7 @@ class Door:
         """Say how much load is to come."""
         if self._agenda is None:
             return None
-        from .report.terminal import announcement
+        from .announcement import announcement
 
         return announcement(self._agenda, self.options().time_scale)
 

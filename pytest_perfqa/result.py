@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .faults import FaultRecord
+    from .fault_record import FaultRecord
     from .load.plan import Example
     from .load.watch import Aborted
     from .monitor.disturbance import Disturbance

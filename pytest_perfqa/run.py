@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .children import Reaper
-    from .faults import FaultRecord
+    from .fault_record import FaultRecord
     from .load.generator import Progress, Recording
     from .load.warm import Warm
     from .monitor.readings import Readings

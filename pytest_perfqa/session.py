@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from .capacity.found import BreakingPoint
     from .capacity.question import Question
     from .capacity.target import Request
+    from .chosen import Options
     from .errors import Inconclusive
     from .load.generator import Progress
     from .load.warm import Warm
     from .monitor.surroundings import Around
-    from .options import Options
     from .result import RunResult
     from .scenario import Scenario
     from .service.backend import Service

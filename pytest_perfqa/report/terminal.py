@@ -8,15 +8,12 @@ from ..errors import PerfqaError
 from ..requirements import is_told
 from ..service.logs import tail
 from .table import table
-from .text import duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..agenda import Agenda
     from ..result import RunResult
     from ..service.backend import Service
-    from ..service.selection import Choice
     from ..session import Cell
 
 _HEADINGS = ("service", "scenario", "launched", "completed", "5xx", "p95", "verdict")
@@ -28,37 +25,6 @@ def summary(cells: Iterable[Cell]) -> list[str]:
     """Give one line per cell, under a line of headings, and notes below."""
     cells = list(cells)
     return table([_HEADINGS, *map(_row, cells)], _NUMBERS) + list(_notes(cells))
-
-
-def announcement(agenda: Agenda, time_scale: float) -> str:
-    """Say what is about to run, and for how long."""
-    runs, services = plural(len(agenda.runs), "run"), plural(len(agenda.configs), "service")
-    if agenda.searches:
-        runs += f" and {plural(agenda.searches, 'test')} with loads of their own"
-    return (
-        f"perfqa: {runs} on {services} ({', '.join(agenda.configs)}), "
-        f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}"
-        f"{_other_scales(agenda, time_scale)}{_backends(agenda)}"
-    )
-
-
-def _other_scales(agenda: Agenda, time_scale: float) -> str:
-    """Say which services run at a scale of their own, since this one is too small for them."""
-    scales = {name: agenda.time_scale(name) for name in agenda.configs}
-    said = [f"{name}: {scale:g}" for name, scale in scales.items() if scale != time_scale]
-    return f" ({', '.join(said)})" if said else ""
-
-
-def _backends(agenda: Agenda) -> str:
-    """Say which services run on what, and why."""
-    names: dict[Choice, list[str]] = {}
-    for name, choice in agenda.choices.items():
-        names.setdefault(choice, []).append(name)
-    said = [
-        f"{'' if len(names) == 1 else ', '.join(each) + ' '}on {choice.backend} ({choice.reason})"
-        for choice, each in names.items()
-    ]
-    return f"; {'; '.join(said)}" if said else ""
 
 
 def evidence(cells: list[Cell], service: Service | None) -> Iterator[tuple[str, str]]:

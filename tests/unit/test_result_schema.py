@@ -11,7 +11,7 @@ import pytest
 from demo_report import cell, characters, records, searches
 from synthetic import run, samples
 
-from pytest_perfqa.faults import FaultRecord
+from pytest_perfqa.fault_record import FaultRecord
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.report.record import from_json, schema, to_json

@@ -1,0 +1,30 @@
+"""A fault that was done to a service: a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .units import Quantity
+
+
+@dataclass(frozen=True)
+class FaultRecord:
+    """A fault that was done; times in seconds from the start of the run.
+
+    Attributes:
+        text: such as ``kill app#2 at plateau + 60s``.
+        action: ``kill``, ``pause`` or ``restart``.
+        part: whom it befell.
+        planned, at: when it was to be done, and when it was.
+        ended: when the part was there again, restarted and ready or going on; None if it wasn't
+            before the end of the run.
+    """
+
+    text: str
+    action: str
+    part: str
+    planned: Quantity
+    at: Quantity
+    ended: Quantity | None = None
