@@ -468,7 +468,7 @@ MUTATIONS = [
         ("folded rows count once", "np.add.reduceat(weights, starts)", "np.ones(len(starts))"),
     ),
     *broken(
-        "units.py",
+        "base/units.py",
         ("test_message.py", "test_estimates.py", "test_attributes.py"),
         (
             "a text does not follow the time scale",
@@ -548,7 +548,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "conditions.py",
+        "base/conditions.py",
         ("test_conditions.py",),
         (
             "one decided side decides nothing",

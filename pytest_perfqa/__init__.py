@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .base.units import Quantity as Quantity
+    from .base.units import Unit as Unit
     from .capacity.character import Character as Character
     from .capacity.found import BreakingPoint as BreakingPoint
     from .errors import ConfigurationError as ConfigurationError
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from .result import Slice as Slice
     from .result import Window as Window
     from .service.backend import Service as Service
-    from .units import Quantity as Quantity
-    from .units import Unit as Unit
 
 __version__ = "0.1.0"
 
@@ -37,13 +37,13 @@ _HOMES = {
     "InvalidRun": "errors",
     "NoData": "errors",
     "PerfqaError": "errors",
-    "Quantity": "units",
+    "Quantity": "base.units",
     "RequirementMissed": "errors",
     "RunResult": "result",
     "Service": "service.backend",
     "ServiceError": "errors",
     "Slice": "result",
-    "Unit": "units",
+    "Unit": "base.units",
     "UnitError": "errors",
     "Window": "result",
 }

@@ -25,9 +25,9 @@ from .errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from .base.verdicts import Verdict
     from .capacity.character import Character
     from .report.record import CharacterRecord, SearchRecord
-    from .verdicts import Verdict
 
 OK, FAILED, USAGE, INVALID, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -220,7 +220,7 @@ def _machine() -> Any:
 
 def _verdict(code: int) -> Verdict:
     """Give what a test would be told that asks for no more than an answer."""
-    from .verdicts import Verdict
+    from .base.verdicts import Verdict
 
     return {
         OK: Verdict.PASSED,

@@ -9,9 +9,9 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from .base.units import Quantity, Unit
 from .errors import Inconclusive, NoData
 from .scenario import numbered
-from .units import Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

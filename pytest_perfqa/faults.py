@@ -10,10 +10,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from .base.units import Quantity, Unit
+from .base.yaml_file import did_you_mean
 from .errors import ConfigurationError, ServiceError
 from .fault_record import FaultRecord
-from .units import Quantity, Unit
-from .yaml_file import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .base.verdicts import Verdict
 from .errors import Inconclusive, InvalidRun
 from .marks import service_of, wish
 from .report.character import described
 from .report.properties import properties
 from .report.terminal import evidence
 from .requirements import about_errors, is_told
-from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

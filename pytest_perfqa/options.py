@@ -6,11 +6,11 @@ import contextlib
 import math
 from typing import TYPE_CHECKING
 
+from .base.units import Unit, parse
 from .chosen import Options
 from .errors import ConfigurationError, UnitError
 from .scenario import MAX_ERROR_RATE
 from .service.backend import BACKENDS
-from .units import Unit, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

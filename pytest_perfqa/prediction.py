@@ -12,11 +12,11 @@ import numpy as np
 from .attributes.level import Level, Steps
 from .attributes.queueing import entered, gave_up
 from .attributes.recovery import Course, Recovery, recovery, stretches
+from .base.units import Quantity, Unit, parse
 from .errors import Inconclusive, NoData
 from .fifo import departures, implied_services
 from .load.record import WITH_ANSWER, with_status
 from .samples import Samples, quantile
-from .units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .artillery.ensure import ERROR_KINDS, parsed
 from .attributes.queueing import Pending
-from .conditions import Condition
+from .base.conditions import Condition
+from .base.units import Estimate, Quantity, Unit, show
 from .errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
 from .result import ADVICE, disturbed
 from .spans import Spans, edges
-from .units import Estimate, Quantity, Unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -27,6 +27,7 @@ from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .attributes.unexpected import Unexpected
+from .base.units import Quantity, Reach, Unit, parse, show
 from .errors import DisturbedRun, NoData
 from .load.plan import requests
 from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
@@ -35,7 +36,6 @@ from .prediction import Observed, QueueModel
 from .scenario import MAX_ERROR_RATE
 from .service.config import ANY_PATH, Limits
 from .spans import Spans, bounds, only_stretch, upto
-from .units import Quantity, Reach, Unit, parse, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

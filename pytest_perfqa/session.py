@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from .base.verdicts import Verdict
 from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize
 from .capacity.question import question
@@ -22,7 +23,6 @@ from .run import Bench, is_apart, run
 from .scenario import numbered
 from .service import selection, settling
 from .service.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
-from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .base.units import Unit, show
 from .errors import Lasting
 from .load.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
 from .load.record import Kind, Outcome
 from .samples import quantile
-from .units import Unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .base.units import Unit, parse
+from .base.yaml_file import did_you_mean, shown
 from .errors import ConfigurationError, UnitError
 from .schedule import emptiness
-from .units import Unit, parse
-from .yaml_file import did_you_mean, shown
 
 if TYPE_CHECKING:
     from .scenario import Phase, Scenario

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from synthetic import queue, run, samples
 
+from pytest_perfqa.base.units import Quantity, Unit
+from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.character import Character, Scalability, Staircase, Step
 from pytest_perfqa.comparison import compare, conclude
 from pytest_perfqa.errors import ServiceError
@@ -30,8 +32,6 @@ from pytest_perfqa.report.record import (
 from pytest_perfqa.report.recorder import record_of
 from pytest_perfqa.scenario import Scenario
 from pytest_perfqa.session import Cell, Key
-from pytest_perfqa.units import Quantity, Unit
-from pytest_perfqa.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pytest_perfqa.comparison import Conclusion

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from ..base.yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
 from ..scenario import Phase
-from ..yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
 from .fields import Part, Positive, Text, text
 from .walk import each, each_mapping, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..base.yaml_file import Document
     from ..errors import Problem
-    from ..yaml_file import Document
 
 _WHERE = ("config", "phases")
 _WARMUP = ("config", "perfqa", "warmup")

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import template
-from ..yaml_file import Document, did_you_mean, shown
+from ..base.yaml_file import Document, did_you_mean, shown
 from .environment import is_filled_in
 from .walk import each_mapping, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..base.yaml_file import Loc
     from ..errors import Problem
-    from ..yaml_file import Loc
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.units import Quantity, Unit, parse, show
 from ..errors import NoData
 from ..load.record import as_expected
 from ..spans import window_number
-from ..units import Quantity, Unit, parse, show
 from .names import KnowsItsNames
 from .origin import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..evidence import Evidence
+    from ..base.evidence import Evidence
     from ..samples import Samples
     from ..spans import Spans
     from .origin import Origin, Part

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.evidence import Evidence
+from ..base.units import Quantity, Unit, show
 from ..errors import Inconclusive, NoData
-from ..evidence import Evidence
 from ..samples import quantile
-from ..units import Quantity, Unit, show
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..base.units import Reach
     from ..samples import Samples
-    from ..units import Reach
 
 __tracebackhide__ = True
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..evidence import Evidence, Point
+from ..base.evidence import Evidence, Point
+from ..base.units import Quantity, Unit
 from ..fifo import reached_by_chance
-from ..units import Quantity, Unit
 
 if TYPE_CHECKING:
     from typing import Self

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.evidence import Evidence
+from ..base.units import Estimate, Quantity, Unit
 from ..errors import Inconclusive, NoData
-from ..evidence import Evidence
 from ..load.record import TIMED, UNFINISHED, Outcome, ended
-from ..units import Estimate, Quantity, Unit
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..base.units import Reach
     from ..samples import Samples
-    from ..units import Reach
     from .origin import Origin, Part
 
 __tracebackhide__ = True

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..evidence import Evidence, Point
+from ..base.evidence import Evidence, Point
+from ..base.units import Quantity, Unit, show
 from ..spans import Spans, upto
-from ..units import Quantity, Unit, show
 from ..validity import state
 from .confidence import NEAR_SATURATION, Weighted, of_share
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ..base.evidence import Evidence, Point
+from ..base.units import Quantity, Unit
 from ..errors import Inconclusive, NoData
-from ..evidence import Evidence, Point
 from ..spans import Spans, bounds
-from ..units import Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..intervals import Ends
+    from ..base.intervals import Ends
     from ..scenario import Phase
 
 __tracebackhide__ = True

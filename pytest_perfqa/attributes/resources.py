@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.evidence import Evidence, Point
+from ..base.units import Quantity, Unit, show
 from ..errors import NoData
-from ..evidence import Evidence, Point
 from ..monitor.readings import Metric, Readings, Series
 from ..spans import Spans, only_stretch, place
-from ..units import Quantity, Unit, show
 from .names import KnowsItsNames
 from .stability import Drift, drift
 

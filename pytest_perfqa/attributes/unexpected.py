@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.units import Unit, show
 from ..load.record import Kind, Outcome, as_expected, kind_of, unexpected, with_status
-from ..units import Unit, show
 from .answers import StatusCounts, accountable
 from .names import KnowsItsNames
 

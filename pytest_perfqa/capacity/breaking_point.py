@@ -13,8 +13,8 @@ import resource
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from ..base.units import Quantity, Unit, parse
 from ..errors import ConfigurationError, UnitError
-from ..units import Quantity, Unit, parse
 from .burst import find_burst
 from .found import BreakingPoint, Capacity, per_second
 from .probe import Bounds, Prober

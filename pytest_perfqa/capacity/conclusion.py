@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..units import Quantity, Unit
+from ..base.units import Quantity, Unit
 from . import likelihood, shapes
 from .character import Character, Scalability
 from .seen import INFLATED

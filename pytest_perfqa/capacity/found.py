@@ -12,13 +12,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..base.units import Quantity, Unit, show
 from ..load.record import Outcome
-from ..units import Quantity, Unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..verdicts import Verdict
+    from ..base.verdicts import Verdict
     from .probe import Volley
 
 __tracebackhide__ = True

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.units import Quantity, Unit
 from ..errors import DisturbedRun, InvalidRun
-from ..units import Quantity, Unit
 from . import likelihood, shapes
 from .character import Staircase, Step
 from .likelihood import Burst, Posterior

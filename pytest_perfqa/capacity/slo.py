@@ -14,9 +14,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..base.units import Unit, parse, show
 from ..errors import ConfigurationError, UnitError
 from ..load.record import Outcome
-from ..units import Unit, parse, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..units import Unit, show
+from ..base.units import Unit, show
 from .confirm import bisect, confirm
 from .found import Bracket
 from .queue_trend import QueueWatch, Trend, TrendTest

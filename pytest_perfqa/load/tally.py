@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.units import Unit
 from ..spans import Spans, bounds, window_number
-from ..units import Unit
 from .record import TIMED, Kind, Outcome, as_expected, completed, ended, unexpected, with_status
 
 if TYPE_CHECKING:

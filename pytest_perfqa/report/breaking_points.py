@@ -11,9 +11,9 @@ from .table import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..base.units import Quantity
     from ..capacity.found import BreakingPoint
     from ..session import Search
-    from ..units import Quantity
 
 _HEADINGS = (
     "service",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
-from ..units import Unit, show
+from ..base.units import Unit, show
 from .text import clock, duration, plural
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..units import Unit, show
+from ..base.units import Unit, show
 from . import side_by_side
 from .text import plural, printable
 

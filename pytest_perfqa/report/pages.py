@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.units import Unit, show
+from ..base.verdicts import Verdict
 from ..errors import PrerequisiteMissing
-from ..units import Unit, show
-from ..verdicts import Verdict
 from . import side_by_side
 from .record import CharacterRecord, Record, SearchRecord, to_json
 

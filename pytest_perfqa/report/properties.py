@@ -10,10 +10,10 @@ from ..errors import NoData
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ..base.verdicts import Verdict
     from ..capacity.character import Character
     from ..result import RunResult
     from ..session import Cell, Search
-    from ..verdicts import Verdict
 
 
 def properties(

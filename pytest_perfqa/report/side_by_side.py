@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..units import Unit, show
+from ..base.units import Unit, show
 from .breaking_points import answer
 from .table import table
 from .text import plural
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..attributes.recovery import Recovery
+    from ..base.units import Quantity
     from ..comparison import Conclusion, Limit, Row
-    from ..units import Quantity
 
 _MISSING = "-"
 _UNKNOWN = "?"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..units import Unit, show
+from ..base.units import Unit, show
 from . import affinity, ownership
 
 if TYPE_CHECKING:

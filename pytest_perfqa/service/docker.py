@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import yaml_file
+from ..base import yaml_file
 from ..errors import ConfigurationError, PrerequisiteMissing, ServiceError
 from . import budget, compose, engine, images, ownership, ports, readiness, settling
 from .config import template_variables

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .. import units, yaml_file
+from ..base import units, yaml_file
 from ..errors import FileProblems, Problem, UnitError
 from . import address
 from .config import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ..yaml_file import Document, Loc
+    from ..base.yaml_file import Document, Loc
 
 _LAST_PORT = 65535
 _NAME_HOLDS = "holds letters, digits and '_.-' only"

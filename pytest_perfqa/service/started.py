@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from .. import yaml_file
+from ..base import yaml_file
 from ..children import Reaper
 from ..errors import ServiceError
 from . import beside, logs

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from test_generator import answer, flow, get, serve
 
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario import Phase, Scenario, Threshold
-from pytest_perfqa.units import Unit
 
 if TYPE_CHECKING:
     from pathlib import Path

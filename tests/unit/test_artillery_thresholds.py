@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from artillery_files import problems, read, with_config
 
-from pytest_perfqa.units import Unit
+from pytest_perfqa.base.units import Unit
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from synthetic import run, samples
 
 from pytest_perfqa.attributes.unexpected import Unexpected
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.capacity.exchange import Exchange
 from pytest_perfqa.errors import RequirementMissed
 from pytest_perfqa.load import record
@@ -22,7 +23,6 @@ from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.requirements import judge, judge_own, require
 from pytest_perfqa.scenario import Threshold
-from pytest_perfqa.units import Unit
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

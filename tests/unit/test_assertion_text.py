@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
-from pytest_perfqa.evidence import Evidence, Point
+from pytest_perfqa.base.evidence import Evidence, Point
+from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.report.assertion import comparison, undecided, verdict
 from pytest_perfqa.report.sparkline import sparkline
-from pytest_perfqa.units import Quantity, Unit
 
 
 @pytest.mark.parametrize(

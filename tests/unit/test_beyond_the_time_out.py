@@ -15,9 +15,9 @@ import pytest
 from artillery_files import problems, read, with_config
 from synthetic import run, samples
 
+from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.record import Kind, Outcome
-from pytest_perfqa.units import Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,11 @@ import jsonschema
 import pytest
 
 from pytest_perfqa import cli, machine
+from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.capacity.question import NO_SUCH_PATH
 from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
 from pytest_perfqa.report.record import schema
-from pytest_perfqa.units import Quantity, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import run, samples
 
-from pytest_perfqa.conditions import Condition
+from pytest_perfqa.base.conditions import Condition
+from pytest_perfqa.base.units import Estimate, Unit
 from pytest_perfqa.errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.requirements import judge, require
 from pytest_perfqa.scenario import Ensure
-from pytest_perfqa.units import Estimate, Unit
 
 if TYPE_CHECKING:
     from pytest_perfqa.requirements import Finding

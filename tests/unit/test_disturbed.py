@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from synthetic import run, samples
 
 from pytest_perfqa import comparison, requirements
+from pytest_perfqa.base.units import Unit
+from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import DisturbedRun, RequirementMissed
 from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Readings
 from pytest_perfqa.report import properties, terminal
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.scenario import Ensure, Threshold
-from pytest_perfqa.units import Unit
-from pytest_perfqa.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult, Slice

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import RequirementMissed
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.tally import Spell
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.requirements import Finding, judge, metric, require
 from pytest_perfqa.scenario import Ensure, Threshold
-from pytest_perfqa.units import Unit
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
+from pytest_perfqa.base.evidence import Evidence
+from pytest_perfqa.base.units import Estimate, Quantity, Unit
 from pytest_perfqa.errors import Inconclusive, UnitError
-from pytest_perfqa.evidence import Evidence
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.requirements import judge
 from pytest_perfqa.scenario import Ensure
-from pytest_perfqa.units import Estimate, Quantity, Unit
 
 BETWEEN = object()
 

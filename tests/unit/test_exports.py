@@ -26,6 +26,7 @@ from openmetrics_text import runs_in, strictly
 from synthetic import run, samples
 from test_report_folder import HOSTILE, hostile
 
+from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.generator import Progress
@@ -37,7 +38,6 @@ from pytest_perfqa.report.markdown import summary
 from pytest_perfqa.report.properties import properties
 from pytest_perfqa.report.record import Series
 from pytest_perfqa.session import Search
-from pytest_perfqa.verdicts import Verdict
 
 NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
 SAMPLE = re.compile(

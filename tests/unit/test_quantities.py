@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import queue, readings, run, samples
 
+from pytest_perfqa.base.evidence import Evidence
+from pytest_perfqa.base.units import Estimate, Quantity, Reach, Unit, parse
 from pytest_perfqa.errors import Inconclusive, UnitError
-from pytest_perfqa.evidence import Evidence
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.monitor.readings import Metric
-from pytest_perfqa.units import Estimate, Quantity, Reach, Unit, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

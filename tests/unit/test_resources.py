@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from synthetic import readings, run, samples
 
+from pytest_perfqa.base.units import Quantity, Unit, parse
 from pytest_perfqa.errors import Inconclusive, NoData, UnitError
 from pytest_perfqa.monitor.readings import Metric, Readings, Series, Track
 from pytest_perfqa.service.config import Limits
-from pytest_perfqa.units import Quantity, Unit, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from synthetic import readings, run, samples
 
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.comparison import row
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.record import Kind, Outcome
@@ -21,7 +22,6 @@ from pytest_perfqa.samples import Samples, fold
 from pytest_perfqa.scenario import Flow, Phase, Scenario, Threshold
 from pytest_perfqa.schedule import schedule
 from pytest_perfqa.spans import EDGE, Spans, edges, only_stretch, place, window_number
-from pytest_perfqa.units import Unit
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

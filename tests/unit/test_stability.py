@@ -12,8 +12,8 @@ import simulated as sim
 from synthetic import queue, run, samples
 
 from pytest_perfqa.attributes.stability import drift
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import Inconclusive, NoData
-from pytest_perfqa.units import Unit
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

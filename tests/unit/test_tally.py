@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.tally import Spell, Tallies, Tally, Watch, holds, span
 from pytest_perfqa.load.watch import AbortWatch, aborting
 from pytest_perfqa.samples import ROW, quantile
 from pytest_perfqa.scenario import Flow, Phase, Request, Scenario, Threshold
 from pytest_perfqa.spans import Spans
-from pytest_perfqa.units import Unit
 
 SCENARIO = Scenario(
     "s",

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_perfqa import yaml_file
-from pytest_perfqa.errors import FileProblems
-from pytest_perfqa.yaml_file import (
+from pytest_perfqa.base import yaml_file
+from pytest_perfqa.base.yaml_file import (
     CountField,
     DurationField,
     PauseField,
@@ -21,6 +20,7 @@ from pytest_perfqa.yaml_file import (
     load,
     validate,
 )
+from pytest_perfqa.errors import FileProblems
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,8 +24,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
+from ..errors import FileProblems, Problem, UnitError
 from . import units
-from .errors import FileProblems, Problem, UnitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

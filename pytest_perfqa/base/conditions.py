@@ -15,7 +15,7 @@ import ast
 import operator
 from typing import TYPE_CHECKING, Any
 
-from .errors import Inconclusive, InvalidRun, NoData
+from ..errors import Inconclusive, InvalidRun, NoData
 from .units import Estimate, Unit
 
 if TYPE_CHECKING:

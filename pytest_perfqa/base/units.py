@@ -12,7 +12,7 @@ from functools import partial
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Self
 
-from .errors import ConfigurationError, Inconclusive, UnitError
+from ..errors import ConfigurationError, Inconclusive, UnitError
 from .evidence import Evidence
 from .intervals import absolute, added, divided, multiplied, negated
 

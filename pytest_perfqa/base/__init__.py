@@ -1,0 +1,1 @@
+"""What every room stands on: units, evidence, verdicts, conditions, YAML with lines."""
