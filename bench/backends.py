@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_perfqa.artillery import read_scenario
-from pytest_perfqa.children import Reaper
-from pytest_perfqa.machine import alone
+from pytest_perfqa.machine.alone import alone
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.run import Bench, run
 from pytest_perfqa.service import engine, selection
 from pytest_perfqa.service.affinity import spare_cpus

@@ -36,7 +36,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_perfqa.children import Reaper, spawn, terminate
+from pytest_perfqa.machine.children import Reaper, spawn, terminate
 from pytest_perfqa.service.affinity import service_cpus, spare_cpus
 from pytest_perfqa.service.config import Limits
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from generator import GENERATOR_CPUS, server
 
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import RECORD
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.samples import quantile, read_samples
 from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
 

@@ -230,7 +230,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "reaper.py",
+        "machine/reaper.py",
         ("test_reaper.py",),
         (
             "the reaper ends a stranger with a number of ours",

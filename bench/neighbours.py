@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_perfqa.children import Reaper
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import sampler
 from pytest_perfqa.run import Bench, run
 from pytest_perfqa.scenario import Flow, Phase, Request, Scenario

@@ -213,7 +213,7 @@ def _path(chosen: argparse.Namespace) -> str:
 
 
 def _machine() -> Any:
-    from .machine import alone
+    from .machine.alone import alone
 
     return alone(lambda line: _say(f"perfqa: {line}"))
 

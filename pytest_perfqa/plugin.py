@@ -157,8 +157,8 @@ class Door:
     @cached_property
     def _warm(self) -> Warm:
         """What generators will be forked from."""
-        from .children import Reaper
         from .load.warm import Warm
+        from .machine.children import Reaper
 
         warm = Warm(Reaper())
         self._config.add_cleanup(warm.reaper.close)

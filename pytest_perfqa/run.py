@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .children import Reaper
     from .fault_record import FaultRecord
     from .load.generator import Progress, Recording
     from .load.warm import Warm
+    from .machine.children import Reaper
     from .monitor.readings import Readings
     from .scenario import Scenario
     from .service.backend import Service

@@ -14,10 +14,10 @@ from .capacity.characterize import characterize
 from .capacity.question import question
 from .capacity.target import Declared, Target
 from .errors import InvalidRun, PerfqaError
-from .machine import alone
+from .machine.alone import alone
+from .machine.priority import preferred
 from .monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS, wait_for_quiet
 from .monitor.sampler import onlooking
-from .priority import preferred
 from .repeating import Attempts, until_believed
 from .run import Bench, is_apart, run
 from .scenario import numbered

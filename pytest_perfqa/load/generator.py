@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..children import await_end, ending
 from ..errors import ConfigurationError, GeneratorError
+from ..machine.children import await_end, ending
 from .plan import Plan, Summary, endpoints, longest_pass
 from .record import WHOLE_ARRIVAL
 from .warm import Warm, last_lines
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from ..scenario import Scenario
     from .watch import Crossing
 

@@ -32,7 +32,7 @@ from locust import User, task
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
-from ..priority import prefer
+from ..machine.priority import prefer
 from . import locust_stats
 from .account import Account
 from .clock import Idle

@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import children
 from ..errors import NoData
+from ..machine import children
 from .readings import Metric
 from .source import Counter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from .source import Reading
 
 _PATIENCE_SECONDS = 1.0

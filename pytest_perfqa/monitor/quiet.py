@@ -18,7 +18,7 @@ from .tree import ProcessTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from ..service.backend import Service
 
 LIMIT_SECONDS = 30.0

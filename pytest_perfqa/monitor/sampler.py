@@ -20,7 +20,7 @@ from .tree import ProcessTable, ProcessTree
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from ..service.backend import Leader, Service
     from .source import Reading, Source
 

@@ -20,7 +20,7 @@ from .tree import ProcessTree
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from ..service.backend import Service
     from .kernel import Identity, Run
     from .neighbours import Window

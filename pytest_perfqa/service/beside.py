@@ -7,8 +7,8 @@ import os
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from .. import reaper
 from ..errors import ServiceError
+from ..machine import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

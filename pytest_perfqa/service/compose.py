@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .. import children
 from ..errors import ConfigurationError, PerfqaError, PrerequisiteMissing, ServiceError
+from ..machine import children
 from . import engine, logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
 
 __tracebackhide__ = True
 

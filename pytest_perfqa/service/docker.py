@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from .backend import Leader, Service
     from .config import ServiceConfig
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-from .. import reaper
 from ..errors import ConfigurationError, ServiceError
+from ..machine import reaper
 from . import address, beside, readiness, settling
 from .config import External, Ready, ServiceConfig
 

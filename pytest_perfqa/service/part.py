@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import children
 from ..errors import ServiceError
+from ..machine import children
 from . import logs
 from .readiness import Address
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
 
 __tracebackhide__ = True
 

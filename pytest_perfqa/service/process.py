@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from .backend import Service
     from .config import ServiceConfig
 

@@ -13,7 +13,7 @@ from .backend import AUTO, DOCKER, PROCESS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..children import Reaper
+    from ..machine.children import Reaper
     from .backend import Service
     from .config import ServiceConfig
 

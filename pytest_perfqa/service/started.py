@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ..base import yaml_file
-from ..children import Reaper
 from ..errors import ServiceError
+from ..machine.children import Reaper
 from . import beside, logs
 from .backend import Part
 

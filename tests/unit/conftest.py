@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.load.warm import Warm
+from pytest_perfqa.machine.children import Reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from pytest_perfqa.scenario import Phase, Scenario, Threshold
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_perfqa.children import Reaper
     from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.machine.children import Reaper
 
 CODE = """
 from locust import *

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_perfqa.attributes.resources import Resources, Stretch
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import FileProblems, NoData, ServiceError
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor.sampler import Monitor
 from pytest_perfqa.service import process
 from pytest_perfqa.service.beside import find, holder, listener

@@ -15,11 +15,12 @@ import demo_report
 import jsonschema
 import pytest
 
-from pytest_perfqa import cli, machine
+from pytest_perfqa import cli
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.capacity.question import NO_SUCH_PATH
 from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
+from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.report.record import schema
 
 if TYPE_CHECKING:

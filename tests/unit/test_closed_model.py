@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_perfqa.children import Reaper
     from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.machine.children import Reaper
 
 SECONDS, SERVICE_SECONDS = 0.5, 0.05
 CODE = """

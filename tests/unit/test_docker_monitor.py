@@ -14,7 +14,7 @@ import pytest
 from docker_engine import alone, base_images, write_compose
 
 from pytest_perfqa.attributes.resources import Resources, Stretch
-from pytest_perfqa.children import Reaper
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.monitor.sampler import Monitor, onlooking

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_perfqa.children import Reaper
     from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.machine.children import Reaper
 
 HUGE = 50_000_000
 LONGEST_TEST = 60

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_perfqa.children import Reaper
     from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.machine.children import Reaper
 
 HEAD = "from locust import *\nfrom locust import events\nimport locust, gevent, time\n"
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfqa import machine
 from pytest_perfqa.errors import GeneratorError
-from pytest_perfqa.machine import alone
+from pytest_perfqa.machine import alone as machine
+from pytest_perfqa.machine.alone import alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ NOBODY = 65534
 # Imports come first: another user may not read where they are from.
 SESSION = """
 import os, sys
-from pytest_perfqa import machine
+from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.errors import GeneratorError
 machine._NAME = sys.argv[1]
 os.umask(0o077)
@@ -161,7 +161,8 @@ def test_who_waits_learns_of_the_end_at_once(monkeypatch: pytest.MonkeyPatch, na
     """It doesn't sleep meanwhile: the holder's end wakes it."""
     monkeypatch.setattr(machine, "_POLL_SECONDS", 30.0)
     code = (
-        f"import sys, time; from pytest_perfqa import machine; machine._NAME = {name!r}\n"
+        "import sys, time; from pytest_perfqa.machine import alone as machine\n"
+        f"machine._NAME = {name!r}\n"
         "with machine.alone(print): print('held', flush=True); time.sleep(0.5)"
     )
     with subprocess.Popen(

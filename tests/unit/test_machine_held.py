@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import synthetic
 
-from pytest_perfqa import machine
 from pytest_perfqa import run as run_module
 from pytest_perfqa import session as session_module
 from pytest_perfqa.capacity.breaking_point import inquiry
 from pytest_perfqa.capacity.target import Request
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import InvalidRun, ServiceError
 from pytest_perfqa.load.generator import Recording
+from pytest_perfqa.machine import alone as machine
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.scenario import Flow, Phase, Scenario
 from pytest_perfqa.session import PerfSession
 

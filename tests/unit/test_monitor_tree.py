@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_perfqa import reaper
+from pytest_perfqa.machine import reaper
 from pytest_perfqa.monitor import proc, tree
 from pytest_perfqa.monitor.readings import Metric
 

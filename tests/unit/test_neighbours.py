@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_perfqa.children import Reaper, kill_all, spawn
+from pytest_perfqa.machine.children import Reaper, kill_all, spawn
 from pytest_perfqa.monitor import disturbance, neighbours
 from pytest_perfqa.monitor.disturbance import disturbances
 from pytest_perfqa.monitor.kernel import TICK, Cpu, Identity, Run

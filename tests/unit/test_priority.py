@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from test_generator import answer, put_load, scenario, serve
 
-from pytest_perfqa.children import Reaper
-from pytest_perfqa.priority import NICE, prefer
+from pytest_perfqa.machine.children import Reaper
+from pytest_perfqa.machine.priority import NICE, prefer
 from pytest_perfqa.service.affinity import are_apart
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOBODY = 65534
 HEAD = """
 import os, resource, subprocess, sys, threading
-from pytest_perfqa.priority import prefer, preferred
+from pytest_perfqa.machine.priority import prefer, preferred
 def now(): return os.getpriority(os.PRIO_PROCESS, 0)
 # Whoever runs these tests may have made them give way to others.
 os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -22,8 +22,8 @@ import pytest
 from processes import carrying
 from waiting import wait_for
 
-from pytest_perfqa import children, reaper
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing, ServiceError
+from pytest_perfqa.machine import children, reaper
 from pytest_perfqa.service import affinity, external, ports, process, programs
 from pytest_perfqa.service.config import Command, Limits, Nginx, Ready, ServiceConfig
 from pytest_perfqa.service.service_file import read_service
@@ -559,7 +559,7 @@ from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 import test_process_backend as tests
 from pytest_perfqa.service import process
-from pytest_perfqa.children import Reaper
+from pytest_perfqa.machine.children import Reaper
 
 folder = Path(sys.argv[2])
 reaper = Reaper()
@@ -599,7 +599,7 @@ def test_nothing_outlives_pytest(tmp_path: Path, number: signal.Signals) -> None
 STARTER = """
 import os, subprocess, sys
 from pathlib import Path
-from pytest_perfqa import children
+from pytest_perfqa.machine import children
 
 class Cut(subprocess.Popen):
     def __init__(self, argv, **options):

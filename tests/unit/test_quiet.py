@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from waiting import wait_for
 
-from pytest_perfqa.children import Reaper, spawn, terminate
+from pytest_perfqa.machine.children import Reaper, spawn, terminate
 from pytest_perfqa.monitor import quiet
 from pytest_perfqa.monitor.kernel import TICK, Cpu, Identity
 from pytest_perfqa.monitor.neighbours import Look

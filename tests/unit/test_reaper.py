@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from waiting import wait_for
 
-from pytest_perfqa import reaper
+from pytest_perfqa.machine import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_perfqa import run as run_module
-from pytest_perfqa.children import Reaper
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.generator import Recording
 from pytest_perfqa.load.watch import Aborted
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.run import Bench, run
 from pytest_perfqa.scenario import Flow, Phase, Scenario
 

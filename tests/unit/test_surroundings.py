@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfqa import children
-from pytest_perfqa.children import Reaper
+from pytest_perfqa.machine import children
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import kernel
 from pytest_perfqa.monitor.kernel import Cpu
 from pytest_perfqa.monitor.proc import read

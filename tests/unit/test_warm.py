@@ -19,12 +19,12 @@ from generators import NAME, WARM, generators
 from test_generator import answer, scenario, serve
 from waiting import wait_for
 
-from pytest_perfqa.children import Reaper, kill_all, spawn
 from pytest_perfqa.errors import GeneratorError
 from pytest_perfqa.load import warm as module
 from pytest_perfqa.load.generator import Progress, Recording, generate
 from pytest_perfqa.load.plan import Plan
 from pytest_perfqa.load.warm import Warm
+from pytest_perfqa.machine.children import Reaper, kill_all, spawn
 from pytest_perfqa.scenario import Phase, Scenario
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import struct
 import time
 from typing import TYPE_CHECKING
 
-from .errors import GeneratorError
+from ..errors import GeneratorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

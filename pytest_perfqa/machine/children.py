@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, Self
 
+from ..errors import ServiceError
 from . import reaper as reaper_program
-from .errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
