@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from characterize_servers import Server, started
 
-from pytest_perfqa.capacity import twin
 from pytest_perfqa.capacity.breaking_point import find_breaking_point, inquiry
 from pytest_perfqa.capacity.probe import Bounds, Prober
 from pytest_perfqa.capacity.target import Request, Target
 from pytest_perfqa.errors import PerfqaError
+from pytest_perfqa.queues import twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable

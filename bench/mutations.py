@@ -332,7 +332,7 @@ MUTATIONS = [
         ("half a user is nobody", "anybody = int(max(first, last) > 0)", "anybody = 0"),
     ),
     *broken(
-        "fifo.py",
+        "queues/fifo.py",
         ("test_fifo.py",),
         (
             "a worker is free before it is done",
@@ -346,7 +346,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "capacity/queue_trend.py",
+        "queues/queue_trend.py",
         ("test_queue_trend.py", "test_confirm.py"),
         (
             "the first service time counts",

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_perfqa.fifo import departures
 from pytest_perfqa.load.plan import Summary
 from pytest_perfqa.load.record import NO_REPLICA, WITH_ANSWER, Kind, Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings, Series
+from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result import Context, RunResult
 from pytest_perfqa.samples import ROW, Samples
 from pytest_perfqa.scenario import Flow, Phase, Scenario

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.evidence import Evidence, Point
 from ..base.units import Quantity, Unit
-from ..fifo import reached_by_chance
+from ..queues.fifo import reached_by_chance
 
 if TYPE_CHECKING:
     from typing import Self

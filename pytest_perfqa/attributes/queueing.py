@@ -10,8 +10,8 @@ import numpy as np
 
 from ..base.units import Quantity, Unit
 from ..errors import Inconclusive, NoData
-from ..fifo import constant_services
 from ..load.record import Kind, Outcome, as_expected, with_status
+from ..queues.fifo import constant_services
 from ..samples import Samples, quantile
 from ..spans import Spans, only_stretch, upto
 from .growth import LEAST_ARRIVALS, LOOKS, OVERLOAD, WINDOWS, Growth, Looks, drained, growth

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..base.units import Quantity, Unit
-from . import likelihood, shapes
+from ..queues import likelihood
+from . import shapes
 from .character import Character, Scalability
 from .seen import INFLATED
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fifo import departures
+from ..queues.fifo import departures
 from .slo import Sample, Slo
 
 if TYPE_CHECKING:

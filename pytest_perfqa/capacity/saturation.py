@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .likelihood import Burst, Hypothesis, noise, posterior
+from ..queues.likelihood import Burst, Hypothesis, noise, posterior
 from .read_off import may_still_come
 from .series import Ruling
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from ..base.units import Quantity, Unit
 from ..errors import DisturbedRun, InvalidRun
-from . import likelihood, shapes
+from ..queues import likelihood
+from ..queues.likelihood import Burst, Posterior
+from . import shapes
 from .character import Staircase, Step
-from .likelihood import Burst, Posterior
 
 if TYPE_CHECKING:
     from .character import Kind

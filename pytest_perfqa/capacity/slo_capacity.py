@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import twin
+from ..queues import twin
+from ..queues.queue_trend import Trend, TrendTest
 from .confirm import bisect, confirm
-from .queue_trend import Trend, TrendTest
 from .saturation import Saturation, saturate
 from .series import Ruling
 from .slo import Condition, Kind, Sample, Slo

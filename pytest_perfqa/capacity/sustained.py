@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from ..base.units import Unit, show
+from ..queues.queue_trend import QueueWatch, Trend, TrendTest
 from .confirm import bisect, confirm
 from .found import Bracket
-from .queue_trend import QueueWatch, Trend, TrendTest
 from .saturation import Saturation, saturate
 from .series import Ruling
 

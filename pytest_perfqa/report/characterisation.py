@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fifo import departures
+from ..queues.fifo import departures
 from .record import CharacterRecord, ScalabilityRecord, StaircaseRecord, finite
 from .text import said
 

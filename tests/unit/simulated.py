@@ -11,7 +11,7 @@ import numpy as np
 import synthetic
 
 from pytest_perfqa.attributes.queueing import Pending
-from pytest_perfqa.fifo import departures
+from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import numpy as np
 import synthetic
 from hypothesis import strategies as st
 
-from pytest_perfqa.fifo import departures
 from pytest_perfqa.load.record import WHOLE_ARRIVAL, Kind, Outcome
 from pytest_perfqa.load.watch import Aborted
+from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.samples import Samples, fold
 from pytest_perfqa.scenario import Flow, Phase, Scenario
 from pytest_perfqa.schedule import schedule

@@ -7,7 +7,7 @@ import heapq
 import numpy as np
 import pytest
 
-from pytest_perfqa.fifo import (
+from pytest_perfqa.queues.fifo import (
     constant_services,
     departures,
     implied_services,

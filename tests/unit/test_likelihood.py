@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_perfqa.capacity.likelihood import (
+from pytest_perfqa.queues.likelihood import (
     Burst,
     Hypothesis,
     implied_services,

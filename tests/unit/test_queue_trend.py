@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_perfqa.capacity import twin
-from pytest_perfqa.capacity.queue_trend import QueueWatch, Trend, TrendTest
+from pytest_perfqa.queues import twin
+from pytest_perfqa.queues.queue_trend import QueueWatch, Trend, TrendTest
 
 
 def trend(workers: int, service: float, variation: float, load: float, seed: int) -> Trend:

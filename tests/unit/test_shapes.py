@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_perfqa.capacity import shapes
-from pytest_perfqa.capacity.likelihood import Burst
+from pytest_perfqa.queues.likelihood import Burst
 
 SERVICE = 0.4
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..fifo import departures
+from .fifo import departures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from ..fifo import reached_by_chance
+from .fifo import reached_by_chance
 
 # A trend test on a stretch this long, restarted at each new minimum, must not be fooled even once.
 _RESTARTS = 50.0

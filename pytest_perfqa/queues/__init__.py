@@ -1,0 +1,1 @@
+"""Mathematics of queues, and nothing else."""
