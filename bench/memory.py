@@ -21,7 +21,7 @@ from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import RECORD
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.samples import quantile, read_samples
-from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 
 
 def megabytes(who: int) -> float:

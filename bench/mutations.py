@@ -299,7 +299,7 @@ MUTATIONS = [
         ("ends are passed with 20 %", "_ALPHA = 0.05", "_ALPHA = 0.2"),
     ),
     *broken(
-        "schedule.py",
+        "scenario/schedule.py",
         ("test_schedule.py",),
         (
             "a phase begins with an arrival",
@@ -496,7 +496,7 @@ MUTATIONS = [
         ("late by 100 ms is on time", "LATE_SECONDS = 0.010", "LATE_SECONDS = 0.100"),
     ),
     *broken(
-        "spans.py",
+        "scenario/spans.py",
         ("test_slices.py", "test_invariants.py"),
         (
             "a stretch is closed at its start",
@@ -591,7 +591,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "variation.py",
+        "scenario/variation.py",
         ("test_variation.py",),
         (
             "counts do not follow the rate",
@@ -625,7 +625,7 @@ MUTATIONS = [
         ("limits above a cgroup hold nobody up", "folder = folder.parent", "folder = None"),
     ),
     *broken(
-        "template.py",
+        "scenario/template.py",
         ("test_template.py",),
         (
             "a text that is one template is printed",

@@ -26,7 +26,7 @@ import numpy as np
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import sampler
 from pytest_perfqa.run import Bench, run
-from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 from pytest_perfqa.service import process
 from pytest_perfqa.service.affinity import service_cpus, spare_cpus
 from pytest_perfqa.service.config import Command, Limits, Ready, ServiceConfig

@@ -20,9 +20,9 @@ from .marks import (
     service_of,
     wish,
 )
+from .scenario.variation import labelled
 from .service import selection
 from .service.backend import DOCKER
-from .variation import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pytest
 
     from .chosen import Options
-    from .scenario import Scenario
+    from .scenario.records import Scenario
     from .service.config import ServiceConfig
 
 __tracebackhide__ = True

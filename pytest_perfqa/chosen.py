@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .scenario import MAX_ERROR_RATE
+from .scenario.records import MAX_ERROR_RATE
 from .service.discovery import discover
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .base.units import Quantity, Unit
 from .errors import Inconclusive, NoData
-from .scenario import numbered
+from .scenario.records import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .attributes.recovery import Recovery
     from .capacity.found import BreakingPoint
     from .result import RunResult
-    from .scenario import Phase
+    from .scenario.records import Phase
 
     T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from .fault_record import FaultRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .scenario import Fault, Scenario
+    from .scenario.records import Fault, Scenario
     from .service.backend import Service
 
 __tracebackhide__ = True

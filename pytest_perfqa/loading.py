@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .variation import Parameters, labelled, varied
+from .scenario.variation import Parameters, labelled, varied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .base.units import Unit, parse
 from .chosen import Options
 from .errors import ConfigurationError, UnitError
-from .scenario import MAX_ERROR_RATE
+from .scenario.records import MAX_ERROR_RATE
 from .service.backend import BACKENDS
 
 if TYPE_CHECKING:

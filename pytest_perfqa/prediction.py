@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .attributes.queueing import Pending
-    from .scenario import Scenario
-    from .spans import Spans
+    from .scenario.records import Scenario
+    from .scenario.spans import Spans
 
 __tracebackhide__ = True
 

@@ -20,7 +20,7 @@ from .base.units import Estimate, Quantity, Unit, show
 from .errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
 from .result import ADVICE, disturbed
-from .spans import Spans, edges
+from .scenario.spans import Spans, edges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .attributes.latency import Distribution
     from .load.tally import Tally
     from .result import RunResult, Slice
-    from .scenario import Ensure, Threshold
+    from .scenario.records import Ensure, Threshold
 
 __tracebackhide__ = True
 

@@ -33,9 +33,9 @@ from .load.plan import requests
 from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
-from .scenario import MAX_ERROR_RATE
+from .scenario.records import MAX_ERROR_RATE
+from .scenario.spans import Spans, bounds, only_stretch, upto
 from .service.config import ANY_PATH, Limits
-from .spans import Spans, bounds, only_stretch, upto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from .load.watch import Aborted
     from .monitor.disturbance import Disturbance
     from .samples import Samples
-    from .scenario import Model as LoadModel
-    from .scenario import Phase, Scenario
+    from .scenario.records import Model as LoadModel
+    from .scenario.records import Phase, Scenario
     from .validity import Generator
 
 __tracebackhide__ = True

@@ -12,7 +12,7 @@ from .load.generator import generate
 from .monitor.sampler import Monitor
 from .result import MOST_TOLD, Context, RunResult
 from .samples import read_samples
-from .scenario import MAX_ERROR_RATE
+from .scenario.records import MAX_ERROR_RATE
 from .service.affinity import are_apart
 from .validity import causes, examine
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .load.warm import Warm
     from .machine.children import Reaper
     from .monitor.readings import Readings
-    from .scenario import Scenario
+    from .scenario.records import Scenario
     from .service.backend import Service
 
 __tracebackhide__ = True

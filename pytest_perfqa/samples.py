@@ -28,7 +28,7 @@ from .load.record import (
     read_records,
     with_status,
 )
-from .spans import window_number
+from .scenario.spans import window_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,7 +20,7 @@ from .monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS, wait_for_quiet
 from .monitor.sampler import onlooking
 from .repeating import Attempts, until_believed
 from .run import Bench, is_apart, run
-from .scenario import numbered
+from .scenario.records import numbered
 from .service import selection, settling
 from .service.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .load.warm import Warm
     from .monitor.surroundings import Around
     from .result import RunResult
-    from .scenario import Scenario
+    from .scenario.records import Scenario
     from .service.backend import Service
     from .service.config import ServiceConfig
     from .service.selection import Choice

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .load.plan import Summary
     from .load.watch import Aborted
     from .samples import Samples
-    from .scenario import Model
+    from .scenario.records import Model
 
 # One hiccup of a shared machine doesn't make a run worthless, a hundredth of the arrivals does.
 _LATE_ARRIVALS = 0.01

@@ -30,7 +30,7 @@ from pytest_perfqa.report.record import (
     Series,
 )
 from pytest_perfqa.report.recorder import record_of
-from pytest_perfqa.scenario import Scenario
+from pytest_perfqa.scenario.records import Scenario
 from pytest_perfqa.session import Cell, Key
 
 if TYPE_CHECKING:

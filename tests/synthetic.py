@@ -18,9 +18,9 @@ from pytest_perfqa.monitor.readings import Metric, Readings, Series
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result import Context, RunResult
 from pytest_perfqa.samples import ROW, Samples
-from pytest_perfqa.scenario import Flow, Phase, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
+from pytest_perfqa.scenario.spans import place
 from pytest_perfqa.service.config import Limits
-from pytest_perfqa.spans import place
 from pytest_perfqa.validity import causes, examine
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ import synthetic
 import pytest_perfqa.session
 from pytest_perfqa.load.generator import Progress
 from pytest_perfqa.load.warm import Warm
-from pytest_perfqa.schedule import schedule
+from pytest_perfqa.scenario.schedule import schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_perfqa.result import RunResult
     from pytest_perfqa.run import Bench
-    from pytest_perfqa.scenario import Scenario
+    from pytest_perfqa.scenario.records import Scenario
     from pytest_perfqa.service.backend import Service
 
 # What the conftest.py of such a project begins with.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..base.intervals import Ends
     from ..base.yaml_file import Document
-    from ..scenario import Ensure, Threshold
+    from ..scenario.records import Ensure, Threshold
 
 _SPANS: dict[type[ast.operator], Callable[[Ends, Ends], Ends]] = {
     ast.Add: added,

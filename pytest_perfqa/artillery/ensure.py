@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from ..base.yaml_file import RateField, shown, unaccepted
-from ..scenario import Ensure
+from ..scenario.records import Ensure
 from .fields import Flag, Part
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import Field
 from ..base.units import Unit, parse
 from ..base.yaml_file import DurationField, did_you_mean, shown
 from ..errors import UnitError
-from ..scenario import Fault
+from ..scenario.records import Fault
 from .fields import Part, Text, text
 from .phases import listed
 from .walk import each, each_mapping, given

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from ..base.yaml_file import shown, unaccepted, validate
 from ..errors import FileProblems, Problem
-from ..scenario import Payload
+from ..scenario.records import Payload
 from .fields import Flag, Part, cannot
 from .walk import each
 

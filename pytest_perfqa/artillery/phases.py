@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from ..base.yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
-from ..scenario import Phase
+from ..scenario.records import Phase
 from .fields import Part, Positive, Text, text
 from .walk import each, each_mapping, given
 

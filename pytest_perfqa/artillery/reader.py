@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.yaml_file import Document, load, validate
 from ..errors import FileProblems, Problem
-from ..scenario import Payload, Scenario
-from ..schedule import emptiness
+from ..scenario.records import Payload, Scenario
+from ..scenario.schedule import emptiness
 from .beyond import beyond_problems
 from .checks import cross_problems
 from .ensure import requirements

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ..base.yaml_file import CountField, DurationField, PauseField, RateField
-from ..scenario import Arrivals
+from ..scenario.records import Arrivals
 from .ensure import EnsureSpec
 from .faults import FaultSpec
 from .fields import (

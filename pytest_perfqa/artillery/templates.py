@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .. import template
 from ..base.yaml_file import Document, did_you_mean, shown
+from ..scenario import template
 from .environment import is_filled_in
 from .walk import each_mapping, texts
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from ..base.units import Unit, parse
 from ..base.yaml_file import did_you_mean, shown
 from ..errors import UnitError
-from ..scenario import Threshold
+from ..scenario.records import Threshold
 from .ensure import ERROR_KINDS
 from .phases import listed
 from .walk import each

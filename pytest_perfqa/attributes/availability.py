@@ -9,7 +9,7 @@ import numpy as np
 from ..base.units import Quantity, Unit, parse, show
 from ..errors import NoData
 from ..load.record import as_expected
-from ..spans import window_number
+from ..scenario.spans import window_number
 from .names import KnowsItsNames
 from .origin import Figure
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..base.evidence import Evidence
     from ..samples import Samples
-    from ..spans import Spans
+    from ..scenario.spans import Spans
     from .origin import Origin, Part
 
 __tracebackhide__ = True

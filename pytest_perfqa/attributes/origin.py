@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base.evidence import Evidence, Point
 from ..base.units import Quantity, Unit, show
-from ..spans import Spans, upto
+from ..scenario.spans import Spans, upto
 from ..validity import state
 from .confidence import NEAR_SATURATION, Weighted, of_share
 

@@ -13,7 +13,7 @@ from ..errors import Inconclusive, NoData
 from ..load.record import Kind, Outcome, as_expected, with_status
 from ..queues.fifo import constant_services
 from ..samples import Samples, quantile
-from ..spans import Spans, only_stretch, upto
+from ..scenario.spans import Spans, only_stretch, upto
 from .growth import LEAST_ARRIVALS, LOOKS, OVERLOAD, WINDOWS, Growth, Looks, drained, growth
 from .latency import Distribution
 from .level import Level, Steps

@@ -12,7 +12,7 @@ import numpy as np
 from ..base.evidence import Evidence, Point
 from ..base.units import Quantity, Unit
 from ..errors import Inconclusive, NoData
-from ..spans import Spans, bounds
+from ..scenario.spans import Spans, bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..base.intervals import Ends
-    from ..scenario import Phase
+    from ..scenario.records import Phase
 
 __tracebackhide__ = True
 

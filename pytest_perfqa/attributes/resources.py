@@ -13,7 +13,7 @@ from ..base.evidence import Evidence, Point
 from ..base.units import Quantity, Unit, show
 from ..errors import NoData
 from ..monitor.readings import Metric, Readings, Series
-from ..spans import Spans, only_stretch, place
+from ..scenario.spans import Spans, only_stretch, place
 from .names import KnowsItsNames
 from .stability import Drift, drift
 

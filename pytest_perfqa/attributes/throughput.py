@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.units import Quantity, Unit, parse
 from ..errors import NoData
-from ..spans import Spans
+from ..scenario.spans import Spans
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:

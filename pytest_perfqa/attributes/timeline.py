@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..load.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
-from ..spans import edges as side_by_side
-from ..spans import place, upto
+from ..scenario.spans import edges as side_by_side
+from ..scenario.spans import place, upto
 from .level import Steps
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..samples import Samples
-    from ..spans import Spans
+    from ..scenario.spans import Spans
 
 #: The percentiles that are kept of each window; 100 is the maximum.
 PERCENTS = (50.0, 95.0, 99.0, 100.0)

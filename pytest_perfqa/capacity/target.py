@@ -7,15 +7,15 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import scenario as scenarios
 from ..errors import ConfigurationError
 from ..load.message import build, is_constant
-from ..template import printed
+from ..scenario import records as scenarios
+from ..scenario.template import printed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..scenario import Scenario
+    from ..scenario.records import Scenario
 
 
 @dataclass(frozen=True)

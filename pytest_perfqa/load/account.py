@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gevent.event import Event
 
-from ..spans import upto
+from ..scenario.spans import upto
 from .effort import Effort
 from .plan import Example, Plan, Summary, endpoints
 from .record import (

@@ -19,7 +19,7 @@ from locust import LoadTestShape, TaskSet, User, constant, task
 from locust.exception import StopTest
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet
 
-from ..schedule import crowd, shard_users
+from ..scenario.schedule import crowd, shard_users
 from .clock import Alarm
 from .record import Outcome
 from .user_classes import ENDINGS, Users, is_task_set

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import gevent
 from gevent.hub import get_hub
 
-from ..schedule import schedule
+from ..scenario.schedule import schedule
 from .clock import Alarm
 from .plan import FELL_BEHIND, HOPELESS_SECONDS
 

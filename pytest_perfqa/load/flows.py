@@ -13,7 +13,7 @@ import gevent
 from gevent import socket
 from gevent.hub import Waiter, get_hub
 
-from ..scenario import Flow, Request
+from ..scenario.records import Flow, Request
 from .message import build, is_constant
 from .record import Kind
 from .transport import Exchange, Pool, Transport

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..machine.children import Reaper
-    from ..scenario import Scenario
+    from ..scenario.records import Scenario
     from .watch import Crossing
 
 __tracebackhide__ = True

@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 from gevent.hub import Waiter
 
-from ..scenario import Capture, Expectation, Flow, Loop, Request, Step, Think
-from ..template import printed, render
+from ..scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
+from ..scenario.template import printed, render
 from .message import Message, build, decode, target
 from .plan import REDIRECTS, requests
 from .record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual

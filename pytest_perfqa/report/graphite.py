@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..result import RunResult
-    from ..scenario import Scenario
+    from ..scenario.records import Scenario
 
 _CONNECT_SECONDS = 3.0
 _SEND_SECONDS = 5.0

@@ -11,7 +11,7 @@ from .text import clock, duration, plural
 if TYPE_CHECKING:
     from ..load.generator import Progress
     from ..result import RunResult
-    from ..scenario import Scenario
+    from ..scenario.records import Scenario
 
 # Without a terminal to write in place, a line so often, or when a new phase has begun.
 _PLAIN_SECONDS = 10.0

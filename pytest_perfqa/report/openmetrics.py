@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from ..scenario import numbered
+from ..scenario.records import numbered
 from .text import printable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import comparison
 from ..errors import Inconclusive, NoData
 from ..requirements import judge
-from ..spans import bounds
+from ..scenario.spans import bounds
 from .record import (
     DisturbanceRecord,
     EndpointRecord,

@@ -13,7 +13,7 @@ from pytest_perfqa.errors import InvalidRun
 from pytest_perfqa.load.plan import Summary
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.requirements import require
-from pytest_perfqa.scenario import Ensure
+from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

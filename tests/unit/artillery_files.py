@@ -9,7 +9,7 @@ import yaml
 
 from pytest_perfqa.artillery import read_scenario
 from pytest_perfqa.errors import FileProblems
-from pytest_perfqa.scenario import Request, Scenario
+from pytest_perfqa.scenario.records import Request, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import synthetic
 
 from pytest_perfqa.attributes.queueing import Pending
 from pytest_perfqa.queues.fifo import departures
-from pytest_perfqa.spans import Spans
+from pytest_perfqa.scenario.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,8 +18,8 @@ from pytest_perfqa.load.record import WHOLE_ARRIVAL, Kind, Outcome
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.samples import Samples, fold
-from pytest_perfqa.scenario import Flow, Phase, Scenario
-from pytest_perfqa.schedule import schedule
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
+from pytest_perfqa.scenario.schedule import schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import read_samples
-from pytest_perfqa.scenario import Phase, Scenario, Threshold
+from pytest_perfqa.scenario.records import Phase, Scenario, Threshold
 
 if TYPE_CHECKING:
     from pathlib import Path

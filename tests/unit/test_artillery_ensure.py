@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from artillery_files import read
 
-from pytest_perfqa.scenario import Ensure
+from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from artillery_files import problems, read, with_config
 
-from pytest_perfqa.scenario import Phase, Request
+from pytest_perfqa.scenario.records import Phase, Request
 
 if TYPE_CHECKING:
     from pathlib import Path

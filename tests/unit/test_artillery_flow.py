@@ -11,7 +11,7 @@ from artillery_files import get, problems, read, request, with_config, with_step
 from pytest_perfqa.artillery.checks import MAX_ENDPOINTS
 from pytest_perfqa.load.record import WHOLE_ARRIVAL
 from pytest_perfqa.load.vuser import VirtualUser
-from pytest_perfqa.scenario import Capture, Expectation, Loop, Request, Think
+from pytest_perfqa.scenario.records import Capture, Expectation, Loop, Request, Think
 
 if TYPE_CHECKING:
     from pathlib import Path

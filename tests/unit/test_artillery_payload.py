@@ -9,7 +9,7 @@ from artillery_files import problems, read, with_config
 from pydantic import TypeAdapter
 
 from pytest_perfqa.errors import FileProblems
-from pytest_perfqa.scenario import Payload, Scenario
+from pytest_perfqa.scenario.records import Payload, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from artillery_files import PHASES, read, with_config
 
 from pytest_perfqa.artillery import read_scenario
-from pytest_perfqa.scenario import Phase
+from pytest_perfqa.scenario.records import Phase
 
 
 @pytest.mark.parametrize(

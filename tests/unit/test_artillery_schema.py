@@ -9,7 +9,7 @@ import pytest
 import yaml
 from artillery_files import PHASES, get, problems, read, with_config, with_steps
 
-from pytest_perfqa.scenario import Request
+from pytest_perfqa.scenario.records import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

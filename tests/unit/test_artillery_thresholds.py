@@ -12,7 +12,7 @@ from pytest_perfqa.base.units import Unit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_perfqa.scenario import Threshold
+    from pytest_perfqa.scenario.records import Threshold
 
 PHASES = [
     {"name": "warm up", "duration": 5, "arrivalRate": 1},

@@ -22,7 +22,7 @@ from pytest_perfqa.load.tally import Tallies, Tally
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.requirements import judge, judge_own, require
-from pytest_perfqa.scenario import Threshold
+from pytest_perfqa.scenario.records import Threshold
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

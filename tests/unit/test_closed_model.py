@@ -17,8 +17,8 @@ from test_generator import Load, Received, Server, answer, flow, get
 from pytest_perfqa import validity
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.samples import read_samples
-from pytest_perfqa.scenario import Phase, Scenario, Think
-from pytest_perfqa.schedule import crowd, shard_users
+from pytest_perfqa.scenario.records import Phase, Scenario, Think
+from pytest_perfqa.scenario.schedule import crowd, shard_users
 
 if TYPE_CHECKING:
     import socket
@@ -290,7 +290,7 @@ def test_what_begins_at_the_end_of_a_phase_is_in_it() -> None:
     code = """
 from types import SimpleNamespace
 from pytest_perfqa.load.account import Account
-from pytest_perfqa.scenario import Phase, Scenario
+from pytest_perfqa.scenario.records import Phase, Scenario
 scenario = Scenario("s", (Phase("a", 0.3), Phase("b", 0.3), Phase("c", 0.3)), ())
 account = Account(SimpleNamespace(scenario=scenario, replica_header=None), None)
 account.start = 12345.678

@@ -14,7 +14,7 @@ from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.comparison import compare, conclude, row
 from pytest_perfqa.report.side_by_side import cells, overall, summary
-from pytest_perfqa.scenario import Flow, Phase, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:
     from pytest_perfqa.comparison import Row

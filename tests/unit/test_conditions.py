@@ -17,7 +17,7 @@ from pytest_perfqa.base.units import Estimate, Unit
 from pytest_perfqa.errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.requirements import judge, require
-from pytest_perfqa.scenario import Ensure
+from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
     from pytest_perfqa.requirements import Finding

@@ -20,7 +20,7 @@ from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Readings
 from pytest_perfqa.report import properties, terminal
 from pytest_perfqa.report.recorder import measured
-from pytest_perfqa.scenario import Ensure, Threshold
+from pytest_perfqa.scenario.records import Ensure, Threshold
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult, Slice

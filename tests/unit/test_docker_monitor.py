@@ -18,9 +18,9 @@ from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.monitor.sampler import Monitor, onlooking
+from pytest_perfqa.scenario.spans import Spans
 from pytest_perfqa.service import docker
 from pytest_perfqa.service.config import Docker, Limits, ServiceConfig
-from pytest_perfqa.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_perfqa.load.effort import Effort
 from pytest_perfqa.load.plan import LATE_SECONDS, Plan
 from pytest_perfqa.load.record import RECORD, Kind
-from pytest_perfqa.scenario import Flow, Phase, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.tally import Spell
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.requirements import Finding, judge, metric, require
-from pytest_perfqa.scenario import Ensure, Threshold
+from pytest_perfqa.scenario.records import Ensure, Threshold
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

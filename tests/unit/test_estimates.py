@@ -13,7 +13,7 @@ from pytest_perfqa.base.units import Estimate, Quantity, Unit
 from pytest_perfqa.errors import Inconclusive, UnitError
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.requirements import judge
-from pytest_perfqa.scenario import Ensure
+from pytest_perfqa.scenario.records import Ensure
 
 BETWEEN = object()
 

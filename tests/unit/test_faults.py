@@ -12,7 +12,7 @@ from artillery_files import problems, read, with_config
 
 from pytest_perfqa.errors import ConfigurationError, ServiceError
 from pytest_perfqa.faults import Faults, check, part_problem
-from pytest_perfqa.scenario import Fault, Scenario
+from pytest_perfqa.scenario.records import Fault, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,7 @@ from pytest_perfqa.load.generator import Progress, Recording, generate
 from pytest_perfqa.load.plan import Plan, Summary
 from pytest_perfqa.load.record import Kind, Outcome, as_expected
 from pytest_perfqa.samples import Samples, quantile, read_samples
-from pytest_perfqa.scenario import (
+from pytest_perfqa.scenario.records import (
     Capture,
     Expectation,
     Flow,
@@ -41,7 +41,7 @@ from pytest_perfqa.scenario import (
     Step,
     Think,
 )
-from pytest_perfqa.schedule import schedule
+from pytest_perfqa.scenario.schedule import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

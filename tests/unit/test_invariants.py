@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.record import Outcome
-from pytest_perfqa.spans import Spans, bounds, place
+from pytest_perfqa.scenario.spans import Spans, bounds, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

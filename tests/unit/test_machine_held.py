@@ -18,7 +18,7 @@ from pytest_perfqa.errors import InvalidRun, ServiceError
 from pytest_perfqa.load.generator import Recording
 from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.machine.children import Reaper
-from pytest_perfqa.scenario import Flow, Phase, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 from pytest_perfqa.session import PerfSession
 
 if TYPE_CHECKING:

@@ -11,9 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.scenario import Flow, Loop, Payload, Phase, Request, Scenario, Step, Think
-from pytest_perfqa.schedule import crowd, emptiness, schedule
-from pytest_perfqa.variation import Parameters, varied
+from pytest_perfqa.scenario.records import (
+    Flow,
+    Loop,
+    Payload,
+    Phase,
+    Request,
+    Scenario,
+    Step,
+    Think,
+)
+from pytest_perfqa.scenario.schedule import crowd, emptiness, schedule
+from pytest_perfqa.scenario.variation import Parameters, varied
 
 if TYPE_CHECKING:
     from pathlib import Path

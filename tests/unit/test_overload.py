@@ -21,7 +21,7 @@ from pytest_perfqa.attributes.queueing import Pending
 from pytest_perfqa.errors import Inconclusive
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.queues.fifo import departures, reached_by_chance
-from pytest_perfqa.spans import Spans
+from pytest_perfqa.scenario.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable

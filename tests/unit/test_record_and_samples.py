@@ -23,7 +23,7 @@ from pytest_perfqa.load.record import (
 )
 from pytest_perfqa.samples import EXACT as EXACT_ROWS
 from pytest_perfqa.samples import ROW, Samples, fold, quantile, read_samples
-from pytest_perfqa.scenario import (
+from pytest_perfqa.scenario.records import (
     Capture,
     Expectation,
     Flow,

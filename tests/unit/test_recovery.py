@@ -11,8 +11,8 @@ from synthetic import queue, run, samples
 from pytest_perfqa.attributes.recovery import Course, Recovery, Stretches, recovery, stretches
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.queues.fifo import departures
-from pytest_perfqa.scenario import Phase
-from pytest_perfqa.spans import Spans
+from pytest_perfqa.scenario.records import Phase
+from pytest_perfqa.scenario.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.report.record import from_json, schema, to_json
 from pytest_perfqa.report.recorder import measured, record_of
-from pytest_perfqa.scenario import Threshold
+from pytest_perfqa.scenario.records import Threshold
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "result.schema.json"
 

@@ -12,7 +12,7 @@ from pytest_perfqa.load.generator import Recording
 from pytest_perfqa.load.watch import Aborted
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.run import Bench, run
-from pytest_perfqa.scenario import Flow, Phase, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path

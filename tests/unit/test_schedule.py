@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
-from pytest_perfqa.schedule import (
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
+from pytest_perfqa.scenario.schedule import (
     Schedule,
     _rates,
     arrival_count,
@@ -16,7 +16,7 @@ from pytest_perfqa.schedule import (
     schedule,
     shard_users,
 )
-from pytest_perfqa.spans import bounds, place
+from pytest_perfqa.scenario.spans import bounds, place
 
 FLOW = Flow("", 1, (Request("GET", "/", "GET /"),))
 

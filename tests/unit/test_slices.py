@@ -19,9 +19,9 @@ from pytest_perfqa.report.graphite import recorded
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.requirements import judge
 from pytest_perfqa.samples import Samples, fold
-from pytest_perfqa.scenario import Flow, Phase, Scenario, Threshold
-from pytest_perfqa.schedule import schedule
-from pytest_perfqa.spans import EDGE, Spans, edges, only_stretch, place, window_number
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario, Threshold
+from pytest_perfqa.scenario.schedule import schedule
+from pytest_perfqa.scenario.spans import EDGE, Spans, edges, only_stretch, place, window_number
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

@@ -16,8 +16,8 @@ from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.load.tally import Spell, Tallies, Tally, Watch, holds, span
 from pytest_perfqa.load.watch import AbortWatch, aborting
 from pytest_perfqa.samples import ROW, quantile
-from pytest_perfqa.scenario import Flow, Phase, Request, Scenario, Threshold
-from pytest_perfqa.spans import Spans
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario, Threshold
+from pytest_perfqa.scenario.spans import Spans
 
 SCENARIO = Scenario(
     "s",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa import template
+from pytest_perfqa.scenario import template
 
 USER = {"name": "Ann", "tags": ["a", "b"], "home": {"rooms": [{"id": 7}]}}
 

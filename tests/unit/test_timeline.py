@@ -9,7 +9,7 @@ from synthetic import run, samples
 from pytest_perfqa.attributes.timeline import PERCENTS, timeline
 from pytest_perfqa.load.record import Kind, Outcome
 from pytest_perfqa.samples import Samples, fold, quantile
-from pytest_perfqa.spans import Spans
+from pytest_perfqa.scenario.spans import Spans
 
 SECOND, MINUTE = Spans(((0.0, 1.0),)), Spans(((0.0, 60.0),))
 

@@ -15,7 +15,7 @@ import trustme
 from pytest_perfqa.load.generator import generate
 from pytest_perfqa.load.record import Outcome
 from pytest_perfqa.samples import Samples, read_samples
-from pytest_perfqa.scenario import Flow, Phase, Request, Scenario
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from pytest_perfqa.samples import ROW, Samples
 from pytest_perfqa.validity import Generator, causes, examine
 
 if TYPE_CHECKING:
-    from pytest_perfqa.scenario import Model
+    from pytest_perfqa.scenario.records import Model
 
 ARRIVALS = 1000
 SUMMARY = Summary(ARRIVALS, ARRIVALS, 0, 0, (), cpu=1.0, wall=10.0)

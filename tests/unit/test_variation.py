@@ -9,8 +9,8 @@ import pytest
 
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.scenario import Fault, Flow, Phase, Request, Scenario, Threshold
-from pytest_perfqa.variation import Parameters, varied
+from pytest_perfqa.scenario.records import Fault, Flow, Phase, Request, Scenario, Threshold
+from pytest_perfqa.scenario.variation import Parameters, varied
 
 THRESHOLD = Threshold("p95 > 1s for 30s", 1, "latency.p95", ">", 1.0, Unit.SECOND,
                       lasting=30.0, after=20.0)  # fmt: skip

@@ -25,7 +25,7 @@ from pytest_perfqa.load.generator import Progress, Recording, generate
 from pytest_perfqa.load.plan import Plan
 from pytest_perfqa.load.warm import Warm
 from pytest_perfqa.machine.children import Reaper, kill_all, spawn
-from pytest_perfqa.scenario import Phase, Scenario
+from pytest_perfqa.scenario.records import Phase, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

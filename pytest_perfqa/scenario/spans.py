@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from .errors import NoData
+from ..errors import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from .scenario import Phase
+    from .records import Phase
 
     Floats = NDArray[np.float64]
     Moments = TypeVar("Moments", float, Floats)

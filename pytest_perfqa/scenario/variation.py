@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from .base.units import Unit, parse
-from .base.yaml_file import did_you_mean, shown
-from .errors import ConfigurationError, UnitError
+from ..base.units import Unit, parse
+from ..base.yaml_file import did_you_mean, shown
+from ..errors import ConfigurationError, UnitError
 from .schedule import emptiness
 
 if TYPE_CHECKING:
-    from .scenario import Phase, Scenario
+    from .records import Phase, Scenario
 
 _MAX_ARRIVALS = 1e9
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .scenario import Arrivals, Phase, Scenario
+    from .records import Arrivals, Phase, Scenario
 
 # A rate times a duration such as 0.3 x 200 must not lose an arrival to binary fractions.
 _ROUNDING = 1e-9

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-from .base.units import Unit
+from ..base.units import Unit
 
 #: The share of requests that may be other than expected where a scenario doesn't say.
 MAX_ERROR_RATE = 0.01

@@ -1,0 +1,1 @@
+"""What is to happen: phases, arrivals and requests, and the files that say so."""
