@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_perfqa.artillery import read_scenario
 from pytest_perfqa.machine.alone import alone
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.run import Bench, run
+from pytest_perfqa.scenario.artillery import read_scenario
 from pytest_perfqa.service import engine, selection
 from pytest_perfqa.service.affinity import spare_cpus
 from pytest_perfqa.service.service_file import read_service

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .artillery import read_scenario
 from .capacity.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
 from .faults import part_problem
@@ -20,6 +19,7 @@ from .marks import (
     service_of,
     wish,
 )
+from .scenario.artillery import read_scenario
 from .scenario.variation import labelled
 from .service import selection
 from .service.backend import DOCKER

@@ -13,13 +13,13 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from .artillery.ensure import ERROR_KINDS, parsed
 from .attributes.queueing import Pending
 from .base.conditions import Condition
 from .base.units import Estimate, Quantity, Unit, show
 from .errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
 from .load.tally import Spell, Tallies, Watch, is_time
 from .result import ADVICE, disturbed
+from .scenario.artillery.ensure import ERROR_KINDS, parsed
 from .scenario.spans import Spans, edges
 
 if TYPE_CHECKING:

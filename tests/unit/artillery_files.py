@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from pytest_perfqa.artillery import read_scenario
 from pytest_perfqa.errors import FileProblems
+from pytest_perfqa.scenario.artillery import read_scenario
 from pytest_perfqa.scenario.records import Request, Scenario
 
 if TYPE_CHECKING:

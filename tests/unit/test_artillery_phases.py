@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from artillery_files import PHASES, read, with_config
 
-from pytest_perfqa.artillery import read_scenario
+from pytest_perfqa.scenario.artillery import read_scenario
 from pytest_perfqa.scenario.records import Phase
 
 

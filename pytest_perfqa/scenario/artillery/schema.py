@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ..base.yaml_file import CountField, DurationField, PauseField, RateField
-from ..scenario.records import Arrivals
+from ...base.yaml_file import CountField, DurationField, PauseField, RateField
+from ..records import Arrivals
 from .ensure import EnsureSpec
 from .faults import FaultSpec
 from .fields import (

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from ..base.units import Unit, parse
-from ..base.yaml_file import DurationField, did_you_mean, shown
-from ..errors import UnitError
-from ..scenario.records import Fault
+from ...base.units import Unit, parse
+from ...base.yaml_file import DurationField, did_you_mean, shown
+from ...errors import UnitError
+from ..records import Fault
 from .fields import Part, Text, text
 from .phases import listed
 from .walk import each, each_mapping, given
@@ -18,8 +18,8 @@ from .walk import each, each_mapping, given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..base.yaml_file import Document
-    from ..errors import Problem
+    from ...base.yaml_file import Document
+    from ...errors import Problem
 
 _WHERE = ("config", "perfqa", "faults")
 _ACTIONS = ("kill", "pause", "restart")

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from ..base.units import Unit, parse
-from ..base.yaml_file import did_you_mean, shown
-from ..errors import UnitError
-from ..scenario.records import Threshold
+from ...base.units import Unit, parse
+from ...base.yaml_file import did_you_mean, shown
+from ...errors import UnitError
+from ..records import Threshold
 from .ensure import ERROR_KINDS
 from .phases import listed
 from .walk import each
@@ -22,8 +22,8 @@ from .walk import each
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..base.yaml_file import Document, Loc
-    from ..errors import Problem
+    from ...base.yaml_file import Document, Loc
+    from ...errors import Problem
 
 THRESHOLDS = ("config", "perfqa", "thresholds")
 ABORT = ("config", "perfqa", "abort")

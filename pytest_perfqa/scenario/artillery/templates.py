@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..base.yaml_file import Document, did_you_mean, shown
-from ..scenario import template
+from ...base.yaml_file import Document, did_you_mean, shown
+from .. import template
 from .environment import is_filled_in
 from .walk import each_mapping, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..base.yaml_file import Loc
-    from ..errors import Problem
+    from ...base.yaml_file import Loc
+    from ...errors import Problem
 
 
 @dataclass(frozen=True)

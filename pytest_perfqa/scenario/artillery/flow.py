@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
+from ..records import Capture, Expectation, Flow, Loop, Request, Step, Think
 from .regexp import python_pattern
 from .schema import METHODS
 from .url import label, path_of

@@ -10,17 +10,17 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ..base.intervals import EVERYWHERE, added, divided, multiplied, negated
-from ..base.units import Unit, show
-from ..errors import Problem
+from ...base.intervals import EVERYWHERE, added, divided, multiplied, negated
+from ...base.units import Unit, show
+from ...errors import Problem
 from .ensure import TIME_METRIC, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..base.intervals import Ends
-    from ..base.yaml_file import Document
-    from ..scenario.records import Ensure, Threshold
+    from ...base.intervals import Ends
+    from ...base.yaml_file import Document
+    from ..records import Ensure, Threshold
 
 _SPANS: dict[type[ast.operator], Callable[[Ends, Ends], Ends]] = {
     ast.Add: added,

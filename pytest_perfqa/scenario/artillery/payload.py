@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ..base.yaml_file import shown, unaccepted, validate
-from ..errors import FileProblems, Problem
-from ..scenario.records import Payload
+from ...base.yaml_file import shown, unaccepted, validate
+from ...errors import FileProblems, Problem
+from ..records import Payload
 from .fields import Flag, Part, cannot
 from .walk import each
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..base.yaml_file import Document, Loc
+    from ...base.yaml_file import Document, Loc
 
 _WHERE = ("config", "payload")
 _MAX_BYTES = 50_000_000

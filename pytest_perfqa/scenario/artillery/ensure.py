@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from ..base.yaml_file import RateField, shown, unaccepted
-from ..scenario.records import Ensure
+from ...base.yaml_file import RateField, shown, unaccepted
+from ..records import Ensure
 from .fields import Flag, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..base.yaml_file import Document, Loc
+    from ...base.yaml_file import Document, Loc
 
 #: What Artillery calls an error, and our kind of it. Our own kinds may be named, too.
 ERROR_KINDS = {

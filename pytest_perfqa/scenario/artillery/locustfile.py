@@ -8,14 +8,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from ..errors import Problem
+from ...errors import Problem
 from .fields import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..base.yaml_file import Document
+    from ...base.yaml_file import Document
 
 WHERE = ("config", "perfqa", "locustfile")
 # What only flows take notice of.

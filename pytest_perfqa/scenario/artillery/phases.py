@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from ..base.yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
-from ..scenario.records import Phase
+from ...base.yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
+from ..records import Phase
 from .fields import Part, Positive, Text, text
 from .walk import each, each_mapping, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..base.yaml_file import Document
-    from ..errors import Problem
+    from ...base.yaml_file import Document
+    from ...errors import Problem
 
 _WHERE = ("config", "phases")
 _WARMUP = ("config", "perfqa", "warmup")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..base.yaml_file import Document, load, validate
-from ..errors import FileProblems, Problem
-from ..scenario.records import Payload, Scenario
-from ..scenario.schedule import emptiness
+from ...base.yaml_file import Document, load, validate
+from ...errors import FileProblems, Problem
+from ..records import Payload, Scenario
+from ..schedule import emptiness
 from .beyond import beyond_problems
 from .checks import cross_problems
 from .ensure import requirements
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..base.yaml_file import Loc
+    from ...base.yaml_file import Loc
     from .ensure import EnsureSpec
 
 
