@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_perfqa.errors import PrerequisiteMissing
-from pytest_perfqa.service import docker
-from pytest_perfqa.service import images as service_images
+from pytest_perfqa.service.docker import images as service_images
+from pytest_perfqa.service.docker import service as docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

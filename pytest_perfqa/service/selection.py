@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, PrerequisiteMissing
-from . import docker, external, process, programs
+from . import external, process, programs
 from .backend import AUTO, DOCKER, PROCESS
+from .docker import service as docker
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from docker_engine import COMPOSE, Mortal, alone, base_images, everything, write
 from toy_project import CACHING_PLUGINS, ProjectFolder
 from waiting import wait_for
 
-from pytest_perfqa.service import engine, ownership
+from pytest_perfqa.service.docker import engine, ownership
 
 if TYPE_CHECKING:
     from conftest import Project

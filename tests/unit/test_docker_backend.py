@@ -22,16 +22,11 @@ from pytest_perfqa.errors import (
     PrerequisiteMissing,
     ServiceError,
 )
-from pytest_perfqa.service import (
-    budget,
-    compose,
-    docker,
-    engine,
-    ownership,
-    selection,
-)
-from pytest_perfqa.service import images as service_images
+from pytest_perfqa.service import selection
 from pytest_perfqa.service.config import Docker, Limits, Ready, ServiceConfig
+from pytest_perfqa.service.docker import budget, compose, engine, ownership
+from pytest_perfqa.service.docker import images as service_images
+from pytest_perfqa.service.docker import service as docker
 from pytest_perfqa.service.service_file import read_service
 
 if TYPE_CHECKING:
@@ -163,7 +158,7 @@ def test_a_build_is_told_while_it_runs(
     tmp_path: Path, start: Starter, images: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Line by line to the logger, and to a file."""
-    caplog.set_level("INFO", "pytest_perfqa.service.compose")
+    caplog.set_level("INFO", "pytest_perfqa.service.docker.compose")
     text = COMPOSE.replace("image: ${PYTHON_IMAGE}", "build: .")
     name = f"told-{os.getpid()}"
     config = single(tmp_path, text.replace("web:\n", f"web:\n    image: {name}\n"))

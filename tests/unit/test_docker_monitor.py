@@ -19,8 +19,8 @@ from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.monitor.sampler import Monitor, onlooking
 from pytest_perfqa.scenario.spans import Spans
-from pytest_perfqa.service import docker
 from pytest_perfqa.service.config import Docker, Limits, ServiceConfig
+from pytest_perfqa.service.docker import service as docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.units import Unit, show
-from . import affinity, ownership
+from ...base.units import Unit, show
+from .. import affinity
+from . import ownership
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .config import Limits
+    from ..config import Limits
     from .engine import Engine
 
 _ROOT = Path("/sys/fs/cgroup")

@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ..errors import ConfigurationError, PerfqaError, PrerequisiteMissing, ServiceError
-from ..machine import children
-from . import engine, logs
+from ...errors import ConfigurationError, PerfqaError, PrerequisiteMissing, ServiceError
+from ...machine import children
+from .. import logs
+from . import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..machine.children import Reaper
+    from ...machine.children import Reaper
 
 __tracebackhide__ = True
 

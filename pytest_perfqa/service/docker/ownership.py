@@ -7,8 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from ..errors import ServiceError
-from ..machine import reaper
+from ...errors import ServiceError
+from ...machine import reaper
 from . import engine
 
 LABEL = "pytest-perfqa.owner"

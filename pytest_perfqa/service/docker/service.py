@@ -10,21 +10,22 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..base import yaml_file
-from ..errors import ConfigurationError, PrerequisiteMissing, ServiceError
-from . import budget, compose, engine, images, ownership, ports, readiness, settling
-from .config import template_variables
+from ...base import yaml_file
+from ...errors import ConfigurationError, PrerequisiteMissing, ServiceError
+from .. import ports, readiness, settling
+from ..config import template_variables
+from ..readiness import Address, Answer
+from ..started import StartedService
+from . import budget, compose, engine, images, ownership
 from .container import ContainerPart
-from .readiness import Address, Answer
-from .started import StartedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from ..machine.children import Reaper
-    from .backend import Leader, Service
-    from .config import ServiceConfig
+    from ...machine.children import Reaper
+    from ..backend import Leader, Service
+    from ..config import ServiceConfig
 
 __tracebackhide__ = True
 

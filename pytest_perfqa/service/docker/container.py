@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import engine, logs
+from .. import logs
+from . import engine
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import PrerequisiteMissing, ServiceError
+from ...errors import PrerequisiteMissing, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ServiceError
-from . import engine, logs
+from ...errors import ServiceError
+from .. import logs
+from . import engine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
