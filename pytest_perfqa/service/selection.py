@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, PrerequisiteMissing
-from . import external, process, programs
+from . import external
 from .backend import AUTO, DOCKER, PROCESS
 from .docker import service as docker
+from .process import programs
+from .process import service as process
 
 if TYPE_CHECKING:
     from pathlib import Path

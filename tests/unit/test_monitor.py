@@ -16,8 +16,9 @@ from pytest_perfqa.errors import NoData
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import sampler, tree
 from pytest_perfqa.monitor.readings import Metric
-from pytest_perfqa.service import external, process
+from pytest_perfqa.service import external
 from pytest_perfqa.service.config import Command, Limits, Ready, ServiceConfig
+from pytest_perfqa.service.process import service as process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

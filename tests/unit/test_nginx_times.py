@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_perfqa.errors import PrerequisiteMissing
-from pytest_perfqa.service import nginx, programs
 from pytest_perfqa.service.config import Command, Nginx, ServiceConfig, template_variables
-from pytest_perfqa.service.nginx_times import defaults, fail_timeout, statements, with_fail_timeouts
+from pytest_perfqa.service.process import nginx, programs
+from pytest_perfqa.service.process.nginx_times import (
+    defaults,
+    fail_timeout,
+    statements,
+    with_fail_timeouts,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,8 +24,10 @@ from waiting import wait_for
 
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing, ServiceError
 from pytest_perfqa.machine import children, reaper
-from pytest_perfqa.service import affinity, external, ports, process, programs
+from pytest_perfqa.service import affinity, external, ports
 from pytest_perfqa.service.config import Command, Limits, Nginx, Ready, ServiceConfig
+from pytest_perfqa.service.process import programs
+from pytest_perfqa.service.process import service as process
 from pytest_perfqa.service.service_file import read_service
 
 if TYPE_CHECKING:
@@ -558,7 +560,7 @@ import json, os, sys, tempfile, time
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 import test_process_backend as tests
-from pytest_perfqa.service import process
+from pytest_perfqa.service.process import service as process
 from pytest_perfqa.machine.children import Reaper
 
 folder = Path(sys.argv[2])

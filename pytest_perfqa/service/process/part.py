@@ -7,17 +7,17 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import ServiceError
-from ..machine import children
-from . import logs
-from .readiness import Address
+from ...errors import ServiceError
+from ...machine import children
+from .. import logs
+from ..readiness import Address
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..machine.children import Reaper
+    from ...machine.children import Reaper
 
 __tracebackhide__ = True
 

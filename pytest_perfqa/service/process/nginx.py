@@ -7,7 +7,8 @@ import os
 import pwd
 from typing import TYPE_CHECKING
 
-from . import programs, template
+from .. import template
+from . import programs
 from .nginx_times import defaults, fail_timeout, with_fail_timeouts
 
 if TYPE_CHECKING:

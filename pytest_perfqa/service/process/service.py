@@ -7,20 +7,21 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, ServiceError
-from . import affinity, logs, nginx, ports, programs, readiness, settling
-from .config import Command, Nginx, filled, placeholders, template_variables
+from ...errors import ConfigurationError, ServiceError
+from .. import affinity, logs, ports, readiness, settling
+from ..config import Command, Nginx, filled, placeholders, template_variables
+from ..readiness import Answer
+from ..started import StartedService
+from . import nginx, programs
 from .part import HOST, Launch, ProcessPart, terminate
-from .readiness import Answer
-from .started import StartedService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from ..machine.children import Reaper
-    from .backend import Service
-    from .config import ServiceConfig
+    from ...machine.children import Reaper
+    from ..backend import Service
+    from ..config import ServiceConfig
 
 __tracebackhide__ = True
 

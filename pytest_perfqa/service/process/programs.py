@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import PrerequisiteMissing
+from ...errors import PrerequisiteMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .config import Command, ServiceConfig
+    from ..config import Command, ServiceConfig
 
 _EMBEDDED = "pip install 'pytest-perfqa[embedded]'"
 _EMBEDDED_MODULES = ("flask", "gunicorn")
