@@ -37,8 +37,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfqa.machine.children import Reaper, spawn, terminate
-from pytest_perfqa.service.affinity import service_cpus, spare_cpus
 from pytest_perfqa.service.config import Limits
+from pytest_perfqa.service.shared.affinity import service_cpus, spare_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

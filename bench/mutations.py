@@ -193,7 +193,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "service/settling.py",
+        "service/shared/settling.py",
         ("test_settling.py",),
         ("a canary is quick at 40 times its idle time", "_SLOWER = 4.0", "_SLOWER = 40.0"),
         ("a canary is quick at 5 times its idle time", "_SLOWER = 4.0", "_SLOWER = 5.0"),
@@ -483,7 +483,7 @@ MUTATIONS = [
         ("an interval on both sides of a limit decides", "if for_all == for_some:", "if True:"),
     ),
     *broken(
-        "service/readiness.py",
+        "service/shared/readiness.py",
         ("test_readiness.py",),
         ("a redirect is ready", "200 <= response.status < 300", "200 <= response.status < 400"),
         ("an error is an answer", "answer.status < 500", "answer.status < 600"),

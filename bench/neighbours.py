@@ -27,9 +27,9 @@ from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import sampler
 from pytest_perfqa.run import Bench, run
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
-from pytest_perfqa.service.affinity import service_cpus, spare_cpus
 from pytest_perfqa.service.config import Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.process import service as process
+from pytest_perfqa.service.shared.affinity import service_cpus, spare_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

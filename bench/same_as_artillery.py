@@ -23,9 +23,9 @@ from pytest_perfqa.machine.alone import alone
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.run import Bench, run
 from pytest_perfqa.scenario.artillery import read_scenario
-from pytest_perfqa.service.affinity import spare_cpus
 from pytest_perfqa.service.process import service as process
 from pytest_perfqa.service.service_file import read_service
+from pytest_perfqa.service.shared.affinity import spare_cpus
 
 if TYPE_CHECKING:
     from pytest_perfqa.result import RunResult

@@ -13,7 +13,7 @@ from .monitor.sampler import Monitor
 from .result import MOST_TOLD, Context, RunResult
 from .samples import read_samples
 from .scenario.records import MAX_ERROR_RATE
-from .service.affinity import are_apart
+from .service.shared.affinity import are_apart
 from .validity import causes, examine
 
 if TYPE_CHECKING:

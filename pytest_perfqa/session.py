@@ -21,8 +21,9 @@ from .monitor.sampler import onlooking
 from .repeating import Attempts, until_believed
 from .run import Bench, is_apart, run
 from .scenario.records import numbered
-from .service import selection, settling
-from .service.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
+from .service import selection
+from .service.shared import settling
+from .service.shared.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -20,8 +20,8 @@ from ..errors import ConfigurationError, ServiceError
 from ..load.message import Message, target
 from ..load.record import Outcome
 from ..service import address
-from ..service.readiness import Answer
-from ..service.settling import wait_until_settled
+from ..service.shared.readiness import Answer
+from ..service.shared.settling import wait_until_settled
 from .exchange import Connection, Exchange, Peer
 
 if TYPE_CHECKING:

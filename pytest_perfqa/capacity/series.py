@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..base.units import Quantity, Unit
 from ..base.verdicts import Verdict
 from ..errors import DisturbedRun, Inconclusive, InvalidRun, ServiceError
-from ..service.settling import fast_seconds
+from ..service.shared.settling import fast_seconds
 from .found import Probe, cause_of, counts_of, per_second
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import NoData
-from ..service.beside import ForeignProcess, holder, listener
+from ..service.shared.beside import ForeignProcess, holder, listener
 from . import kernel, proc
 from .disturbance import told
 from .neighbours import Group, Look, window

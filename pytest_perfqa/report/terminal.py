@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PerfqaError
 from ..requirements import is_told
-from ..service.logs import tail
+from ..service.shared.logs import tail
 from .table import table
 
 if TYPE_CHECKING:

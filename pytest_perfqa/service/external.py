@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import ConfigurationError, ServiceError
 from ..machine import reaper
-from . import address, beside, readiness, settling
+from . import address
 from .config import External, Ready, ServiceConfig
+from .shared import beside, readiness, settling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,10 +16,10 @@ from pytest_perfqa.errors import FileProblems, NoData, ServiceError
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor.sampler import Monitor
 from pytest_perfqa.scenario.spans import Spans
-from pytest_perfqa.service.beside import find, holder, listener
 from pytest_perfqa.service.config import Beside, Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.process import service as process
 from pytest_perfqa.service.service_file import read_service
+from pytest_perfqa.service.shared.beside import find, holder, listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_perfqa.service import logs
+from pytest_perfqa.service.shared import logs
 
 if TYPE_CHECKING:
     from pathlib import Path

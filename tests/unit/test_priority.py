@@ -14,7 +14,7 @@ from test_generator import answer, put_load, scenario, serve
 
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.machine.priority import NICE, prefer
-from pytest_perfqa.service.affinity import are_apart
+from pytest_perfqa.service.shared.affinity import are_apart
 
 if TYPE_CHECKING:
     from pathlib import Path

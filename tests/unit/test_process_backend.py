@@ -24,11 +24,12 @@ from waiting import wait_for
 
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing, ServiceError
 from pytest_perfqa.machine import children, reaper
-from pytest_perfqa.service import affinity, external, ports
+from pytest_perfqa.service import external
 from pytest_perfqa.service.config import Command, Limits, Nginx, Ready, ServiceConfig
 from pytest_perfqa.service.process import programs
 from pytest_perfqa.service.process import service as process
 from pytest_perfqa.service.service_file import read_service
+from pytest_perfqa.service.shared import affinity, ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

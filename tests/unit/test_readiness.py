@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_perfqa.service import readiness
 from pytest_perfqa.service.config import Ready
-from pytest_perfqa.service.readiness import Address, Answer
+from pytest_perfqa.service.shared import readiness
+from pytest_perfqa.service.shared.readiness import Address, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa.service import settling
-from pytest_perfqa.service.readiness import Answer
+from pytest_perfqa.service.shared import settling
+from pytest_perfqa.service.shared.readiness import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

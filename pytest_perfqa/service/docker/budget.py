@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base.units import Unit, show
-from .. import affinity
+from ..shared import affinity
 from . import ownership
 
 if TYPE_CHECKING:

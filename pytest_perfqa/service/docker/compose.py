@@ -24,7 +24,7 @@ import yaml
 
 from ...errors import ConfigurationError, PerfqaError, PrerequisiteMissing, ServiceError
 from ...machine import children
-from .. import logs
+from ..shared import logs
 from . import engine
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import logs
+from ..shared import logs
 from . import engine
 
 if TYPE_CHECKING:

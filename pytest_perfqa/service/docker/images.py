@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ServiceError
-from .. import logs
+from ..shared import logs
 from . import engine
 
 if TYPE_CHECKING:

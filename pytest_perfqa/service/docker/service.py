@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...base import yaml_file
 from ...errors import ConfigurationError, PrerequisiteMissing, ServiceError
-from .. import ports, readiness, settling
 from ..config import template_variables
-from ..readiness import Address, Answer
-from ..started import StartedService
+from ..shared import ports, readiness, settling
+from ..shared.readiness import Address, Answer
+from ..shared.started import StartedService
 from . import budget, compose, engine, images, ownership
 from .container import ContainerPart
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ...errors import ServiceError
 from ...machine import children
-from .. import logs
-from ..readiness import Address
+from ..shared import logs
+from ..shared.readiness import Address
 
 if TYPE_CHECKING:
     import subprocess

@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError, ServiceError
-from .. import affinity, logs, ports, readiness, settling
 from ..config import Command, Nginx, filled, placeholders, template_variables
-from ..readiness import Answer
-from ..started import StartedService
+from ..shared import affinity, logs, ports, readiness, settling
+from ..shared.readiness import Answer
+from ..shared.started import StartedService
 from . import nginx, programs
 from .part import HOST, Launch, ProcessPart, terminate
 

@@ -6,7 +6,7 @@ import random
 import socket
 from pathlib import Path
 
-from ..errors import ServiceError
+from ...errors import ServiceError
 
 _HOST = "127.0.0.1"
 _RANGE = range(20_000, 32_000)

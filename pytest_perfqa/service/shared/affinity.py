@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .config import Limits
+    from ..config import Limits
 
 
 def service_cpus(limits: Limits) -> frozenset[int] | None:

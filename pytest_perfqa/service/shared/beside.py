@@ -7,14 +7,14 @@ import os
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from ..errors import ServiceError
-from ..machine import reaper
+from ...errors import ServiceError
+from ...machine import reaper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .backend import Leader
-    from .config import Beside
+    from ..backend import Leader
+    from ..config import Beside
 
 __tracebackhide__ = True
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ..base import yaml_file
-from ..errors import ServiceError
-from ..machine.children import Reaper
+from ...base import yaml_file
+from ...errors import ServiceError
+from ...machine.children import Reaper
+from ..backend import Part
 from . import beside, logs
-from .backend import Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .backend import Leader
-    from .config import Limits, ServiceConfig
+    from ..backend import Leader
+    from ..config import Limits, ServiceConfig
 
 __tracebackhide__ = True
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .config import Ready
+    from ..config import Ready
 
     Canary = Callable[[float], "Answer"]
 
