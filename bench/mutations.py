@@ -64,7 +64,7 @@ def broken(file: str, tests: tuple[str, ...], *ways: tuple[str, str, str]) -> tu
 
 MUTATIONS = [
     *broken(
-        "load/record.py",
+        "load/wire/record.py",
         ("test_as_expected.py",),
         ("a 400 is as expected", "range(200, 400)", "range(200, 401)"),
         ("a 500 is as expected", "range(200, 400)", "range(200, 501)"),
@@ -139,7 +139,7 @@ MUTATIONS = [
         ("what was not watched is known", "if limit.ends[1] > float(self.bound):", "if False:"),
     ),
     *broken(
-        "load/watch.py",
+        "load/wire/watch.py",
         ("test_tally.py",),
         (
             "abort judges what one process told",
@@ -157,7 +157,7 @@ MUTATIONS = [
         ("every threshold stops the run", "if threshold.abort)", ")"),
     ),
     *broken(
-        "load/tally.py",
+        "load/wire/tally.py",
         ("test_tally.py",),
         (
             "a spell lasts one window",
@@ -491,7 +491,7 @@ MUTATIONS = [
         ("the last word is the first", "if answer.is_good or time", "if time"),
     ),
     *broken(
-        "load/plan.py",
+        "load/wire/plan.py",
         ("test_validity.py",),
         ("late by 100 ms is on time", "LATE_SECONDS = 0.010", "LATE_SECONDS = 0.100"),
     ),

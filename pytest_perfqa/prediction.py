@@ -14,7 +14,7 @@ from .attributes.queueing import entered, gave_up
 from .attributes.recovery import Course, Recovery, recovery, stretches
 from .base.units import Quantity, Unit, parse
 from .errors import Inconclusive, NoData
-from .load.record import WITH_ANSWER, with_status
+from .load.wire.record import WITH_ANSWER, with_status
 from .queues.fifo import departures, implied_services
 from .samples import Samples, quantile
 

@@ -17,7 +17,7 @@ from .attributes.queueing import Pending
 from .base.conditions import Condition
 from .base.units import Estimate, Quantity, Unit, show
 from .errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
-from .load.tally import Spell, Tallies, Watch, is_time
+from .load.wire.tally import Spell, Tallies, Watch, is_time
 from .result import ADVICE, disturbed
 from .scenario.artillery.ensure import ERROR_KINDS, parsed
 from .scenario.spans import Spans, edges
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from .attributes.latency import Distribution
-    from .load.tally import Tally
+    from .load.wire.tally import Tally
     from .result import RunResult, Slice
     from .scenario.records import Ensure, Threshold
 

@@ -29,8 +29,8 @@ from .attributes.timeline import Timeline, timeline
 from .attributes.unexpected import Unexpected
 from .base.units import Quantity, Reach, Unit, parse, show
 from .errors import DisturbedRun, NoData
-from .load.plan import requests
-from .load.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
+from .load.wire.plan import requests
+from .load.wire.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
 from .scenario.records import MAX_ERROR_RATE
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .fault_record import FaultRecord
-    from .load.plan import Example
-    from .load.watch import Aborted
+    from .load.wire.plan import Example
+    from .load.wire.watch import Aborted
     from .monitor.disturbance import Disturbance
     from .samples import Samples
     from .scenario.records import Model as LoadModel

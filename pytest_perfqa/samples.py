@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import GeneratorError, NoData
-from .load.record import (
+from .load.wire.record import (
     CHUNK,
     NAMED_ENDPOINTS,
     NO_REPLICA,
@@ -59,7 +59,7 @@ ROW = np.dtype(
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows of one run or of a slice of it; fields as in ``load.record``, and two more.
+    """Rows of one run or of a slice of it; fields as in ``load.wire.record``, and two more.
 
     ``weight`` is how many a row stands for, ``spread`` within how many seconds these were due, half
     of them before and half after ``intended``; 0 where they were due then, all at once.

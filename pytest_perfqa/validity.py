@@ -13,15 +13,15 @@ import numpy as np
 
 from .base.units import Unit, show
 from .errors import Lasting
-from .load.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
-from .load.record import Kind, Outcome
+from .load.wire.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
+from .load.wire.record import Kind, Outcome
 from .samples import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .load.plan import Summary
-    from .load.watch import Aborted
+    from .load.wire.plan import Summary
+    from .load.wire.watch import Aborted
     from .samples import Samples
     from .scenario.records import Model
 

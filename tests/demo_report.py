@@ -16,7 +16,7 @@ from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.character import Character, Scalability, Staircase, Step
 from pytest_perfqa.comparison import compare, conclude
 from pytest_perfqa.errors import ServiceError
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.report import folder
 from pytest_perfqa.report.characterisation import record_of_character, record_of_failure
 from pytest_perfqa.report.environment import machine, versions

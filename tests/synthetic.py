@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_perfqa.load.plan import Summary
-from pytest_perfqa.load.record import NO_REPLICA, WITH_ANSWER, Kind, Outcome
+from pytest_perfqa.load.wire.plan import Summary
+from pytest_perfqa.load.wire.record import NO_REPLICA, WITH_ANSWER, Kind, Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings, Series
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result import Context, RunResult
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from pytest_perfqa.load.watch import Aborted
+    from pytest_perfqa.load.wire.watch import Aborted
 
 
 def samples(

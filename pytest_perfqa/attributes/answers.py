@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.units import Quantity, Unit
 from ..errors import NoData
-from ..load.record import COMPLETED, Kind, Outcome, completed, ended
+from ..load.wire.record import COMPLETED, Kind, Outcome, completed, ended
 from .names import HasFigures
 from .origin import Figure
 

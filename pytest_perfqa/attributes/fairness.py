@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.units import Quantity
 from ..errors import NoData
-from ..load.record import NO_REPLICA
+from ..load.wire.record import NO_REPLICA
 from .names import HasFigures
 from .origin import Figure
 

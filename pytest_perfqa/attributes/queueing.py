@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.units import Quantity, Unit
 from ..errors import Inconclusive, NoData
-from ..load.record import Kind, Outcome, as_expected, with_status
+from ..load.wire.record import Kind, Outcome, as_expected, with_status
 from ..queues.fifo import constant_services
 from ..samples import Samples, quantile
 from ..scenario.spans import Spans, only_stretch, upto

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, ServiceError
-from ..load.message import Message, target
-from ..load.record import Outcome
+from ..load.wire.message import Message, target
+from ..load.wire.record import Outcome
 from ..service import address
 from ..service.shared.readiness import Answer
 from ..service.shared.settling import wait_until_settled

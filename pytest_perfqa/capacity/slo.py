@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..base.units import Unit, parse, show
 from ..errors import ConfigurationError, UnitError
-from ..load.record import Outcome
+from ..load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

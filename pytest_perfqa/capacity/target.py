@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from ..load.message import build, is_constant
+from ..load.wire.message import build, is_constant
 from ..scenario import records as scenarios
 from ..scenario.template import printed
 

@@ -1,0 +1,1 @@
+"""The load, by process: pytest's side, a generator's, and what the two speak."""

@@ -11,8 +11,8 @@ from gevent.event import Event
 
 from ..scenario.spans import upto
 from .effort import Effort
-from .plan import Example, Plan, Summary, endpoints
-from .record import (
+from .wire.plan import Example, Plan, Summary, endpoints
+from .wire.record import (
     NAMED_ENDPOINTS,
     NO_REPLICA,
     OTHER_ENDPOINTS,

@@ -21,16 +21,16 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, Defaul
 
 from ..scenario.schedule import crowd, shard_users
 from .clock import Alarm
-from .record import Outcome
 from .user_classes import ENDINGS, Users, is_task_set
 from .user_requests import Arrival, arrival_of, bind
+from .wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .account import Account
     from .flows import Flows
-    from .plan import Plan, Summary
+    from .wire.plan import Plan, Summary
 
 _KILL_SECONDS = 5.0
 

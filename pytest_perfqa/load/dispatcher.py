@@ -10,13 +10,13 @@ from gevent.hub import get_hub
 
 from ..scenario.schedule import schedule
 from .clock import Alarm
-from .plan import FELL_BEHIND, HOPELESS_SECONDS
+from .wire.plan import FELL_BEHIND, HOPELESS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .account import Account
-    from .plan import Plan, Summary
+    from .wire.plan import Plan, Summary
 
 # Without a limit, one late wake-up starts everything overdue at once, each on a connection of its
 # own (measured at 25,000/s offered: 78 % of arrivals lost; with 32 per turn all were sent).

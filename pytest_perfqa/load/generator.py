@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, GeneratorError
 from ..machine.children import await_end, ending
-from .plan import Plan, Summary, endpoints, longest_pass
-from .record import WHOLE_ARRIVAL
 from .warm import Warm, last_lines
-from .watch import Aborted, AbortWatch
+from .wire.plan import Plan, Summary, endpoints, longest_pass
+from .wire.record import WHOLE_ARRIVAL
+from .wire.watch import Aborted, AbortWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..machine.children import Reaper
     from ..scenario.records import Scenario
-    from .watch import Crossing
+    from .wire.watch import Crossing
 
 __tracebackhide__ = True
 

@@ -40,8 +40,10 @@ from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
 from .dispatcher import Dispatcher
 from .effort import EVERY, Effort
 from .flows import Flows
-from .plan import Plan, Summary, endpoints
-from .record import (
+from .user_classes import UserArrivals, Users, load_user_classes, repeatable
+from .user_requests import Requests, bound_requests
+from .wire.plan import Plan, Summary, endpoints
+from .wire.record import (
     COMPLETED,
     RECORD,
     Kind,
@@ -52,10 +54,8 @@ from .record import (
     unexpected,
     with_status,
 )
-from .tally import Tallies
-from .user_classes import UserArrivals, Users, load_user_classes, repeatable
-from .user_requests import Requests, bound_requests
-from .watch import aborting
+from .wire.tally import Tallies
+from .wire.watch import aborting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

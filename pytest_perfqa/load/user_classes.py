@@ -24,8 +24,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet
 from locust.util.load_locustfile import load_locustfile
 
 from .flows import draw
-from .record import Outcome
 from .user_requests import Arrival, bind, without_resending
+from .wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
 from .locust_outcome import outcome_of_exception
-from .message import excerpt
-from .record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
+from .wire.message import excerpt
+from .wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable

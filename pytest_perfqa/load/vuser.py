@@ -16,10 +16,10 @@ from gevent.hub import Waiter
 
 from ..scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
 from ..scenario.template import printed, render
-from .message import Message, build, decode, target
-from .plan import REDIRECTS, requests
-from .record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual
 from .transport import Exchange, Pool
+from .wire.message import Message, build, decode, target
+from .wire.plan import REDIRECTS, requests
+from .wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Self
 from ..errors import GeneratorError
 from ..machine.children import UNKNOWN_END, await_end, ending, spawn, terminate
 from ..machine.reaper import status
-from .plan import Order
+from .wire.plan import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,7 +31,7 @@ import gevent
 from gevent import monkey
 
 from . import locustfile
-from .plan import Order, prepare
+from .wire.plan import Order, prepare
 
 _STDIN = 0
 _DESCRIPTORS = 4

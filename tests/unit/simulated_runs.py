@@ -14,8 +14,8 @@ import numpy as np
 import synthetic
 from hypothesis import strategies as st
 
-from pytest_perfqa.load.record import WHOLE_ARRIVAL, Kind, Outcome
-from pytest_perfqa.load.watch import Aborted
+from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL, Kind, Outcome
+from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.samples import Samples, fold
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario

@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_perfqa.capacity.exchange import Exchange
 from pytest_perfqa.capacity.probe import Drained, Volley
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -11,7 +11,7 @@ from test_generator import answer, flow, get, serve
 
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.generator import generate
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario.records import Phase, Scenario, Threshold
 

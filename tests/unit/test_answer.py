@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.load.answer import Answer, Head, ProtocolError
-from pytest_perfqa.load.message import EXCERPT_BYTES
+from pytest_perfqa.load.wire.message import EXCERPT_BYTES
 
 OK = b"HTTP/1.1 200 OK\r\n"
 GZIPPED = zlib.compress(b"hello", wbits=31)

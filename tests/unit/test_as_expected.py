@@ -15,11 +15,11 @@ from pytest_perfqa.attributes.unexpected import Unexpected
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.capacity.exchange import Exchange
 from pytest_perfqa.errors import RequirementMissed
-from pytest_perfqa.load import record
-from pytest_perfqa.load.plan import Example
-from pytest_perfqa.load.record import Kind, Outcome
-from pytest_perfqa.load.tally import Tallies, Tally
-from pytest_perfqa.load.watch import Aborted
+from pytest_perfqa.load.wire import record
+from pytest_perfqa.load.wire.plan import Example
+from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.tally import Tallies, Tally
+from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.requirements import judge, judge_own, require
 from pytest_perfqa.scenario.records import Threshold

@@ -11,7 +11,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.attributes.fairness import Shares
 from pytest_perfqa.errors import Inconclusive, NoData
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.samples import Samples, fold
 
 if TYPE_CHECKING:

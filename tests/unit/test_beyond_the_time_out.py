@@ -17,7 +17,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.load.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Kind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

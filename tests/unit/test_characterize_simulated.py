@@ -19,7 +19,7 @@ from pytest_perfqa.capacity.probe import Drained, Volley
 from pytest_perfqa.capacity.question import Question
 from pytest_perfqa.capacity.seen import Seen
 from pytest_perfqa.errors import DisturbedRun
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.load.effort import Effort
-from pytest_perfqa.load.plan import LATE_SECONDS, Plan
-from pytest_perfqa.load.record import RECORD, Kind
+from pytest_perfqa.load.wire.plan import LATE_SECONDS, Plan
+from pytest_perfqa.load.wire.record import RECORD, Kind
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:

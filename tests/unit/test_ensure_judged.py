@@ -11,9 +11,9 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import RequirementMissed
-from pytest_perfqa.load.record import Outcome
-from pytest_perfqa.load.tally import Spell
-from pytest_perfqa.load.watch import Aborted
+from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.tally import Spell
+from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.requirements import Finding, judge, metric, require
 from pytest_perfqa.scenario.records import Ensure, Threshold
 

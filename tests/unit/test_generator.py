@@ -26,8 +26,8 @@ from waiting import wait_for
 from pytest_perfqa import validity
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load.generator import Progress, Recording, generate
-from pytest_perfqa.load.plan import Plan, Summary
-from pytest_perfqa.load.record import Kind, Outcome, as_expected
+from pytest_perfqa.load.wire.plan import Plan, Summary
+from pytest_perfqa.load.wire.record import Kind, Outcome, as_expected
 from pytest_perfqa.samples import Samples, quantile, read_samples
 from pytest_perfqa.scenario.records import (
     Capture,

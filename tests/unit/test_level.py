@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from synthetic import queue, run, samples
 
 from pytest_perfqa.attributes.level import Level
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 
 #: Moments of which many coincide.
 MOMENTS = st.lists(st.integers(0, 40).map(lambda n: n / 4), min_size=1, max_size=30)

@@ -26,7 +26,7 @@ from waiting import wait_for
 
 from pytest_perfqa.errors import GeneratorError, InvalidRun
 from pytest_perfqa.load.generator import Progress, generate
-from pytest_perfqa.load.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Kind, Outcome
+from pytest_perfqa.load.wire.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Kind, Outcome
 from pytest_perfqa.samples import merged_endpoints
 from pytest_perfqa.scenario.records import Phase, Scenario
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_perfqa.load.message import Message, build, decode, excerpt, is_constant, target
+from pytest_perfqa.load.wire.message import Message, build, decode, excerpt, is_constant, target
 from pytest_perfqa.scenario.records import Request
 
 

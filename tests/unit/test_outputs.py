@@ -15,8 +15,8 @@ from synthetic import run, samples
 
 from pytest_perfqa.capacity.question import Question
 from pytest_perfqa.errors import ServiceError
-from pytest_perfqa.load.record import Outcome
-from pytest_perfqa.load.watch import Aborted
+from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.export import Targets
 from pytest_perfqa.report.outputs import Outputs
 from pytest_perfqa.session import Search

@@ -19,7 +19,7 @@ from synthetic import queue, run, samples
 from pytest_perfqa.attributes.growth import LOOKS, WINDOWS, Looks, growth
 from pytest_perfqa.attributes.queueing import Pending
 from pytest_perfqa.errors import Inconclusive
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.queues.fifo import departures, reached_by_chance
 from pytest_perfqa.scenario.spans import Spans
 

@@ -18,7 +18,7 @@ import trustme
 
 from pytest_perfqa.capacity.probe import Bounds, Prober
 from pytest_perfqa.errors import ConfigurationError, ServiceError
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

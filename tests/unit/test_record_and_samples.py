@@ -11,8 +11,8 @@ import synthetic
 
 from pytest_perfqa.errors import GeneratorError, NoData
 from pytest_perfqa.load.generator import Recording
-from pytest_perfqa.load.plan import Plan, Summary
-from pytest_perfqa.load.record import (
+from pytest_perfqa.load.wire.plan import Plan, Summary
+from pytest_perfqa.load.wire.record import (
     NO_REPLICA,
     RECORD,
     Kind,

@@ -7,7 +7,7 @@ import pytest
 from synthetic import run, samples
 
 from pytest_perfqa.attributes.timeline import PERCENTS, timeline
-from pytest_perfqa.load.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Kind, Outcome
 from pytest_perfqa.samples import Samples, fold, quantile
 from pytest_perfqa.scenario.spans import Spans
 

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from pytest_perfqa.load.generator import generate
-from pytest_perfqa.load.record import Outcome
+from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.samples import Samples, read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.errors import InvalidRun, Lasting
-from pytest_perfqa.load.plan import FELL_BEHIND, Lateness, Summary
-from pytest_perfqa.load.record import Kind, Outcome
+from pytest_perfqa.load.wire.plan import FELL_BEHIND, Lateness, Summary
+from pytest_perfqa.load.wire.record import Kind, Outcome
 from pytest_perfqa.samples import ROW, Samples
 from pytest_perfqa.validity import Generator, causes, examine
 

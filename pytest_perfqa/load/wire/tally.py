@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.units import Unit
-from ..scenario.spans import Spans, bounds, window_number
+from ...base.units import Unit
+from ...scenario.spans import Spans, bounds, window_number
 from .record import TIMED, Kind, Outcome, as_expected, completed, ended, unexpected, with_status
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..scenario.records import Scenario, Threshold
+    from ...scenario.records import Scenario, Threshold
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,

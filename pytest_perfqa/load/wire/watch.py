@@ -11,7 +11,7 @@ from .tally import Spell, Tally, Watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..scenario.records import Scenario, Threshold
+    from ...scenario.records import Scenario, Threshold
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..scenario.records import Loop, Request, Scenario, Step, Think
+from ...scenario.records import Loop, Request, Scenario, Step, Think
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..scenario.template import expressions, printed, render
+from ...scenario.template import expressions, printed, render
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Mapping
 
-    from ..scenario.records import Request
+    from ...scenario.records import Request
 
 USER_AGENT = "pytest-perfqa"
 _SAFE = "/%:@!$&'()*+,;=-._~?"

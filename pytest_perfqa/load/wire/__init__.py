@@ -1,0 +1,1 @@
+"""What the pytest process and the generator processes tell each other."""
