@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_perfqa.load.generator import generate
+from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario

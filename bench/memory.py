@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from generator import GENERATOR_CPUS, server
 
-from pytest_perfqa.load.generator import generate
+from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.load.wire.record import RECORD
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.samples import quantile, read_samples

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .capacity.character import Character
     from .capacity.found import BreakingPoint
     from .chosen import Options
-    from .load.warm import Warm
+    from .load.driver.warm import Warm
     from .loading import Loader
     from .report.outputs import Outputs
     from .report.screen import Screen
@@ -157,7 +157,7 @@ class Door:
     @cached_property
     def _warm(self) -> Warm:
         """What generators will be forked from."""
-        from .load.warm import Warm
+        from .load.driver.warm import Warm
         from .machine.children import Reaper
 
         warm = Warm(Reaper())

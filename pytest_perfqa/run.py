@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .errors import PerfqaError
 from .faults import Faults, check
-from .load.generator import generate
+from .load.driver.generator import generate
 from .monitor.sampler import Monitor
 from .result import MOST_TOLD, Context, RunResult
 from .samples import read_samples
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .fault_record import FaultRecord
-    from .load.generator import Progress, Recording
-    from .load.warm import Warm
+    from .load.driver.generator import Progress, Recording
+    from .load.driver.warm import Warm
     from .machine.children import Reaper
     from .monitor.readings import Readings
     from .scenario.records import Scenario

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .load.generator import Recording
+    from .load.driver.generator import Recording
 
 __tracebackhide__ = True
 

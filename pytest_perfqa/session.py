@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from .capacity.target import Request
     from .chosen import Options
     from .errors import Inconclusive
-    from .load.generator import Progress
-    from .load.warm import Warm
+    from .load.driver.generator import Progress
+    from .load.driver.warm import Warm
     from .monitor.surroundings import Around
     from .result import RunResult
     from .scenario.records import Scenario

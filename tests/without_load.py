@@ -15,8 +15,8 @@ import numpy as np
 import synthetic
 
 import pytest_perfqa.session
-from pytest_perfqa.load.generator import Progress
-from pytest_perfqa.load.warm import Warm
+from pytest_perfqa.load.driver.generator import Progress
+from pytest_perfqa.load.driver.warm import Warm
 from pytest_perfqa.scenario.schedule import schedule
 
 if TYPE_CHECKING:

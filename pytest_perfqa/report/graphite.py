@@ -21,7 +21,7 @@ import numpy as np
 
 from ..attributes.timeline import PERCENTS
 from ..errors import NoData
-from ..load.generator import Progress
+from ..load.driver.generator import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

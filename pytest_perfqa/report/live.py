@@ -9,7 +9,7 @@ from ..base.units import Unit, show
 from .text import clock, duration, plural
 
 if TYPE_CHECKING:
-    from ..load.generator import Progress
+    from ..load.driver.generator import Progress
     from ..result import RunResult
     from ..scenario.records import Scenario
 

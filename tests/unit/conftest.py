@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_perfqa.load.warm import Warm
+from pytest_perfqa.load.driver.warm import Warm
 from pytest_perfqa.machine.children import Reaper
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from test_generator import answer, flow, get, serve
 
 from pytest_perfqa.base.units import Unit
-from pytest_perfqa.load.generator import generate
+from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario.records import Phase, Scenario, Threshold
@@ -18,7 +18,7 @@ from pytest_perfqa.scenario.records import Phase, Scenario, Threshold
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.load.driver.warm import Warm
     from pytest_perfqa.machine.children import Reaper
 
 CODE = """

@@ -15,7 +15,7 @@ import pytest
 from test_generator import Load, Received, Server, answer, flow, get
 
 from pytest_perfqa import validity
-from pytest_perfqa.load.generator import generate
+from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.samples import read_samples
 from pytest_perfqa.scenario.records import Phase, Scenario, Think
 from pytest_perfqa.scenario.schedule import crowd, shard_users
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.load.driver.warm import Warm
     from pytest_perfqa.machine.children import Reaper
 
 SECONDS, SERVICE_SECONDS = 0.5, 0.05

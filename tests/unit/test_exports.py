@@ -29,7 +29,7 @@ from test_report_folder import HOSTILE, hostile
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.load.generator import Progress
+from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.report import openmetrics
 from pytest_perfqa.report.export import targets
 from pytest_perfqa.report.github import annotation

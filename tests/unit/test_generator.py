@@ -25,7 +25,7 @@ from waiting import wait_for
 
 from pytest_perfqa import validity
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
-from pytest_perfqa.load.generator import Progress, Recording, generate
+from pytest_perfqa.load.driver.generator import Progress, Recording, generate
 from pytest_perfqa.load.wire.plan import Plan, Summary
 from pytest_perfqa.load.wire.record import Kind, Outcome, as_expected
 from pytest_perfqa.samples import Samples, quantile, read_samples
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.load.driver.warm import Warm
     from pytest_perfqa.machine.children import Reaper
 
 HUGE = 50_000_000

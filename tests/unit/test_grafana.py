@@ -19,7 +19,7 @@ import pytest
 from demo_report import records
 from synthetic import run, samples
 
-from pytest_perfqa.load.generator import Progress
+from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings
 from pytest_perfqa.monitor.readings import Series as Reading

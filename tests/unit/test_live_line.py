@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_perfqa.load.generator import Progress
+from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.report.live import LiveLine
 from pytest_perfqa.report.text import clock, duration, plural, printable
 from pytest_perfqa.scenario.records import Phase, Scenario

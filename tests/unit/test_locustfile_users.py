@@ -25,7 +25,7 @@ from test_generator import (
 from waiting import wait_for
 
 from pytest_perfqa.errors import GeneratorError, InvalidRun
-from pytest_perfqa.load.generator import Progress, generate
+from pytest_perfqa.load.driver.generator import Progress, generate
 from pytest_perfqa.load.wire.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Kind, Outcome
 from pytest_perfqa.samples import merged_endpoints
 from pytest_perfqa.scenario.records import Phase, Scenario
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.load.driver.warm import Warm
     from pytest_perfqa.machine.children import Reaper
 
 HEAD = "from locust import *\nfrom locust import events\nimport locust, gevent, time\n"

@@ -15,7 +15,7 @@ from pytest_perfqa import session as session_module
 from pytest_perfqa.capacity.breaking_point import inquiry
 from pytest_perfqa.capacity.target import Request
 from pytest_perfqa.errors import InvalidRun, ServiceError
-from pytest_perfqa.load.generator import Recording
+from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario

@@ -10,7 +10,7 @@ import pytest
 import synthetic
 
 from pytest_perfqa.errors import GeneratorError, NoData
-from pytest_perfqa.load.generator import Recording
+from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.load.wire.plan import Plan, Summary
 from pytest_perfqa.load.wire.record import (
     NO_REPLICA,

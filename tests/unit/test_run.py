@@ -8,7 +8,7 @@ import pytest
 
 from pytest_perfqa import run as run_module
 from pytest_perfqa.errors import ServiceError
-from pytest_perfqa.load.generator import Recording
+from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.run import Bench, run

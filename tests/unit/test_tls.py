@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import trustme
 
-from pytest_perfqa.load.generator import generate
+from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.samples import Samples, read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_perfqa.load.warm import Warm
+    from pytest_perfqa.load.driver.warm import Warm
 
 BIG = 3_000_000
 ARRIVALS = 20

@@ -20,9 +20,9 @@ from test_generator import answer, scenario, serve
 from waiting import wait_for
 
 from pytest_perfqa.errors import GeneratorError
-from pytest_perfqa.load import warm as module
-from pytest_perfqa.load.generator import Progress, Recording, generate
-from pytest_perfqa.load.warm import Warm
+from pytest_perfqa.load.driver import warm as module
+from pytest_perfqa.load.driver.generator import Progress, Recording, generate
+from pytest_perfqa.load.driver.warm import Warm
 from pytest_perfqa.load.wire.plan import Plan
 from pytest_perfqa.machine.children import Reaper, kill_all, spawn
 from pytest_perfqa.scenario.records import Phase, Scenario

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from ..errors import GeneratorError
-from ..machine.children import UNKNOWN_END, await_end, ending, spawn, terminate
-from ..machine.reaper import status
-from .wire.plan import Order
+from ...errors import GeneratorError
+from ...machine.children import UNKNOWN_END, await_end, ending, spawn, terminate
+from ...machine.reaper import status
+from ..wire.plan import Order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..machine.children import Reaper
+    from ...machine.children import Reaper
 
 __tracebackhide__ = True
 

@@ -13,20 +13,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError, GeneratorError
-from ..machine.children import await_end, ending
+from ...errors import ConfigurationError, GeneratorError
+from ...machine.children import await_end, ending
+from ..wire.plan import Plan, Summary, endpoints, longest_pass
+from ..wire.record import WHOLE_ARRIVAL
+from ..wire.watch import Aborted, AbortWatch
 from .warm import Warm, last_lines
-from .wire.plan import Plan, Summary, endpoints, longest_pass
-from .wire.record import WHOLE_ARRIVAL
-from .wire.watch import Aborted, AbortWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from ..machine.children import Reaper
-    from ..scenario.records import Scenario
-    from .wire.watch import Crossing
+    from ...machine.children import Reaper
+    from ...scenario.records import Scenario
+    from ..wire.watch import Crossing
 
 __tracebackhide__ = True
 

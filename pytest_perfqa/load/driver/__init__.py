@@ -1,0 +1,1 @@
+"""pytest's side of the load: starts generator processes and follows them."""
