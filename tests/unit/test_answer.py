@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa.load.answer import Answer, Head, ProtocolError
+from pytest_perfqa.load.engine.answer import Answer, Head, ProtocolError
 from pytest_perfqa.load.wire.message import EXCERPT_BYTES
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from artillery_files import get, problems, read, request, with_config, with_steps
 
-from pytest_perfqa.load.vuser import VirtualUser
+from pytest_perfqa.load.engine.vuser import VirtualUser
 from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL
 from pytest_perfqa.scenario.artillery.checks import MAX_ENDPOINTS
 from pytest_perfqa.scenario.records import Capture, Expectation, Loop, Request, Think

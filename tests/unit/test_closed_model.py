@@ -289,7 +289,7 @@ def test_what_begins_at_the_end_of_a_phase_is_in_it() -> None:
     """As everywhere; in a process of its own, since the account is one of gevent's."""
     code = """
 from types import SimpleNamespace
-from pytest_perfqa.load.account import Account
+from pytest_perfqa.load.engine.account import Account
 from pytest_perfqa.scenario.records import Phase, Scenario
 scenario = Scenario("s", (Phase("a", 0.3), Phase("b", 0.3), Phase("c", 0.3)), ())
 account = Account(SimpleNamespace(scenario=scenario, replica_header=None), None)

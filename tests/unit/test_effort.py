@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa.load.effort import Effort
+from pytest_perfqa.load.engine.effort import Effort
 from pytest_perfqa.load.wire.plan import LATE_SECONDS, Plan
 from pytest_perfqa.load.wire.record import RECORD, Kind
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario

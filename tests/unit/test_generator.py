@@ -910,7 +910,13 @@ class Process:
     def __init__(self, plan: Plan, *prefix: str) -> None:
         plan.write()
         self._plan = plan
-        argv = [*prefix, sys.executable, "-m", "pytest_perfqa.load.locustfile", str(plan.path)]
+        argv = [
+            *prefix,
+            sys.executable,
+            "-m",
+            "pytest_perfqa.load.engine.locustfile",
+            str(plan.path),
+        ]
         self._log = (plan.directory / "log").open("wb")
         self.process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log

@@ -466,7 +466,7 @@ def test_users_that_never_end_are_pending(put: Any) -> None:
     """The run does not wait for them for ever, and says so."""
     code = """
     import sys
-    sys.modules["pytest_perfqa.load.user_classes"]._PATIENCE_SECONDS = 0.5
+    sys.modules["pytest_perfqa.load.engine.user_classes"]._PATIENCE_SECONDS = 0.5
     class Someone(FastHttpUser):
         @task
         def go(self):

@@ -87,7 +87,7 @@ def note_of_a_process_of_its_own(plan: Plan, reaper: Reaper) -> None:
     plan.write()
     ours = subprocess.PIPE
     process = spawn(
-        [sys.executable, "-m", "pytest_perfqa.load.locustfile", str(plan.path)],
+        [sys.executable, "-m", "pytest_perfqa.load.engine.locustfile", str(plan.path)],
         log=plan.directory / "generator-0.log",
         cwd=plan.directory,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -119,7 +119,7 @@ def test_nothing_of_a_run_is_found_by_the_next(put: Any, tmp_path: Path, reaper:
     # The only differences: what is frozen, an idle thread of numpy's, what its import cost.
     others = {key for key, value in first.items() if value != own[key]}
     assert others <= {"frozen", "kernel's threads", "CPU time", "modules"}
-    assert set(first["modules"]) ^ set(own["modules"]) == {"pytest_perfqa.load.locustfile"}
+    assert set(first["modules"]) ^ set(own["modules"]) == {"pytest_perfqa.load.engine.locustfile"}
     drawn = [number for note in notes for number in note["drawn"]]
     assert len(set(drawn)) == len(drawn)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-_PROGRAM = "pytest_perfqa.load.zygote"
+_PROGRAM = "pytest_perfqa.load.engine.zygote"
 _READY_SECONDS = 60.0
 # A fork takes milliseconds: a process that doesn't answer for so long has been stopped.
 _FORK_SECONDS = 10.0

@@ -13,9 +13,9 @@ from gevent import GreenletExit
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
+from ..wire.message import excerpt
+from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
 from .locust_outcome import outcome_of_exception
-from .wire.message import excerpt
-from .wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable

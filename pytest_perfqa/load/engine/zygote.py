@@ -1,8 +1,9 @@
 """The process in which Locust is imported once, to be forked for each generator.
 
-Started by warm.py as ``python -P -m pytest_perfqa.load.zygote``, with a Unix socket as its standard
-input. There it says ``ready``, then takes a message per generator, with the descriptors that will
-be its standard input, output and error, and a pipe for how it ended; the answer is its number.
+Started by warm.py as ``python -P -m pytest_perfqa.load.engine.zygote``, with a Unix socket as its
+standard input. There it says ``ready``, then takes a message per generator, with the descriptors
+that will be its standard input, output and error, and a pipe for how it ended; the answer is its
+number.
 
 Nothing runs here: no event loop, no greenlet, no thread, no plan and no user's code. So a generator
 finds what a process finds that has just imported Locust, whatever ran before it, and takes all of
@@ -30,8 +31,8 @@ from pathlib import Path
 import gevent
 from gevent import monkey
 
+from ..wire.plan import Order, prepare
 from . import locustfile
-from .wire.plan import Order, prepare
 
 _STDIN = 0
 _DESCRIPTORS = 4

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .wire.plan import FULL, LATE_SECONDS, Lateness
-from .wire.record import Kind
+from ..wire.plan import FULL, LATE_SECONDS, Lateness
+from ..wire.record import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from .wire.plan import Plan
+    from ..wire.plan import Plan
 
 #: Seconds between two looks.
 EVERY = 0.1

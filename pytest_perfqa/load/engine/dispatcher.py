@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 import gevent
 from gevent.hub import get_hub
 
-from ..scenario.schedule import schedule
+from ...scenario.schedule import schedule
+from ..wire.plan import FELL_BEHIND, HOPELESS_SECONDS
 from .clock import Alarm
-from .wire.plan import FELL_BEHIND, HOPELESS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..wire.plan import Plan, Summary
     from .account import Account
-    from .wire.plan import Plan, Summary
 
 # Without a limit, one late wake-up starts everything overdue at once, each on a connection of its
 # own (measured at 25,000/s offered: 78 % of arrivals lost; with 32 per turn all were sent).

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .wire.record import COMPLETED, Kind, Outcome, as_expected, completed
+from ..wire.record import COMPLETED, Kind, Outcome, as_expected, completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

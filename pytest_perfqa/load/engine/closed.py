@@ -19,18 +19,18 @@ from locust import LoadTestShape, TaskSet, User, constant, task
 from locust.exception import StopTest
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet
 
-from ..scenario.schedule import crowd, shard_users
+from ...scenario.schedule import crowd, shard_users
+from ..wire.record import Outcome
 from .clock import Alarm
 from .user_classes import ENDINGS, Users, is_task_set
 from .user_requests import Arrival, arrival_of, bind
-from .wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..wire.plan import Plan, Summary
     from .account import Account
     from .flows import Flows
-    from .wire.plan import Plan, Summary
 
 _KILL_SECONDS = 5.0
 

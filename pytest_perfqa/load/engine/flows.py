@@ -13,15 +13,15 @@ import gevent
 from gevent import socket
 from gevent.hub import Waiter, get_hub
 
-from ..scenario.records import Flow, Request
+from ...scenario.records import Flow, Request
+from ..wire.message import build, is_constant
+from ..wire.record import Kind
 from .transport import Exchange, Pool, Transport
 from .vuser import VirtualUser, is_redirect, prepare
-from .wire.message import build, is_constant
-from .wire.record import Kind
 
 if TYPE_CHECKING:
+    from ..wire.plan import Plan
     from .account import Account
-    from .wire.plan import Plan
 
 _DRAW = 1 << 20
 _PROBE_SECONDS = 1.0

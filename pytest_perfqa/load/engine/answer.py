@@ -16,8 +16,8 @@ from geventhttpclient.response import (
     HTTPResponse,
 )
 
-from .wire.message import EXCERPT_BYTES
-from .wire.record import is_usual
+from ..wire.message import EXCERPT_BYTES
+from ..wire.record import is_usual
 
 _HEAD_END = b"\r\n\r\n"
 _HEAD_END_LENGTH = len(_HEAD_END)

@@ -17,8 +17,8 @@ from geventhttpclient.useragent import BadStatusCode
 from locust.contrib.fasthttp import LocustBadStatusCode
 from locust.exception import CatchResponseError, ResponseError
 
+from ..wire.record import Outcome, is_usual
 from .transport import outcome_of
-from .wire.record import Outcome, is_usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

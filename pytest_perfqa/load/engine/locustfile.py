@@ -1,7 +1,7 @@
 """The generator process: Locust, in which arrivals are sent or users come and go.
 
-Started by generator.py as ``python -m pytest_perfqa.load.locustfile PLAN``. Locust patches the
-standard library when it is imported, so this module is never imported in the pytest process.
+Started by generator.py as ``python -m pytest_perfqa.load.engine.locustfile PLAN``. Locust patches
+the standard library when it is imported, so this module is never imported in the pytest process.
 
 It speaks in lines: ``ready`` on standard output, then one JSON object a second while it works,
 ``windows COUNTS`` where a threshold may stop the run, and ``done`` at the end; ``go MOMENT`` (of
@@ -32,18 +32,9 @@ from locust import User, task
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
-from ..machine.priority import prefer
-from . import locust_stats
-from .account import Account
-from .clock import Idle
-from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
-from .dispatcher import Dispatcher
-from .effort import EVERY, Effort
-from .flows import Flows
-from .user_classes import UserArrivals, Users, load_user_classes, repeatable
-from .user_requests import Requests, bound_requests
-from .wire.plan import Plan, Summary, endpoints
-from .wire.record import (
+from ...machine.priority import prefer
+from ..wire.plan import Plan, Summary, endpoints
+from ..wire.record import (
     COMPLETED,
     RECORD,
     Kind,
@@ -54,8 +45,17 @@ from .wire.record import (
     unexpected,
     with_status,
 )
-from .wire.tally import Tallies
-from .wire.watch import aborting
+from ..wire.tally import Tallies
+from ..wire.watch import aborting
+from . import locust_stats
+from .account import Account
+from .clock import Idle
+from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
+from .dispatcher import Dispatcher
+from .effort import EVERY, Effort
+from .flows import Flows
+from .user_classes import UserArrivals, Users, load_user_classes, repeatable
+from .user_requests import Requests, bound_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from gevent.event import Event
 
-from ..scenario.spans import upto
-from .effort import Effort
-from .wire.plan import Example, Plan, Summary, endpoints
-from .wire.record import (
+from ...scenario.spans import upto
+from ..wire.plan import Example, Plan, Summary, endpoints
+from ..wire.record import (
     NAMED_ENDPOINTS,
     NO_REPLICA,
     OTHER_ENDPOINTS,
@@ -23,6 +22,7 @@ from .wire.record import (
     is_as_expected,
     kind_of,
 )
+from .effort import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,12 @@ from urllib.parse import urljoin, urlsplit
 
 from gevent.hub import Waiter
 
-from ..scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
-from ..scenario.template import printed, render
+from ...scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
+from ...scenario.template import printed, render
+from ..wire.message import Message, build, decode, target
+from ..wire.plan import REDIRECTS, requests
+from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual
 from .transport import Exchange, Pool
-from .wire.message import Message, build, decode, target
-from .wire.plan import REDIRECTS, requests
-from .wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -23,9 +23,9 @@ from locust.exception import (
 from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet
 from locust.util.load_locustfile import load_locustfile
 
+from ..wire.record import Outcome
 from .flows import draw
 from .user_requests import Arrival, bind, without_resending
-from .wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

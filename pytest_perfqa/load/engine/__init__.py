@@ -1,0 +1,1 @@
+"""What runs inside a generator process only: Locust, gevent, HTTP."""
