@@ -33,7 +33,7 @@ import numpy as np
 
 from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.machine.children import Reaper
-from pytest_perfqa.samples import read_samples
+from pytest_perfqa.result.samples import read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 from pytest_perfqa.service.process.programs import nginx
 

@@ -20,7 +20,7 @@ from generator import GENERATOR_CPUS, server
 from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.load.wire.record import RECORD
 from pytest_perfqa.machine.children import Reaper
-from pytest_perfqa.samples import quantile, read_samples
+from pytest_perfqa.result.samples import quantile, read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 
 

@@ -72,7 +72,7 @@ MUTATIONS = [
         ("a 304 is not as expected", "range(200, 400)", "range(200, 300)"),
     ),
     *broken(
-        "attributes/availability.py",
+        "result/attributes/availability.py",
         ("test_as_expected.py", "test_attributes.py"),
         (
             "a 500 counts as available",
@@ -92,7 +92,7 @@ MUTATIONS = [
         ("an outage lasts to its last failure", "moments[ends], last", "moments[ends - 1], last"),
     ),
     *broken(
-        "attributes/throughput.py",
+        "result/attributes/throughput.py",
         ("test_throughput.py",),
         (
             "the highest throughput counts the first answer",
@@ -117,7 +117,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "attributes/recovery.py",
+        "result/attributes/recovery.py",
         ("test_recovery.py",),
         ("recovery holds for one look", "needed = round(HOLD / LOOK)", "needed = 1"),
         ("recovery holds for 2 s", "HOLD = 3.0", "HOLD = 2.0"),
@@ -251,7 +251,7 @@ MUTATIONS = [
         ("dead ones count as alive", 'self.state not in "ZX"', 'self.state not in "X"'),
     ),
     *broken(
-        "validity.py",
+        "result/validity.py",
         ("test_validity.py",),
         ("a tenth may be late", "_LATE_ARRIVALS = 0.01", "_LATE_ARRIVALS = 0.1"),
         (
@@ -276,7 +276,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "attributes/confidence.py",
+        "result/attributes/confidence.py",
         ("test_confidence.py",),
         ("p95 needs 50 samples", "math.ceil(math.log(_ALPHA) / math.log(p))", "50"),
         (
@@ -374,7 +374,7 @@ MUTATIONS = [
         ("the ceiling is no limit", "return min(self.ceiling, wanted)", "return wanted"),
     ),
     *broken(
-        "attributes/stability.py",
+        "result/attributes/stability.py",
         ("test_stability.py",),
         ("a hundredth is drift", "_GROWTH = 0.10", "_GROWTH = 0.01"),
         ("half as much again is no drift", "_GROWTH = 0.10", "_GROWTH = 0.50"),
@@ -388,7 +388,7 @@ MUTATIONS = [
         ("the first fifth counts", "_SETTLING = 0.2", "_SETTLING = 0.0"),
     ),
     *broken(
-        "attributes/growth.py",
+        "result/attributes/growth.py",
         ("test_queueing.py", "test_overload.py"),
         (
             "growth by chance is growth",
@@ -398,7 +398,7 @@ MUTATIONS = [
         ("too few arrivals tell", "or self.arrivals >= self.needed", "or True"),
     ),
     *broken(
-        "attributes/queueing.py",
+        "result/attributes/queueing.py",
         ("test_queueing.py", "test_overload.py"),
         (
             "who gives up does not wait",
@@ -417,7 +417,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "attributes/level.py",
+        "result/attributes/level.py",
         ("test_level.py",),
         (
             "before the first step is after it",
@@ -431,7 +431,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "requirements.py",
+        "result/requirements.py",
         ("test_thresholds.py", "test_ensure_judged.py", "test_disturbed.py"),
         ("a failure at the limit is none", '">": operator.le,', '">": operator.lt,'),
         ("what can't be told is met", "[one for one in strict if one.met is None]", "[]"),
@@ -463,7 +463,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "samples.py",
+        "result/samples.py",
         ("test_estimates.py", "test_tally.py", "test_confidence.py", "test_attributes.py"),
         ("folded rows count once", "np.add.reduceat(weights, starts)", "np.ones(len(starts))"),
     ),
@@ -563,7 +563,7 @@ MUTATIONS = [
         ("not is nothing", "wanted=not wanted", "wanted=wanted"),
     ),
     *broken(
-        "attributes/latency.py",
+        "result/attributes/latency.py",
         ("test_attributes.py", "test_beyond_the_time_out.py"),
         ("Apdex tolerates three times the limit", "_TOLERABLE = 4", "_TOLERABLE = 3"),
         (
@@ -573,7 +573,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "attributes/fairness.py",
+        "result/attributes/fairness.py",
         ("test_attributes.py",),
         (
             "a replica that gave no answer is not there",
@@ -582,7 +582,7 @@ MUTATIONS = [
         ),
     ),
     *broken(
-        "attributes/cold_start.py",
+        "result/attributes/cold_start.py",
         ("test_attributes.py",),
         (
             "one that took as long as a first is quicker",

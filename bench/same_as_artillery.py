@@ -28,7 +28,7 @@ from pytest_perfqa.service.service_file import read_service
 from pytest_perfqa.service.shared.affinity import spare_cpus
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "tests" / "reference"

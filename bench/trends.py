@@ -20,9 +20,9 @@ sys.path[:0] = [str(TESTS), str(TESTS / "unit")]
 
 import simulated as sim  # noqa: E402
 
-from pytest_perfqa.attributes.stability import drift  # noqa: E402
 from pytest_perfqa.base.units import Unit  # noqa: E402
 from pytest_perfqa.errors import Inconclusive  # noqa: E402
+from pytest_perfqa.result.attributes.stability import drift  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from .errors import RequirementMissed as RequirementMissed
     from .errors import ServiceError as ServiceError
     from .errors import UnitError as UnitError
-    from .result import RunResult as RunResult
-    from .result import Slice as Slice
-    from .result import Window as Window
+    from .result.run_result import RunResult as RunResult
+    from .result.run_result import Slice as Slice
+    from .result.run_result import Window as Window
     from .service.backend import Service as Service
 
 __version__ = "0.1.0"
@@ -39,13 +39,13 @@ _HOMES = {
     "PerfqaError": "errors",
     "Quantity": "base.units",
     "RequirementMissed": "errors",
-    "RunResult": "result",
+    "RunResult": "result.run_result",
     "Service": "service.backend",
     "ServiceError": "errors",
-    "Slice": "result",
+    "Slice": "result.run_result",
     "Unit": "base.units",
     "UnitError": "errors",
-    "Window": "result",
+    "Window": "result.run_result",
 }
 __all__ = [
     "BreakingPoint",

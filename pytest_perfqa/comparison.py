@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeVar
 
-    from .attributes.recovery import Recovery
     from .capacity.found import BreakingPoint
-    from .result import RunResult
+    from .result.attributes.recovery import Recovery
+    from .result.run_result import RunResult
     from .scenario.records import Phase
 
     T = TypeVar("T")

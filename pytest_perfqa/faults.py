@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from .base.units import Quantity, Unit
 from .base.yaml_file import did_you_mean
 from .errors import ConfigurationError, ServiceError
-from .fault_record import FaultRecord
+from .result.fault_record import FaultRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from .marks import service_of, wish
 from .report.character import described
 from .report.properties import properties
 from .report.terminal import evidence
-from .requirements import about_errors, is_told
+from .result.requirements import about_errors, is_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

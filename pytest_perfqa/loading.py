@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
     from .agenda import Agenda
-    from .result import RunResult
+    from .result.run_result import RunResult
     from .session import Cell, PerfSession
 
 __tracebackhide__ = True

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .loading import Loader
     from .report.outputs import Outputs
     from .report.screen import Screen
-    from .result import RunResult
+    from .result.run_result import RunResult
     from .service.backend import Service
     from .session import Cell, PerfSession, Watcher
 

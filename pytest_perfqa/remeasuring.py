@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .errors import Inconclusive, InvalidRun
 from .marks import RUN_FIXTURE, wish
-from .requirements import require
+from .result.requirements import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable

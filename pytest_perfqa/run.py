@@ -10,21 +10,21 @@ from .errors import PerfqaError
 from .faults import Faults, check
 from .load.driver.generator import generate
 from .monitor.sampler import Monitor
-from .result import MOST_TOLD, Context, RunResult
-from .samples import read_samples
+from .result.run_result import MOST_TOLD, Context, RunResult
+from .result.samples import read_samples
+from .result.validity import causes, examine
 from .scenario.records import MAX_ERROR_RATE
 from .service.shared.affinity import are_apart
-from .validity import causes, examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .fault_record import FaultRecord
     from .load.driver.generator import Progress, Recording
     from .load.driver.warm import Warm
     from .machine.children import Reaper
     from .monitor.readings import Readings
+    from .result.fault_record import FaultRecord
     from .scenario.records import Scenario
     from .service.backend import Service
 

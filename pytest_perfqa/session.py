@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .load.driver.generator import Progress
     from .load.driver.warm import Warm
     from .monitor.surroundings import Around
-    from .result import RunResult
+    from .result.run_result import RunResult
     from .scenario.records import Scenario
     from .service.backend import Service
     from .service.config import ServiceConfig

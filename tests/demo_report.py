@@ -36,7 +36,7 @@ from pytest_perfqa.session import Cell, Key
 if TYPE_CHECKING:
     from pytest_perfqa.comparison import Conclusion
     from pytest_perfqa.report.record import CharacterRecord, Record
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 PHASES = [
     ("warm up", 60.0),

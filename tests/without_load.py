@@ -22,7 +22,7 @@ from pytest_perfqa.scenario.schedule import schedule
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
     from pytest_perfqa.run import Bench
     from pytest_perfqa.scenario.records import Scenario
     from pytest_perfqa.service.backend import Service

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..attributes.timeline import PERCENTS
 from ..errors import NoData
 from ..load.driver.generator import Progress
+from ..result.attributes.timeline import PERCENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..result import RunResult
+    from ..result.run_result import RunResult
     from ..scenario.records import Scenario
 
 _CONNECT_SECONDS = 3.0

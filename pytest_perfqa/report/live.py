@@ -10,7 +10,7 @@ from .text import clock, duration, plural
 
 if TYPE_CHECKING:
     from ..load.driver.generator import Progress
-    from ..result import RunResult
+    from ..result.run_result import RunResult
     from ..scenario.records import Scenario
 
 # Without a terminal to write in place, a line so often, or when a new phase has begun.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..base.verdicts import Verdict
     from ..capacity.character import Character
-    from ..result import RunResult
+    from ..result.run_result import RunResult
     from ..session import Cell, Search
 
 

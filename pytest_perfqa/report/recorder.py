@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import comparison
 from ..errors import Inconclusive, NoData
-from ..requirements import judge
+from ..result.requirements import judge
 from ..scenario.spans import bounds
 from .record import (
     DisturbanceRecord,
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..attributes.latency import Distribution
-    from ..attributes.recovery import Recovery
-    from ..attributes.resources import Gauge, PartResources, Rate
     from ..capacity.found import Probe
     from ..monitor.disturbance import Disturbance
-    from ..result import RunResult, Slice
+    from ..result.attributes.latency import Distribution
+    from ..result.attributes.recovery import Recovery
+    from ..result.attributes.resources import Gauge, PartResources, Rate
+    from ..result.run_result import RunResult, Slice
     from ..session import Cell, Search
 
 _WINDOW = 1.0

@@ -13,9 +13,9 @@ from .text import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..attributes.recovery import Recovery
     from ..base.units import Quantity
     from ..comparison import Conclusion, Limit, Row
+    from ..result.attributes.recovery import Recovery
 
 _MISSING = "-"
 _UNKNOWN = "?"

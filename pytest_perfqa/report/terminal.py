@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import PerfqaError
-from ..requirements import is_told
+from ..result.requirements import is_told
 from ..service.shared.logs import tail
 from .table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..result import RunResult
+    from ..result.run_result import RunResult
     from ..service.backend import Service
     from ..session import Cell
 

@@ -12,11 +12,11 @@ from synthetic import queue, run, samples
 from pytest_perfqa.errors import InvalidRun
 from pytest_perfqa.load.wire.plan import Summary
 from pytest_perfqa.load.wire.record import Outcome
-from pytest_perfqa.requirements import require
+from pytest_perfqa.result.requirements import require
 from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 PHASES = [("warm up", 10), ("plateau", 20)]
 

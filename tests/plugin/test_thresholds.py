@@ -38,7 +38,7 @@ REPORT = """
 
     @pytest.mark.perfqa(scenario="{name}.yaml")
     def test_it(begun, perf_run):
-        from pytest_perfqa.requirements import judge, lasting_spell
+        from pytest_perfqa.result.requirements import judge, lasting_spell
         facts = dict(
             seconds=time.monotonic() - begun,
             at=perf_run.aborted and perf_run.aborted.at, launched=perf_run.launched,

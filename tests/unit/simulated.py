@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import synthetic
 
-from pytest_perfqa.attributes.queueing import Pending
 from pytest_perfqa.queues.fifo import departures
+from pytest_perfqa.result.attributes.queueing import Pending
 from pytest_perfqa.scenario.spans import Spans
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL, Kind, Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.queues.fifo import departures
-from pytest_perfqa.samples import Samples, fold
+from pytest_perfqa.result.samples import Samples, fold
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 from pytest_perfqa.scenario.schedule import schedule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
     Floats = NDArray[np.float64]
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import run, samples
 
-from pytest_perfqa.attributes.unexpected import Unexpected
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.capacity.exchange import Exchange
 from pytest_perfqa.errors import RequirementMissed
@@ -21,12 +20,13 @@ from pytest_perfqa.load.wire.record import Kind, Outcome
 from pytest_perfqa.load.wire.tally import Tallies, Tally
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.recorder import measured
-from pytest_perfqa.requirements import judge, judge_own, require
+from pytest_perfqa.result.attributes.unexpected import Unexpected
+from pytest_perfqa.result.requirements import judge, judge_own, require
 from pytest_perfqa.scenario.records import Threshold
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
-    from pytest_perfqa.samples import Samples
+    from pytest_perfqa.result.run_result import RunResult
+    from pytest_perfqa.result.samples import Samples
 
 OF_REQUESTS = sorted(set(Outcome) - {Outcome.UNEXPECTED})
 STATUSES = (100, 101, 199, 200, 204, 304, 399, 400, 401, 404, 429, 499, 500, 503, 504, 599)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
-from pytest_perfqa.attributes.fairness import Shares
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.load.wire.record import Outcome
-from pytest_perfqa.samples import Samples, fold
+from pytest_perfqa.result.attributes.fairness import Shares
+from pytest_perfqa.result.samples import Samples, fold
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 TEN = np.arange(1.0, 11.0)
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_perfqa.attributes.resources import Resources, Stretch
 from pytest_perfqa.errors import FileProblems, NoData, ServiceError
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor.sampler import Monitor
+from pytest_perfqa.result.attributes.resources import Resources, Stretch
 from pytest_perfqa.scenario.spans import Spans
 from pytest_perfqa.service.config import Beside, Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.process import service as process

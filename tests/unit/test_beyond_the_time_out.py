@@ -22,7 +22,7 @@ from pytest_perfqa.load.wire.record import Kind, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 COMPARE = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
 

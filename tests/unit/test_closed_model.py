@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from test_generator import Load, Received, Server, answer, flow, get
 
-from pytest_perfqa import validity
 from pytest_perfqa.load.driver.generator import generate
-from pytest_perfqa.samples import read_samples
+from pytest_perfqa.result import validity
+from pytest_perfqa.result.samples import read_samples
 from pytest_perfqa.scenario.records import Phase, Scenario, Think
 from pytest_perfqa.scenario.schedule import crowd, shard_users
 

@@ -16,12 +16,12 @@ from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Estimate, Unit
 from pytest_perfqa.errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from pytest_perfqa.load.wire.record import Outcome
-from pytest_perfqa.requirements import judge, require
+from pytest_perfqa.result.requirements import judge, require
 from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
-    from pytest_perfqa.requirements import Finding
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.requirements import Finding
+    from pytest_perfqa.result.run_result import RunResult
 
 FEW, BESIDE = Inconclusive("too few samples"), InvalidRun(["others took the CPU"])
 NOTHING = NoData("nothing was answered")

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from synthetic import queue
 
-from pytest_perfqa.attributes.confidence import (
+from pytest_perfqa.result.attributes.confidence import (
     Weighted,
     of_mean,
     of_percentile,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_perfqa.attributes.confidence import Interval
+    from pytest_perfqa.result.attributes.confidence import Interval
 
     Values = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import run, samples
 
-from pytest_perfqa import comparison, requirements
+from pytest_perfqa import comparison
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import DisturbedRun, RequirementMissed
@@ -20,11 +20,12 @@ from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Readings
 from pytest_perfqa.report import properties, terminal
 from pytest_perfqa.report.recorder import measured
+from pytest_perfqa.result import requirements
 from pytest_perfqa.scenario.records import Ensure, Threshold
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult, Slice
-    from pytest_perfqa.samples import Samples
+    from pytest_perfqa.result.run_result import RunResult, Slice
+    from pytest_perfqa.result.samples import Samples
 
 PHASES = [("first", 10.0), ("second", 10.0), ("third", 10.0)]
 # Of the load that was made, and of how: true whatever others did.

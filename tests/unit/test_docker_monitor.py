@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 from docker_engine import alone, base_images, write_compose
 
-from pytest_perfqa.attributes.resources import Resources, Stretch
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import cgroup
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.monitor.sampler import Monitor, onlooking
+from pytest_perfqa.result.attributes.resources import Resources, Stretch
 from pytest_perfqa.scenario.spans import Spans
 from pytest_perfqa.service.config import Docker, Limits, ServiceConfig
 from pytest_perfqa.service.docker import service as docker

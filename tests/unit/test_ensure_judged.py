@@ -14,11 +14,11 @@ from pytest_perfqa.errors import RequirementMissed
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.tally import Spell
 from pytest_perfqa.load.wire.watch import Aborted
-from pytest_perfqa.requirements import Finding, judge, metric, require
+from pytest_perfqa.result.requirements import Finding, judge, metric, require
 from pytest_perfqa.scenario.records import Ensure, Threshold
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 DUE = np.arange(0, 100, 0.1)
 MET, MISSED = "http.codes.200 > 0", "http.codes.200 == 0"

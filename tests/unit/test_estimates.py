@@ -12,7 +12,7 @@ from pytest_perfqa.base.evidence import Evidence
 from pytest_perfqa.base.units import Estimate, Quantity, Unit
 from pytest_perfqa.errors import Inconclusive, UnitError
 from pytest_perfqa.load.wire.record import Outcome
-from pytest_perfqa.requirements import judge
+from pytest_perfqa.result.requirements import judge
 from pytest_perfqa.scenario.records import Ensure
 
 BETWEEN = object()

@@ -23,12 +23,12 @@ import pytest
 from generators import generators
 from waiting import wait_for
 
-from pytest_perfqa import validity
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load.driver.generator import Progress, Recording, generate
 from pytest_perfqa.load.wire.plan import Plan, Summary
 from pytest_perfqa.load.wire.record import Kind, Outcome, as_expected
-from pytest_perfqa.samples import Samples, quantile, read_samples
+from pytest_perfqa.result import validity
+from pytest_perfqa.result.samples import Samples, quantile, read_samples
 from pytest_perfqa.scenario.records import (
     Capture,
     Expectation,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import queue, run, samples
 
-from pytest_perfqa.attributes.level import Level
 from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.result.attributes.level import Level
 
 #: Moments of which many coincide.
 MOMENTS = st.lists(st.integers(0, 40).map(lambda n: n / 4), min_size=1, max_size=30)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfqa.attributes.resources import Resources, Stretch
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import sampler, tree
 from pytest_perfqa.monitor.readings import Metric
+from pytest_perfqa.result.attributes.resources import Resources, Stretch
 from pytest_perfqa.service import external
 from pytest_perfqa.service.config import Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.process import service as process

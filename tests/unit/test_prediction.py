@@ -14,7 +14,7 @@ from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.load.wire.record import Outcome
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 
 def endurance(workers: int = 1, scale: float = 1.0) -> RunResult:

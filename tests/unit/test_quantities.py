@@ -26,7 +26,7 @@ from pytest_perfqa.monitor.readings import Metric
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 REACH = Reach(10.0, "the run's time-out is 10 s (http.timeout)")
 

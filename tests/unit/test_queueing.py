@@ -17,7 +17,7 @@ from pytest_perfqa.load.wire.record import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_perfqa.attributes.queueing import Pending
+    from pytest_perfqa.result.attributes.queueing import Pending
 
 RUNS = 100
 

@@ -21,8 +21,8 @@ from pytest_perfqa.load.wire.record import (
     latencies,
     read_records,
 )
-from pytest_perfqa.samples import EXACT as EXACT_ROWS
-from pytest_perfqa.samples import ROW, Samples, fold, quantile, read_samples
+from pytest_perfqa.result.samples import EXACT as EXACT_ROWS
+from pytest_perfqa.result.samples import ROW, Samples, fold, quantile, read_samples
 from pytest_perfqa.scenario.records import (
     Capture,
     Expectation,

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from synthetic import queue, run, samples
 
-from pytest_perfqa.attributes.recovery import Course, Recovery, Stretches, recovery, stretches
 from pytest_perfqa.errors import Inconclusive, NoData
 from pytest_perfqa.queues.fifo import departures
+from pytest_perfqa.result.attributes.recovery import (
+    Course,
+    Recovery,
+    Stretches,
+    recovery,
+    stretches,
+)
 from pytest_perfqa.scenario.records import Phase
 from pytest_perfqa.scenario.spans import Spans
 

@@ -16,7 +16,7 @@ from pytest_perfqa.service.config import Limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 MIB = 1 << 20
 TIMES = np.arange(-1, 12.0)  # a look a second, from before the run until after it

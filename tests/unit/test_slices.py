@@ -17,14 +17,14 @@ from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.report.graphite import recorded
 from pytest_perfqa.report.recorder import measured
-from pytest_perfqa.requirements import judge
-from pytest_perfqa.samples import Samples, fold
+from pytest_perfqa.result.requirements import judge
+from pytest_perfqa.result.samples import Samples, fold
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario, Threshold
 from pytest_perfqa.scenario.schedule import schedule
 from pytest_perfqa.scenario.spans import EDGE, Spans, edges, only_stretch, place, window_number
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 
 def even(rate: float, duration: float, start: float = 0.0) -> np.ndarray:

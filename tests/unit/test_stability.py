@@ -11,12 +11,12 @@ import pytest
 import simulated as sim
 from synthetic import queue, run, samples
 
-from pytest_perfqa.attributes.stability import drift
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import Inconclusive, NoData
+from pytest_perfqa.result.attributes.stability import drift
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result import RunResult
+    from pytest_perfqa.result.run_result import RunResult
 
 RUNS = 200
 

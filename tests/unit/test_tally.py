@@ -15,7 +15,7 @@ from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.tally import Spell, Tallies, Tally, Watch, holds, span
 from pytest_perfqa.load.wire.watch import AbortWatch, aborting
-from pytest_perfqa.samples import ROW, quantile
+from pytest_perfqa.result.samples import ROW, quantile
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario, Threshold
 from pytest_perfqa.scenario.spans import Spans
 

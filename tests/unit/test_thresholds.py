@@ -11,13 +11,13 @@ from artillery_files import read, with_config
 
 from pytest_perfqa.errors import Inconclusive, RequirementMissed
 from pytest_perfqa.load.wire.record import Outcome
-from pytest_perfqa.requirements import judge, require
+from pytest_perfqa.result.requirements import judge, require
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_perfqa.result import RunResult
-    from pytest_perfqa.samples import Samples
+    from pytest_perfqa.result.run_result import RunResult
+    from pytest_perfqa.result.samples import Samples
 
 PHASES = [
     {"name": "warm up", "duration": 10, "arrivalRate": 10},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from synthetic import run, samples
 
 if TYPE_CHECKING:
-    from pytest_perfqa.attributes.throughput import Throughput
+    from pytest_perfqa.result.attributes.throughput import Throughput
 
 
 def answered_at(

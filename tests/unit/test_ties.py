@@ -19,8 +19,8 @@ from pytest_perfqa.load.wire.record import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_perfqa.attributes.latency import Distribution
     from pytest_perfqa.base.units import Estimate
+    from pytest_perfqa.result.attributes.latency import Distribution
 
 # Few different times, so that they tie; none of them, nor their sums, is exact in binary.
 TIMES = st.lists(st.sampled_from([0.0, 1e-7, 0.05, 0.1, 0.3, 9.9]), min_size=1, max_size=120)

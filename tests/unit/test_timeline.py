@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
-from pytest_perfqa.attributes.timeline import PERCENTS, timeline
 from pytest_perfqa.load.wire.record import Kind, Outcome
-from pytest_perfqa.samples import Samples, fold, quantile
+from pytest_perfqa.result.attributes.timeline import PERCENTS, timeline
+from pytest_perfqa.result.samples import Samples, fold, quantile
 from pytest_perfqa.scenario.spans import Spans
 
 SECOND, MINUTE = Spans(((0.0, 1.0),)), Spans(((0.0, 60.0),))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_perfqa.errors import InvalidRun, Lasting
 from pytest_perfqa.load.wire.plan import FELL_BEHIND, Lateness, Summary
 from pytest_perfqa.load.wire.record import Kind, Outcome
-from pytest_perfqa.samples import ROW, Samples
-from pytest_perfqa.validity import Generator, causes, examine
+from pytest_perfqa.result.samples import ROW, Samples
+from pytest_perfqa.result.validity import Generator, causes, examine
 
 if TYPE_CHECKING:
     from pytest_perfqa.scenario.records import Model

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base.units import Quantity, Unit
-from ..errors import NoData
-from ..load.wire.record import COMPLETED, Kind, Outcome, completed, ended
+from ...base.units import Quantity, Unit
+from ...errors import NoData
+from ...load.wire.record import COMPLETED, Kind, Outcome, completed, ended
 from .names import HasFigures
 from .origin import Figure
 

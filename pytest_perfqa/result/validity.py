@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .base.units import Unit, show
-from .errors import Lasting
-from .load.wire.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
-from .load.wire.record import Kind, Outcome
+from ..base.units import Unit, show
+from ..errors import Lasting
+from ..load.wire.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
+from ..load.wire.record import Kind, Outcome
 from .samples import quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .load.wire.plan import Summary
-    from .load.wire.watch import Aborted
+    from ..load.wire.plan import Summary
+    from ..load.wire.watch import Aborted
+    from ..scenario.records import Model
     from .samples import Samples
-    from .scenario.records import Model
 
 # One hiccup of a shared machine doesn't make a run worthless, a hundredth of the arrivals does.
 _LATE_ARRIVALS = 0.01

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..base.units import Quantity, Unit, parse
+from ..errors import Inconclusive, NoData
+from ..load.wire.record import WITH_ANSWER, with_status
+from ..queues.fifo import departures, implied_services
 from .attributes.level import Level, Steps
 from .attributes.queueing import entered, gave_up
 from .attributes.recovery import Course, Recovery, recovery, stretches
-from .base.units import Quantity, Unit, parse
-from .errors import Inconclusive, NoData
-from .load.wire.record import WITH_ANSWER, with_status
-from .queues.fifo import departures, implied_services
 from .samples import Samples, quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..scenario.records import Scenario
+    from ..scenario.spans import Spans
     from .attributes.queueing import Pending
-    from .scenario.records import Scenario
-    from .scenario.spans import Spans
 
 __tracebackhide__ = True
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.evidence import Evidence, Point
-from ..base.units import Quantity, Unit
-from ..queues.fifo import reached_by_chance
+from ...base.evidence import Evidence, Point
+from ...base.units import Quantity, Unit
+from ...queues.fifo import reached_by_chance
 
 if TYPE_CHECKING:
     from typing import Self

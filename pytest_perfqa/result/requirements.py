@@ -13,22 +13,22 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..base.conditions import Condition
+from ..base.units import Estimate, Quantity, Unit, show
+from ..errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
+from ..load.wire.tally import Spell, Tallies, Watch, is_time
+from ..scenario.artillery.ensure import ERROR_KINDS, parsed
+from ..scenario.spans import Spans, edges
 from .attributes.queueing import Pending
-from .base.conditions import Condition
-from .base.units import Estimate, Quantity, Unit, show
-from .errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
-from .load.wire.tally import Spell, Tallies, Watch, is_time
-from .result import ADVICE, disturbed
-from .scenario.artillery.ensure import ERROR_KINDS, parsed
-from .scenario.spans import Spans, edges
+from .run_result import ADVICE, disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ..load.wire.tally import Tally
+    from ..scenario.records import Ensure, Threshold
     from .attributes.latency import Distribution
-    from .load.wire.tally import Tally
-    from .result import RunResult, Slice
-    from .scenario.records import Ensure, Threshold
+    from .run_result import RunResult, Slice
 
 __tracebackhide__ = True
 

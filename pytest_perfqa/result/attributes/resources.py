@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.evidence import Evidence, Point
-from ..base.units import Quantity, Unit, show
-from ..errors import NoData
-from ..monitor.readings import Metric, Readings, Series
-from ..scenario.spans import Spans, only_stretch, place
+from ...base.evidence import Evidence, Point
+from ...base.units import Quantity, Unit, show
+from ...errors import NoData
+from ...monitor.readings import Metric, Readings, Series
+from ...scenario.spans import Spans, only_stretch, place
 from .names import KnowsItsNames
 from .stability import Drift, drift
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..service.config import Limits
+    from ...service.config import Limits
 
 __tracebackhide__ = True
 

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Quantity, Unit, parse, show
-from ..errors import NoData
-from ..load.wire.record import as_expected
-from ..scenario.spans import window_number
+from ...base.units import Quantity, Unit, parse, show
+from ...errors import NoData
+from ...load.wire.record import as_expected
+from ...scenario.spans import window_number
 from .names import KnowsItsNames
 from .origin import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..base.evidence import Evidence
+    from ...base.evidence import Evidence
+    from ...scenario.spans import Spans
     from ..samples import Samples
-    from ..scenario.spans import Spans
     from .origin import Origin, Part
 
 __tracebackhide__ = True

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.evidence import Evidence
-from ..base.units import Estimate, Quantity, Unit
-from ..errors import Inconclusive, NoData
-from ..load.wire.record import TIMED, UNFINISHED, Outcome, ended
+from ...base.evidence import Evidence
+from ...base.units import Estimate, Quantity, Unit
+from ...errors import Inconclusive, NoData
+from ...load.wire.record import TIMED, UNFINISHED, Outcome, ended
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..base.units import Reach
+    from ...base.units import Reach
     from ..samples import Samples
     from .origin import Origin, Part
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..base.evidence import Evidence, Point
-from ..base.units import Quantity, Unit, show
-from ..errors import Inconclusive
+from ...base.evidence import Evidence, Point
+from ...base.units import Quantity, Unit, show
+from ...errors import Inconclusive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

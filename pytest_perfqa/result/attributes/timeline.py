@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..load.wire.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
-from ..scenario.spans import edges as side_by_side
-from ..scenario.spans import place, upto
+from ...load.wire.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
+from ...scenario.spans import edges as side_by_side
+from ...scenario.spans import place, upto
 from .level import Steps
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ...scenario.spans import Spans
     from ..samples import Samples
-    from ..scenario.spans import Spans
 
 #: The percentiles that are kept of each window; 100 is the maximum.
 PERCENTS = (50.0, 95.0, 99.0, 100.0)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.evidence import Evidence, Point
-from ..base.units import Quantity, Unit, show
-from ..scenario.spans import Spans, upto
+from ...base.evidence import Evidence, Point
+from ...base.units import Quantity, Unit, show
+from ...scenario.spans import Spans, upto
 from ..validity import state
 from .confidence import NEAR_SATURATION, Weighted, of_share
 

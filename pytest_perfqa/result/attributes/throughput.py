@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Quantity, Unit, parse
-from ..errors import NoData
-from ..scenario.spans import Spans
+from ...base.units import Quantity, Unit, parse
+from ...errors import NoData
+from ...scenario.spans import Spans
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:
-    from ..base.evidence import Evidence
+    from ...base.evidence import Evidence
     from ..samples import Samples
     from .origin import Origin, Part
 

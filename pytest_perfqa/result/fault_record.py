@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .base.units import Quantity
+    from ..base.units import Quantity
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ..base.evidence import Evidence, Point
-from ..base.units import Quantity, Unit
-from ..errors import Inconclusive, NoData
-from ..scenario.spans import Spans, bounds
+from ...base.evidence import Evidence, Point
+from ...base.units import Quantity, Unit
+from ...errors import Inconclusive, NoData
+from ...scenario.spans import Spans, bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..base.intervals import Ends
-    from ..scenario.records import Phase
+    from ...base.intervals import Ends
+    from ...scenario.records import Phase
 
 __tracebackhide__ = True
 

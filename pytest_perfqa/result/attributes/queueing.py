@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Quantity, Unit
-from ..errors import Inconclusive, NoData
-from ..load.wire.record import Kind, Outcome, as_expected, with_status
-from ..queues.fifo import constant_services
+from ...base.units import Quantity, Unit
+from ...errors import Inconclusive, NoData
+from ...load.wire.record import Kind, Outcome, as_expected, with_status
+from ...queues.fifo import constant_services
+from ...scenario.spans import Spans, only_stretch, upto
 from ..samples import Samples, quantile
-from ..scenario.spans import Spans, only_stretch, upto
 from .growth import LEAST_ARRIVALS, LOOKS, OVERLOAD, WINDOWS, Growth, Looks, drained, growth
 from .latency import Distribution
 from .level import Level, Steps
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..base.units import Reach
+    from ...base.units import Reach
     from .origin import Origin
 
 __tracebackhide__ = True

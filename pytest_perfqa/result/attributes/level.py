@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..scenario.spans import EDGE, upto
+from ...scenario.spans import EDGE, upto
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..scenario.spans import Spans
+    from ...scenario.spans import Spans
 
     Floats = NDArray[np.float64]
     Counts = NDArray[np.uint32]

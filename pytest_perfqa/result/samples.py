@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import GeneratorError, NoData
-from .load.wire.record import (
+from ..errors import GeneratorError, NoData
+from ..load.wire.record import (
     CHUNK,
     NAMED_ENDPOINTS,
     NO_REPLICA,
@@ -28,14 +28,14 @@ from .load.wire.record import (
     read_records,
     with_status,
 )
-from .scenario.spans import window_number
+from ..scenario.spans import window_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from .load.driver.generator import Recording
+    from ..load.driver.generator import Recording
 
 __tracebackhide__ = True
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.evidence import Evidence
-from ..base.units import Quantity, Unit, show
-from ..errors import Inconclusive, NoData
+from ...base.evidence import Evidence
+from ...base.units import Quantity, Unit, show
+from ...errors import Inconclusive, NoData
 from ..samples import quantile
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..base.units import Reach
+    from ...base.units import Reach
     from ..samples import Samples
 
 __tracebackhide__ = True

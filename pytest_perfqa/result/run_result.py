@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from ..base.units import Quantity, Reach, Unit, parse, show
+from ..errors import DisturbedRun, NoData
+from ..load.wire.plan import requests
+from ..load.wire.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
+from ..monitor.readings import Readings
+from ..scenario.records import MAX_ERROR_RATE
+from ..scenario.spans import Spans, bounds, only_stretch, upto
+from ..service.config import ANY_PATH, Limits
 from .attributes.answers import ErrorCounts, StatusCounts, accountable
 from .attributes.availability import Availability
 from .attributes.cold_start import ColdStart
@@ -27,15 +35,7 @@ from .attributes.stability import Drift, Series, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .attributes.unexpected import Unexpected
-from .base.units import Quantity, Reach, Unit, parse, show
-from .errors import DisturbedRun, NoData
-from .load.wire.plan import requests
-from .load.wire.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
-from .monitor.readings import Readings
 from .prediction import Observed, QueueModel
-from .scenario.records import MAX_ERROR_RATE
-from .scenario.spans import Spans, bounds, only_stretch, upto
-from .service.config import ANY_PATH, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..load.wire.plan import Example
+    from ..load.wire.watch import Aborted
+    from ..monitor.disturbance import Disturbance
+    from ..scenario.records import Model as LoadModel
+    from ..scenario.records import Phase, Scenario
     from .fault_record import FaultRecord
-    from .load.wire.plan import Example
-    from .load.wire.watch import Aborted
-    from .monitor.disturbance import Disturbance
     from .samples import Samples
-    from .scenario.records import Model as LoadModel
-    from .scenario.records import Phase, Scenario
     from .validity import Generator
 
 __tracebackhide__ = True

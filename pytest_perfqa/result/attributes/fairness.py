@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Quantity
-from ..errors import NoData
-from ..load.wire.record import NO_REPLICA
+from ...base.units import Quantity
+from ...errors import NoData
+from ...load.wire.record import NO_REPLICA
 from .names import HasFigures
 from .origin import Figure
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Unit, show
-from ..load.wire.record import Kind, Outcome, as_expected, kind_of, unexpected, with_status
+from ...base.units import Unit, show
+from ...load.wire.record import Kind, Outcome, as_expected, kind_of, unexpected, with_status
 from .answers import StatusCounts, accountable
 from .names import KnowsItsNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from ..load.wire.plan import Example
+    from ...load.wire.plan import Example
     from ..samples import Samples
 
 __tracebackhide__ = True

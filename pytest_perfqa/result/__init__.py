@@ -1,0 +1,1 @@
+"""What a run says: samples, attributes, requirements, and whether to believe it."""

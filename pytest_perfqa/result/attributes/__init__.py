@@ -1,0 +1,1 @@
+"""What can be asked of a run or a part of it, a file each."""
