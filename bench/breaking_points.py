@@ -19,8 +19,8 @@ import numpy as np
 from characterize_servers import Server, started
 
 from pytest_perfqa.capacity.breaking_point import find_breaking_point, inquiry
-from pytest_perfqa.capacity.probe import Bounds, Prober
-from pytest_perfqa.capacity.target import Request, Target
+from pytest_perfqa.capacity.probing.probe import Bounds, Prober
+from pytest_perfqa.capacity.probing.target import Request, Target
 from pytest_perfqa.errors import PerfqaError
 from pytest_perfqa.queues import twin
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .capacity.target import Request, only_request
+from .capacity.probing.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
 from .faults import part_problem
 from .marks import (

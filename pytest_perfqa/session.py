@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from .base.verdicts import Verdict
 from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize
+from .capacity.probing.target import Declared, Target
 from .capacity.question import question
-from .capacity.target import Declared, Target
 from .errors import InvalidRun, PerfqaError
 from .machine.alone import alone
 from .machine.priority import preferred
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .capacity.breaking_point import Inquiry
     from .capacity.character import Character
     from .capacity.found import BreakingPoint
+    from .capacity.probing.target import Request
     from .capacity.question import Question
-    from .capacity.target import Request
     from .chosen import Options
     from .errors import Inconclusive
     from .load.driver.generator import Progress

@@ -1,0 +1,1 @@
+"""What a service can do: how much it stands, and what kind of service it is."""

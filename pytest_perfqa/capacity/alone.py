@@ -10,7 +10,7 @@ from ..errors import ServiceError
 from .seen import outcome_label, shown
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from .probing.exchange import Exchange
     from .seen import Seen
 
 __tracebackhide__ = True

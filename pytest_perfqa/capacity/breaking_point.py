@@ -17,7 +17,7 @@ from ..base.units import Quantity, Unit, parse
 from ..errors import ConfigurationError, UnitError
 from .burst import find_burst
 from .found import BreakingPoint, Capacity, per_second
-from .probe import Bounds, Prober
+from .probing.probe import Bounds, Prober
 from .series import Rest, Series
 from .slo import Slo, parse_slo
 from .slo_capacity import find_slo_capacity
@@ -25,9 +25,9 @@ from .sustained import find_sustained
 
 if TYPE_CHECKING:
     from .found import Bracket, Probe
-    from .probe import Watch
+    from .probing.probe import Watch
+    from .probing.target import Target
     from .series import Sender
-    from .target import Target
 
 __tracebackhide__ = True
 

@@ -21,10 +21,10 @@ from .slo import Judgement, Sample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .probe import Until, Volley
+    from .probing.probe import Until, Volley
+    from .probing.target import Declared
     from .series import Series
     from .slo import Slo
-    from .target import Declared
 
 __tracebackhide__ = True
 

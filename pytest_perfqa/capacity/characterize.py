@@ -9,12 +9,12 @@ from .alone import send_singles, try_quick_path
 from .conclusion import conclude
 from .growth import grow
 from .held import hold
-from .probe import Bounds, Prober
+from .probing.probe import Bounds, Prober
 from .seen import Seen
 
 if TYPE_CHECKING:
     from .character import Character
-    from .probe import Watch
+    from .probing.probe import Watch
     from .question import Question
 
 __tracebackhide__ = True

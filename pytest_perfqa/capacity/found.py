@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..base.verdicts import Verdict
-    from .probe import Volley
+    from .probing.probe import Volley
 
 __tracebackhide__ = True
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .probe import Volley
+    from .probing.probe import Volley
     from .series import Series
 
 __tracebackhide__ = True

@@ -17,8 +17,8 @@ from .character import Staircase, Step
 
 if TYPE_CHECKING:
     from .character import Kind
-    from .exchange import Exchange
-    from .probe import Prober, Volley
+    from .probing.exchange import Exchange
+    from .probing.probe import Prober, Volley
     from .question import Question
 
 

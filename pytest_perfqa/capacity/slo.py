@@ -21,7 +21,7 @@ from ..load.wire.record import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .exchange import Exchange
+    from .probing.exchange import Exchange
 
 _CONDITION = re.compile(r"\s*([A-Za-z_0-9.]+)\s*(<=|<|==|=|>=|>|!=)\s*([^\s].*?)\s*\Z")
 _PERCENTILE = re.compile(r"(?:median|p(\d{1,2}(?:\.\d+)?))\Z")

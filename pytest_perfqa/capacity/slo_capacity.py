@@ -18,9 +18,9 @@ from .sustained import VolleyWatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .exchange import Exchange
     from .found import Bracket
-    from .probe import Volley
+    from .probing.exchange import Exchange
+    from .probing.probe import Volley
     from .series import Series
 
 __tracebackhide__ = True

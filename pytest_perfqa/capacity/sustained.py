@@ -13,7 +13,7 @@ from .saturation import Saturation, saturate
 from .series import Ruling
 
 if TYPE_CHECKING:
-    from .probe import Until, Volley
+    from .probing.probe import Until, Volley
     from .series import Series
 
 __tracebackhide__ = True

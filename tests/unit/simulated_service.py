@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from pytest_perfqa.capacity.exchange import Exchange
-from pytest_perfqa.capacity.probe import Drained, Volley
+from pytest_perfqa.capacity.probing.exchange import Exchange
+from pytest_perfqa.capacity.probing.probe import Drained, Volley
 from pytest_perfqa.load.wire.record import Outcome
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from synthetic import run, samples
 
 from pytest_perfqa.base.units import Unit
-from pytest_perfqa.capacity.exchange import Exchange
+from pytest_perfqa.capacity.probing.exchange import Exchange
 from pytest_perfqa.errors import RequirementMissed
 from pytest_perfqa.load.wire import record
 from pytest_perfqa.load.wire.plan import Example

@@ -19,7 +19,7 @@ from simulated_service import (
 
 from pytest_perfqa.capacity.breaking_point import inquiry, search
 from pytest_perfqa.capacity.found import BreakingPoint, Capacity
-from pytest_perfqa.capacity.target import Declared, Request, Target
+from pytest_perfqa.capacity.probing.target import Declared, Request, Target
 from pytest_perfqa.errors import (
     ConfigurationError,
     DisturbedRun,
@@ -31,7 +31,7 @@ from pytest_perfqa.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_perfqa.capacity.probe import Volley
+    from pytest_perfqa.capacity.probing.probe import Volley
 
 INSTANT = 1e-3
 T = 6.0

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pytest_perfqa.capacity import accept_queue
 from pytest_perfqa.capacity.alone import send_singles, try_quick_path
 from pytest_perfqa.capacity.conclusion import conclude
-from pytest_perfqa.capacity.exchange import Exchange
 from pytest_perfqa.capacity.growth import grow
 from pytest_perfqa.capacity.held import hold
-from pytest_perfqa.capacity.probe import Drained, Volley
+from pytest_perfqa.capacity.probing import accept_queue
+from pytest_perfqa.capacity.probing.exchange import Exchange
+from pytest_perfqa.capacity.probing.probe import Drained, Volley
 from pytest_perfqa.capacity.question import Question
 from pytest_perfqa.capacity.seen import Seen
 from pytest_perfqa.errors import DisturbedRun
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_perfqa.capacity.character import Character
-    from pytest_perfqa.capacity.probe import Until
+    from pytest_perfqa.capacity.probing.probe import Until
 
 GAP = 0.0003
 QUICK = 0.001

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from pytest_perfqa.capacity.probe import Bounds, Prober
+from pytest_perfqa.capacity.probing.probe import Bounds, Prober
 from pytest_perfqa.errors import ConfigurationError, ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 

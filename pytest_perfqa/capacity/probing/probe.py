@@ -16,12 +16,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError, ServiceError
-from ..load.wire.message import Message, target
-from ..load.wire.record import Outcome
-from ..service import address
-from ..service.shared.readiness import Answer
-from ..service.shared.settling import wait_until_settled
+from ...errors import ConfigurationError, ServiceError
+from ...load.wire.message import Message, target
+from ...load.wire.record import Outcome
+from ...service import address
+from ...service.shared.readiness import Answer
+from ...service.shared.settling import wait_until_settled
 from .exchange import Connection, Exchange, Peer
 
 if TYPE_CHECKING:

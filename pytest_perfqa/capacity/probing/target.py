@@ -7,15 +7,15 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
-from ..load.wire.message import build, is_constant
-from ..scenario import records as scenarios
-from ..scenario.template import printed
+from ...errors import ConfigurationError
+from ...load.wire.message import build, is_constant
+from ...scenario import records as scenarios
+from ...scenario.template import printed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..scenario.records import Scenario
+    from ...scenario.records import Scenario
 
 
 @dataclass(frozen=True)

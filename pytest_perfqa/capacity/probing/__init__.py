@@ -1,0 +1,1 @@
+"""Requests at moments of our choice, and what becomes of them."""
