@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from characterize_servers import Server, started
 
-from pytest_perfqa.capacity.breaking_point import find_breaking_point, inquiry
+from pytest_perfqa.capacity.limits.breaking_point import find_breaking_point, inquiry
 from pytest_perfqa.capacity.probing.probe import Bounds, Prober
 from pytest_perfqa.capacity.probing.target import Request, Target
 from pytest_perfqa.errors import PerfqaError

@@ -359,7 +359,7 @@ MUTATIONS = [
         ("random arrivals add no variance", "(1.0 if self.poisson else 0.0)", "0.0"),
     ),
     *broken(
-        "capacity/burst_search.py",
+        "capacity/limits/burst_search.py",
         ("test_burst_search.py",),
         (
             "a bracket of two is narrow",
@@ -601,7 +601,7 @@ MUTATIONS = [
         ("faults do not follow the duration", "at=one.at * factor", "at=one.at"),
     ),
     *broken(
-        "capacity/rate_search.py",
+        "capacity/limits/rate_search.py",
         ("test_burst_search.py",),
         (
             "the bracket is cut in its arithmetic middle",

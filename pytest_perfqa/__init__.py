@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .base.units import Quantity as Quantity
     from .base.units import Unit as Unit
     from .capacity.character import Character as Character
-    from .capacity.found import BreakingPoint as BreakingPoint
+    from .capacity.limits.found import BreakingPoint as BreakingPoint
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Inconclusive as Inconclusive
     from .errors import InvalidRun as InvalidRun
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BreakingPoint": "capacity.found",
+    "BreakingPoint": "capacity.limits.found",
     "Character": "capacity.character",
     "ConfigurationError": "errors",
     "Inconclusive": "errors",

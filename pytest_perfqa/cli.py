@@ -122,7 +122,7 @@ def _check_report(chosen: argparse.Namespace) -> None:
 
 
 def _breaking_point(chosen: argparse.Namespace) -> int:
-    from .capacity.breaking_point import find_breaking_point, inquiry
+    from .capacity.limits.breaking_point import find_breaking_point, inquiry
     from .capacity.probing.target import Request, Target
     from .report import breaking_points
     from .report.environment import machine, versions

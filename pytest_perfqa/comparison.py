@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeVar
 
-    from .capacity.found import BreakingPoint
+    from .capacity.limits.found import BreakingPoint
     from .result.attributes.recovery import Recovery
     from .result.run_result import RunResult
     from .scenario.records import Phase

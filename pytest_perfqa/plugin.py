@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .agenda import Agenda
     from .capacity.character import Character
-    from .capacity.found import BreakingPoint
+    from .capacity.limits.found import BreakingPoint
     from .chosen import Options
     from .load.driver.warm import Warm
     from .loading import Loader
@@ -470,12 +470,12 @@ def perf_breaking_point(
 
     With ``burst_within="10s"`` the largest burst, with ``slo="p95 <= 2s"`` the highest rate at
     which that holds, with neither the highest rate at which the queue stays bounded; see
-    ``pytest_perfqa.capacity.breaking_point.inquiry`` for all arguments.
+    ``pytest_perfqa.capacity.limits.breaking_point.inquiry`` for all arguments.
     """
 
     def find(what: str, **asked: Any) -> BreakingPoint:
         from .agenda import request_of
-        from .capacity.breaking_point import inquiry
+        from .capacity.limits.breaking_point import inquiry
 
         return (
             _door(request.config)

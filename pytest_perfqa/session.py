@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .base.verdicts import Verdict
-from .capacity.breaking_point import find_breaking_point
 from .capacity.characterize import characterize
+from .capacity.limits.breaking_point import find_breaking_point
 from .capacity.probing.target import Declared, Target
 from .capacity.question import question
 from .errors import InvalidRun, PerfqaError
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .capacity.breaking_point import Inquiry
     from .capacity.character import Character
-    from .capacity.found import BreakingPoint
+    from .capacity.limits.breaking_point import Inquiry
+    from .capacity.limits.found import BreakingPoint
     from .capacity.probing.target import Request
     from .capacity.question import Question
     from .chosen import Options
@@ -400,7 +400,7 @@ class PerfSession:
         Args:
             service: its name.
             request: what is sent.
-            asked: see ``capacity.breaking_point.inquiry``.
+            asked: see ``capacity.limits.breaking_point.inquiry``.
             test: who asks.
 
         Raises:

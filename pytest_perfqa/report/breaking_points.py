@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..base.units import Quantity
-    from ..capacity.found import BreakingPoint
+    from ..capacity.limits.found import BreakingPoint
     from ..session import Search
 
 _HEADINGS = (

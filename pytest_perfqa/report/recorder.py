@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..capacity.found import Probe
+    from ..capacity.limits.found import Probe
     from ..monitor.disturbance import Disturbance
     from ..result.attributes.latency import Distribution
     from ..result.attributes.recovery import Recovery

@@ -17,8 +17,8 @@ from simulated_service import (
     gamma,
 )
 
-from pytest_perfqa.capacity.breaking_point import inquiry, search
-from pytest_perfqa.capacity.found import BreakingPoint, Capacity
+from pytest_perfqa.capacity.limits.breaking_point import inquiry, search
+from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.capacity.probing.target import Declared, Request, Target
 from pytest_perfqa.errors import (
     ConfigurationError,

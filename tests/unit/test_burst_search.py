@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa.capacity.burst_search import BurstSearch
-from pytest_perfqa.capacity.rate_search import RateSearch
+from pytest_perfqa.capacity.limits.burst_search import BurstSearch
+from pytest_perfqa.capacity.limits.rate_search import RateSearch
 
 
 def asked(truth: int, estimate: int | None, guess: int | None = None) -> list[int]:

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_perfqa import cli
 from pytest_perfqa.base.units import Quantity, Unit
-from pytest_perfqa.capacity.found import BreakingPoint, Capacity
+from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.capacity.question import NO_SUCH_PATH
 from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
 from pytest_perfqa.machine import alone as machine
@@ -162,7 +162,7 @@ def test_a_report_of_what_came_to_nothing(
     def end(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pytest_perfqa.capacity.breaking_point.find_breaking_point", end)
+    monkeypatch.setattr("pytest_perfqa.capacity.limits.breaking_point.find_breaking_point", end)
     monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", end)
     said = str(error) or "interrupted"
     for command in ("breaking-point", "characterize"):
@@ -309,7 +309,7 @@ def test_a_breaking_point_that_was_not_confirmed_is_no_success(
         window=10.0,
     )
     monkeypatch.setattr(
-        "pytest_perfqa.capacity.breaking_point.find_breaking_point", lambda *_: found
+        "pytest_perfqa.capacity.limits.breaking_point.find_breaking_point", lambda *_: found
     )
     assert cli.main(["breaking-point", "http://127.0.0.1:1", "--json"]) == code
     record = json.loads(capsys.readouterr().out)
@@ -341,7 +341,7 @@ def test_json_of_what_came_to_nothing(
     def end(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pytest_perfqa.capacity.breaking_point.find_breaking_point", end)
+    monkeypatch.setattr("pytest_perfqa.capacity.limits.breaking_point.find_breaking_point", end)
     monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", end)
     assert cli.main([command, "http://127.0.0.1:1", "--json"]) == code
     said = capsys.readouterr()

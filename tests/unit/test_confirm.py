@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pytest_perfqa.capacity.confirm import confirm
+from pytest_perfqa.capacity.limits.confirm import confirm
 
 MARGINS = (0.95, 1.05)
 

@@ -27,7 +27,7 @@ from synthetic import run, samples
 from test_report_folder import HOSTILE, hostile
 
 from pytest_perfqa.base.verdicts import Verdict
-from pytest_perfqa.capacity.found import BreakingPoint, Capacity
+from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.report import openmetrics

@@ -12,7 +12,7 @@ import synthetic
 
 from pytest_perfqa import run as run_module
 from pytest_perfqa import session as session_module
-from pytest_perfqa.capacity.breaking_point import inquiry
+from pytest_perfqa.capacity.limits.breaking_point import inquiry
 from pytest_perfqa.capacity.probing.target import Request
 from pytest_perfqa.errors import InvalidRun, ServiceError
 from pytest_perfqa.load.driver.generator import Recording

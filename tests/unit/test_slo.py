@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from pytest_perfqa.capacity.slo import Sample, parse_slo
+from pytest_perfqa.capacity.limits.slo import Sample, parse_slo
 from pytest_perfqa.errors import ConfigurationError
 
 

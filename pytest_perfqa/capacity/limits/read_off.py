@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..queues.fifo import departures
+from ...queues.fifo import departures
 from .slo import Sample, Slo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .probing.probe import Volley
-    from .probing.target import Declared
+    from ..probing.probe import Volley
+    from ..probing.target import Declared
 
 # A failure after so much of the longest good wait is one of patience: a time-out somewhere.
 _PATIENT = 0.8

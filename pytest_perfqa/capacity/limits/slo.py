@@ -14,14 +14,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..base.units import Unit, parse, show
-from ..errors import ConfigurationError, UnitError
-from ..load.wire.record import Outcome
+from ...base.units import Unit, parse, show
+from ...errors import ConfigurationError, UnitError
+from ...load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .probing.exchange import Exchange
+    from ..probing.exchange import Exchange
 
 _CONDITION = re.compile(r"\s*([A-Za-z_0-9.]+)\s*(<=|<|==|=|>=|>|!=)\s*([^\s].*?)\s*\Z")
 _PERCENTILE = re.compile(r"(?:median|p(\d{1,2}(?:\.\d+)?))\Z")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..errors import DisturbedRun, InvalidRun
+from ...errors import DisturbedRun, InvalidRun
 from .burst_search import BurstSearch
 from .confirm import beyond_generator
 from .found import Bracket
@@ -21,8 +21,8 @@ from .slo import Judgement, Sample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .probing.probe import Until, Volley
-    from .probing.target import Declared
+    from ..probing.probe import Until, Volley
+    from ..probing.target import Declared
     from .series import Series
     from .slo import Slo
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..queues import twin
-from ..queues.queue_trend import Trend, TrendTest
+from ...queues import twin
+from ...queues.queue_trend import Trend, TrendTest
 from .confirm import bisect, confirm
 from .saturation import Saturation, saturate
 from .series import Ruling
@@ -18,9 +18,9 @@ from .sustained import VolleyWatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..probing.exchange import Exchange
+    from ..probing.probe import Volley
     from .found import Bracket
-    from .probing.exchange import Exchange
-    from .probing.probe import Volley
     from .series import Series
 
 __tracebackhide__ = True

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..base.units import Unit, show
-from ..queues.queue_trend import QueueWatch, Trend, TrendTest
+from ...base.units import Unit, show
+from ...queues.queue_trend import QueueWatch, Trend, TrendTest
 from .confirm import bisect, confirm
 from .found import Bracket
 from .saturation import Saturation, saturate
 from .series import Ruling
 
 if TYPE_CHECKING:
-    from .probing.probe import Until, Volley
+    from ..probing.probe import Until, Volley
     from .series import Series
 
 __tracebackhide__ = True

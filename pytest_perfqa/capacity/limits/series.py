@@ -7,16 +7,16 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from ..base.units import Quantity, Unit
-from ..base.verdicts import Verdict
-from ..errors import DisturbedRun, Inconclusive, InvalidRun, ServiceError
-from ..service.shared.settling import fast_seconds
+from ...base.units import Quantity, Unit
+from ...base.verdicts import Verdict
+from ...errors import DisturbedRun, Inconclusive, InvalidRun, ServiceError
+from ...service.shared.settling import fast_seconds
 from .found import Probe, cause_of, counts_of, per_second
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from .probing.probe import Drained, Until, Volley
+    from ..probing.probe import Drained, Until, Volley
 
 __tracebackhide__ = True
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..queues.likelihood import Burst, Hypothesis, noise, posterior
+from ...queues.likelihood import Burst, Hypothesis, noise, posterior
 from .read_off import may_still_come
 from .series import Ruling
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .probing.probe import Volley
+    from ..probing.probe import Volley
     from .series import Series
 
 __tracebackhide__ = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..errors import DisturbedRun, InvalidRun
+from ...errors import DisturbedRun, InvalidRun
 from .found import Bracket
 from .rate_search import RateSearch
 

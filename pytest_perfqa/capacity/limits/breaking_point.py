@@ -13,20 +13,20 @@ import resource
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from ..base.units import Quantity, Unit, parse
-from ..errors import ConfigurationError, UnitError
+from ...base.units import Quantity, Unit, parse
+from ...errors import ConfigurationError, UnitError
+from ..probing.probe import Bounds, Prober
 from .burst import find_burst
 from .found import BreakingPoint, Capacity, per_second
-from .probing.probe import Bounds, Prober
 from .series import Rest, Series
 from .slo import Slo, parse_slo
 from .slo_capacity import find_slo_capacity
 from .sustained import find_sustained
 
 if TYPE_CHECKING:
+    from ..probing.probe import Watch
+    from ..probing.target import Target
     from .found import Bracket, Probe
-    from .probing.probe import Watch
-    from .probing.target import Target
     from .series import Sender
 
 __tracebackhide__ = True

@@ -12,14 +12,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..base.units import Quantity, Unit, show
-from ..load.wire.record import Outcome
+from ...base.units import Quantity, Unit, show
+from ...load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..base.verdicts import Verdict
-    from .probing.probe import Volley
+    from ...base.verdicts import Verdict
+    from ..probing.probe import Volley
 
 __tracebackhide__ = True
 

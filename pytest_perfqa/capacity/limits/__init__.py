@@ -1,0 +1,1 @@
+"""Where a service breaks: bursts, sustained rates, service level objectives."""
