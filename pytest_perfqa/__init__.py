@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .base.units import Quantity as Quantity
     from .base.units import Unit as Unit
-    from .capacity.character import Character as Character
+    from .capacity.character.kind import Character as Character
     from .capacity.limits.found import BreakingPoint as BreakingPoint
     from .errors import ConfigurationError as ConfigurationError
     from .errors import Inconclusive as Inconclusive
@@ -31,7 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BreakingPoint": "capacity.limits.found",
-    "Character": "capacity.character",
+    "Character": "capacity.character.kind",
     "ConfigurationError": "errors",
     "Inconclusive": "errors",
     "InvalidRun": "errors",

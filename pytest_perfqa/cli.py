@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from .base.verdicts import Verdict
-    from .capacity.character import Character
+    from .capacity.character.kind import Character
     from .report.record import CharacterRecord, SearchRecord
 
 OK, FAILED, USAGE, INVALID, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -154,8 +154,8 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
 
 
 def _characterize(chosen: argparse.Namespace) -> int:
-    from .capacity.characterize import characterize
-    from .capacity.question import question
+    from .capacity.character.characterize import characterize
+    from .capacity.character.question import question
     from .report import character
     from .report.characterisation import record_of_character, record_of_failure
     from .report.environment import machine, versions

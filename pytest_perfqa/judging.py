@@ -17,7 +17,7 @@ from .result.requirements import about_errors, is_told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .capacity.character import Character
+    from .capacity.character.kind import Character
     from .session import Cell, PerfSession
 
 _CHARACTER_FIXTURE = "perf_characterize"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from .agenda import Agenda
-    from .capacity.character import Character
+    from .capacity.character.kind import Character
     from .capacity.limits.found import BreakingPoint
     from .chosen import Options
     from .load.driver.warm import Warm

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .base.verdicts import Verdict
-from .capacity.characterize import characterize
+from .capacity.character.characterize import characterize
+from .capacity.character.question import question
 from .capacity.limits.breaking_point import find_breaking_point
 from .capacity.probing.target import Declared, Target
-from .capacity.question import question
 from .errors import InvalidRun, PerfqaError
 from .machine.alone import alone
 from .machine.priority import preferred
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .capacity.character import Character
+    from .capacity.character.kind import Character
+    from .capacity.character.question import Question
     from .capacity.limits.breaking_point import Inquiry
     from .capacity.limits.found import BreakingPoint
     from .capacity.probing.target import Request
-    from .capacity.question import Question
     from .chosen import Options
     from .errors import Inconclusive
     from .load.driver.generator import Progress
@@ -350,7 +350,7 @@ class PerfSession:
         Args:
             service: its name.
             path: what is asked for.
-            limits: see ``capacity.question.question``.
+            limits: see ``capacity.character.question.question``.
 
         Raises:
             ConfigurationError: an argument can't be.

@@ -13,7 +13,7 @@ from synthetic import queue, run, samples
 
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.base.verdicts import Verdict
-from pytest_perfqa.capacity.character import Character, Scalability, Staircase, Step
+from pytest_perfqa.capacity.character.kind import Character, Scalability, Staircase, Step
 from pytest_perfqa.comparison import compare, conclude
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome

@@ -13,7 +13,7 @@ from .text import said
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..capacity.character import Character, Scalability, Staircase
+    from ..capacity.character.kind import Character, Scalability, Staircase
 
 _LAW_POINTS = 60
 

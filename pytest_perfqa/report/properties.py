@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..base.verdicts import Verdict
-    from ..capacity.character import Character
+    from ..capacity.character.kind import Character
     from ..result.run_result import RunResult
     from ..session import Cell, Search
 

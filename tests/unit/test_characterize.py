@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_perfqa.capacity.characterize import characterize
-from pytest_perfqa.capacity.question import Question, question
+from pytest_perfqa.capacity.character.characterize import characterize
+from pytest_perfqa.capacity.character.question import Question, question
 from pytest_perfqa.errors import ConfigurationError, ServiceError
 from pytest_perfqa.report.character import described, summary
 

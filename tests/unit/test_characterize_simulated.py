@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pytest_perfqa.capacity.alone import send_singles, try_quick_path
-from pytest_perfqa.capacity.conclusion import conclude
-from pytest_perfqa.capacity.growth import grow
-from pytest_perfqa.capacity.held import hold
+from pytest_perfqa.capacity.character.alone import send_singles, try_quick_path
+from pytest_perfqa.capacity.character.conclusion import conclude
+from pytest_perfqa.capacity.character.growth import grow
+from pytest_perfqa.capacity.character.held import hold
+from pytest_perfqa.capacity.character.question import Question
+from pytest_perfqa.capacity.character.seen import Seen
 from pytest_perfqa.capacity.probing import accept_queue
 from pytest_perfqa.capacity.probing.exchange import Exchange
 from pytest_perfqa.capacity.probing.probe import Drained, Volley
-from pytest_perfqa.capacity.question import Question
-from pytest_perfqa.capacity.seen import Seen
 from pytest_perfqa.errors import DisturbedRun
 from pytest_perfqa.load.wire.record import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_perfqa.capacity.character import Character
+    from pytest_perfqa.capacity.character.kind import Character
     from pytest_perfqa.capacity.probing.probe import Until
 
 GAP = 0.0003

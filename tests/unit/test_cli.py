@@ -17,8 +17,8 @@ import pytest
 
 from pytest_perfqa import cli
 from pytest_perfqa.base.units import Quantity, Unit
+from pytest_perfqa.capacity.character.question import NO_SUCH_PATH
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
-from pytest_perfqa.capacity.question import NO_SUCH_PATH
 from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
 from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.report.record import schema
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_perfqa.capacity.character import Character
-    from pytest_perfqa.capacity.question import Question
+    from pytest_perfqa.capacity.character.kind import Character
+    from pytest_perfqa.capacity.character.question import Question
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -163,7 +163,7 @@ def test_a_report_of_what_came_to_nothing(
         raise error
 
     monkeypatch.setattr("pytest_perfqa.capacity.limits.breaking_point.find_breaking_point", end)
-    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", end)
+    monkeypatch.setattr("pytest_perfqa.capacity.character.characterize.characterize", end)
     said = str(error) or "interrupted"
     for command in ("breaking-point", "characterize"):
         folder = tmp_path / command
@@ -186,7 +186,7 @@ def test_a_report_that_can_not_be_written_is_told(
         raise ServiceError("it does not answer")
 
     monkeypatch.setattr("pytest_perfqa.report.folder.write", full)
-    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", end)
+    monkeypatch.setattr("pytest_perfqa.capacity.character.characterize.characterize", end)
     folder = tmp_path / "report"
     assert cli.main(["characterize", "http://127.0.0.1:1", "--report", str(folder)]) == cli.FAILED
     said = capsys.readouterr().err
@@ -270,7 +270,9 @@ def test_what_is_known_in_part_is_printed_and_is_no_success(
         concurrency_limit=None if NUMBER in untold else 3,
         untold=untold,
     )
-    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", lambda _: found)
+    monkeypatch.setattr(
+        "pytest_perfqa.capacity.character.characterize.characterize", lambda _: found
+    )
     arguments = ["characterize", "http://127.0.0.1:1", *["--json"][: int(json_too)]]
     assert cli.main(arguments) == code
     said = capsys.readouterr()
@@ -342,7 +344,7 @@ def test_json_of_what_came_to_nothing(
         raise error
 
     monkeypatch.setattr("pytest_perfqa.capacity.limits.breaking_point.find_breaking_point", end)
-    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", end)
+    monkeypatch.setattr("pytest_perfqa.capacity.character.characterize.characterize", end)
     assert cli.main([command, "http://127.0.0.1:1", "--json"]) == code
     said = capsys.readouterr()
     assert (str(error) or "interrupted") in said.err
@@ -364,7 +366,7 @@ def test_a_quick_path_is_asked_for(
         asked.append(question.quick)
         return demo_report.character()
 
-    monkeypatch.setattr("pytest_perfqa.capacity.characterize.characterize", note)
+    monkeypatch.setattr("pytest_perfqa.capacity.character.characterize.characterize", note)
     assert cli.main(["characterize", url, "--quick", "/ping"]) == cli.OK
     assert cli.main(["characterize", url]) == cli.OK
     assert asked == ["/ping", NO_SUCH_PATH]

@@ -13,7 +13,7 @@ import pytest
 from demo_report import cell, character
 from synthetic import run, samples
 
-from pytest_perfqa.capacity.question import Question
+from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.watch import Aborted

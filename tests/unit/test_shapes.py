@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_perfqa.capacity import shapes
+from pytest_perfqa.capacity.character import shapes
 from pytest_perfqa.queues.likelihood import Burst
 
 SERVICE = 0.4

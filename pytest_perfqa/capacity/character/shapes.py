@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..queues.likelihood import Burst
+    from ...queues.likelihood import Burst
 
 # An event loop busy on the CPU: latency grows with the rank, by slices well below the service
 # time, along a straight line, and answers come in the order of requests.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Quantity, Unit
-from ..queues import likelihood
+from ...base.units import Quantity, Unit
+from ...queues import likelihood
 from . import shapes
-from .character import Character, Scalability
+from .kind import Character, Scalability
 from .seen import INFLATED
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ..probing import accept_queue
 from . import shapes
 from .growth import grow
-from .probing import accept_queue
 from .seen import FAIR, shown
 
 if TYPE_CHECKING:
-    from .character import Kind
-    from .probing.probe import Volley
+    from ..probing.probe import Volley
+    from .kind import Kind
     from .seen import Seen
 
 

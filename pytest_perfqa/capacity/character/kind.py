@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Literal
 
-    from ..base.units import Quantity
+    from ...base.units import Quantity
 
     Kind = Literal["synchronous", "asynchronous"]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import DisturbedRun
+from ...errors import DisturbedRun
+from ..probing.probe import Bounds, Prober
 from .alone import send_singles, try_quick_path
 from .conclusion import conclude
 from .growth import grow
 from .held import hold
-from .probing.probe import Bounds, Prober
 from .seen import Seen
 
 if TYPE_CHECKING:
-    from .character import Character
-    from .probing.probe import Watch
+    from ..probing.probe import Watch
+    from .kind import Character
     from .question import Question
 
 __tracebackhide__ = True

@@ -6,11 +6,11 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from ..errors import ServiceError
+from ...errors import ServiceError
 from .seen import outcome_label, shown
 
 if TYPE_CHECKING:
-    from .probing.exchange import Exchange
+    from ..probing.exchange import Exchange
     from .seen import Seen
 
 __tracebackhide__ = True

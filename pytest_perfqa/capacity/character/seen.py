@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.units import Quantity, Unit
-from ..errors import DisturbedRun, InvalidRun
-from ..queues import likelihood
-from ..queues.likelihood import Burst, Posterior
+from ...base.units import Quantity, Unit
+from ...errors import DisturbedRun, InvalidRun
+from ...queues import likelihood
+from ...queues.likelihood import Burst, Posterior
 from . import shapes
-from .character import Staircase, Step
+from .kind import Staircase, Step
 
 if TYPE_CHECKING:
-    from .character import Kind
-    from .probing.exchange import Exchange
-    from .probing.probe import Prober, Volley
+    from ..probing.exchange import Exchange
+    from ..probing.probe import Prober, Volley
+    from .kind import Kind
     from .question import Question
 
 

@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..base.units import Unit, parse
-from ..errors import ConfigurationError, UnitError
+from ...base.units import Unit, parse
+from ...errors import ConfigurationError, UnitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

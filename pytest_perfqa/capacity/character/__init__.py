@@ -1,0 +1,1 @@
+"""What kind of service it is: workers, service time, queue."""
