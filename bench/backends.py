@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from pytest_perfqa.machine.alone import alone
 from pytest_perfqa.machine.children import Reaper
-from pytest_perfqa.run import Bench, run
+from pytest_perfqa.measuring.run import Bench, run
 from pytest_perfqa.scenario.artillery import read_scenario
 from pytest_perfqa.service import selection
 from pytest_perfqa.service.docker import engine

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_perfqa.machine.children import Reaper
+from pytest_perfqa.measuring.run import Bench, run
 from pytest_perfqa.monitor import sampler
-from pytest_perfqa.run import Bench, run
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 from pytest_perfqa.service.config import Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.process import service as process

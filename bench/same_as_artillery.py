@@ -21,7 +21,7 @@ import yaml
 
 from pytest_perfqa.machine.alone import alone
 from pytest_perfqa.machine.children import Reaper
-from pytest_perfqa.run import Bench, run
+from pytest_perfqa.measuring.run import Bench, run
 from pytest_perfqa.scenario.artillery import read_scenario
 from pytest_perfqa.service.process import service as process
 from pytest_perfqa.service.service_file import read_service

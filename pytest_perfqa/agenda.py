@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from .capacity.probing.target import Request, only_request
 from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
-from .faults import part_problem
 from .marks import (
     LOAD_FIXTURE,
     MARKER,
@@ -19,6 +18,7 @@ from .marks import (
     service_of,
     wish,
 )
+from .measuring.faults import part_problem
 from .scenario.artillery import read_scenario
 from .scenario.variation import labelled
 from .service import selection
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .chosen import Options
+    from .measuring.chosen import Options
     from .scenario.records import Scenario
     from .service.config import ServiceConfig
 

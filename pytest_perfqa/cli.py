@@ -124,10 +124,10 @@ def _check_report(chosen: argparse.Namespace) -> None:
 def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.limits.breaking_point import find_breaking_point, inquiry
     from .capacity.probing.target import Request, Target
+    from .measuring.session import Search
     from .report import breaking_points
     from .report.environment import machine, versions
     from .report.recorder import record_of_search
-    from .session import Search
 
     asked = inquiry(
         burst_within=chosen.burst_within,

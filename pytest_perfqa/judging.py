@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .capacity.character.kind import Character
-    from .session import Cell, PerfSession
+    from .measuring.session import Cell, PerfSession
 
 _CHARACTER_FIXTURE = "perf_characterize"
 _TOLD = pytest.StashKey[list[tuple[str, str]]]()

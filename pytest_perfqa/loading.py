@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pytest
 
     from .agenda import Agenda
+    from .measuring.session import Cell, PerfSession
     from .result.run_result import RunResult
-    from .session import Cell, PerfSession
 
 __tracebackhide__ = True
 

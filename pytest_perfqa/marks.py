@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .chosen import Options
+    from .measuring.chosen import Options
 
 __tracebackhide__ = True
 

@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from .base.units import Unit, parse
-from .chosen import Options
 from .errors import ConfigurationError, UnitError
+from .measuring.chosen import Options
 from .scenario.records import MAX_ERROR_RATE
 from .service.backend import BACKENDS
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from .agenda import Agenda
     from .capacity.character.kind import Character
     from .capacity.limits.found import BreakingPoint
-    from .chosen import Options
     from .load.driver.warm import Warm
     from .loading import Loader
+    from .measuring.chosen import Options
+    from .measuring.session import Cell, PerfSession, Watcher
     from .report.outputs import Outputs
     from .report.screen import Screen
     from .result.run_result import RunResult
     from .service.backend import Service
-    from .session import Cell, PerfSession, Watcher
 
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True
@@ -217,7 +217,7 @@ class Door:
             _turn_sigterm_into_interrupt()
             if self.agenda.will_run:
                 self._warm.start()  # it imports Locust while a service starts
-            from .session import PerfSession
+            from .measuring.session import PerfSession
 
             self._session = PerfSession(
                 self.agenda.configs,

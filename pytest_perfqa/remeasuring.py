@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .session import Cell, PerfSession
+    from .measuring.session import Cell, PerfSession
 
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True

@@ -17,6 +17,7 @@ from pytest_perfqa.capacity.character.kind import Character, Scalability, Stairc
 from pytest_perfqa.comparison import compare, conclude
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.measuring.session import Cell, Key
 from pytest_perfqa.report import folder
 from pytest_perfqa.report.characterisation import record_of_character, record_of_failure
 from pytest_perfqa.report.environment import machine, versions
@@ -31,7 +32,6 @@ from pytest_perfqa.report.record import (
 )
 from pytest_perfqa.report.recorder import record_of
 from pytest_perfqa.scenario.records import Scenario
-from pytest_perfqa.session import Cell, Key
 
 if TYPE_CHECKING:
     from pytest_perfqa.comparison import Conclusion

@@ -17,8 +17,8 @@ from _pytest.runner import runtestprotocol
 from onlooker import Onlooker
 
 from pytest_perfqa.errors import InvalidRun
+from pytest_perfqa.measuring.repeating import MOST, Attempts, until_believed
 from pytest_perfqa.monitor.disturbance import told
-from pytest_perfqa.repeating import MOST, Attempts, until_believed
 
 if TYPE_CHECKING:
     from collections.abc import Generator

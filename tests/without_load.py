@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import synthetic
 
-import pytest_perfqa.session
+import pytest_perfqa.measuring.session
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.load.driver.warm import Warm
 from pytest_perfqa.scenario.schedule import schedule
@@ -22,8 +22,8 @@ from pytest_perfqa.scenario.schedule import schedule
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pytest_perfqa.measuring.run import Bench
     from pytest_perfqa.result.run_result import RunResult
-    from pytest_perfqa.run import Bench
     from pytest_perfqa.scenario.records import Scenario
     from pytest_perfqa.service.backend import Service
 
@@ -38,8 +38,8 @@ without_load.begin()
 
 def begin() -> None:
     """Have no load made from now on: nobody waits for those of others, nor is Locust imported."""
-    pytest_perfqa.session.run = run  # type: ignore[assignment]
-    pytest_perfqa.session.alone = contextlib.nullcontext  # type: ignore[assignment]
+    pytest_perfqa.measuring.session.run = run  # type: ignore[assignment]
+    pytest_perfqa.measuring.session.alone = contextlib.nullcontext  # type: ignore[assignment]
     Warm.start = lambda _self: None  # type: ignore[method-assign]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..base.units import Quantity
     from ..capacity.limits.found import BreakingPoint
-    from ..session import Search
+    from ..measuring.session import Search
 
 _HEADINGS = (
     "service",

@@ -16,7 +16,7 @@ from .recorder import record_of, record_of_search
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..session import PerfSession
+    from ..measuring.session import PerfSession
     from .export import Targets
     from .record import CharacterRecord, Record
 

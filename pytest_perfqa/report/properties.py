@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from ..base.verdicts import Verdict
     from ..capacity.character.kind import Character
+    from ..measuring.session import Cell, Search
     from ..result.run_result import RunResult
-    from ..session import Cell, Search
 
 
 def properties(

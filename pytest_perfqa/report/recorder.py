@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..capacity.limits.found import Probe
+    from ..measuring.session import Cell, Search
     from ..monitor.disturbance import Disturbance
     from ..result.attributes.latency import Distribution
     from ..result.attributes.recovery import Recovery
     from ..result.attributes.resources import Gauge, PartResources, Rate
     from ..result.run_result import RunResult, Slice
-    from ..session import Cell, Search
 
 _WINDOW = 1.0
 # With more windows than a wide screen has points, they become wider by whole factors.

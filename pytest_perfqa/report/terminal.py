@@ -12,9 +12,9 @@ from .table import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..measuring.session import Cell
     from ..result.run_result import RunResult
     from ..service.backend import Service
-    from ..session import Cell
 
 _HEADINGS = ("service", "scenario", "launched", "completed", "5xx", "p95", "verdict")
 _NUMBERS = {2, 3, 4, 5}

@@ -21,7 +21,7 @@ SPOILING = (
     + """
 import dataclasses
 import pytest
-from pytest_perfqa import session
+from pytest_perfqa.measuring import session
 from pytest_perfqa.errors import Lasting
 from pytest_perfqa.monitor.disturbance import Disturbance
 

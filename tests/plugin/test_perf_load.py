@@ -146,7 +146,7 @@ def test_mistakes_come_before_any_load(toy: Project) -> None:
 def test_invalid_within_a_test_is_an_error(toy: Project) -> None:
     """In the terminal and in JUnit; a good run of the same test keeps its verdict."""
     toy.test("""
-        from pytest_perfqa import session
+        from pytest_perfqa.measuring import session
 
         def test_it(perf_load, monkeypatch):
             perf_load("steady.yaml")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conftest import Project
     from inner import Told
 
-HEAVY = ["locust", "gevent", "numpy", "pydantic", "yaml", "pytest_perfqa.session"]
+HEAVY = ["locust", "gevent", "numpy", "pydantic", "yaml", "pytest_perfqa.measuring.session"]
 
 
 def test_nothing_heavy_is_imported_without_perf_tests(project: Project) -> None:

@@ -30,6 +30,7 @@ from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.driver.generator import Progress
+from pytest_perfqa.measuring.session import Search
 from pytest_perfqa.report import openmetrics
 from pytest_perfqa.report.export import targets
 from pytest_perfqa.report.github import annotation
@@ -37,7 +38,6 @@ from pytest_perfqa.report.graphite import Address, GraphiteExport, recorded, seg
 from pytest_perfqa.report.markdown import summary
 from pytest_perfqa.report.properties import properties
 from pytest_perfqa.report.record import Series
-from pytest_perfqa.session import Search
 
 NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
 SAMPLE = re.compile(

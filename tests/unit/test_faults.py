@@ -11,7 +11,7 @@ import pytest
 from artillery_files import problems, read, with_config
 
 from pytest_perfqa.errors import ConfigurationError, ServiceError
-from pytest_perfqa.faults import Faults, check, part_problem
+from pytest_perfqa.measuring.faults import Faults, check, part_problem
 from pytest_perfqa.scenario.records import Fault, Scenario
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import synthetic
 
-from pytest_perfqa import run as run_module
-from pytest_perfqa import session as session_module
 from pytest_perfqa.capacity.limits.breaking_point import inquiry
 from pytest_perfqa.capacity.probing.target import Request
 from pytest_perfqa.errors import InvalidRun, ServiceError
 from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.machine.children import Reaper
+from pytest_perfqa.measuring import run as run_module
+from pytest_perfqa.measuring import session as session_module
+from pytest_perfqa.measuring.session import PerfSession
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
-from pytest_perfqa.session import PerfSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

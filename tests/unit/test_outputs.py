@@ -17,12 +17,12 @@ from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
+from pytest_perfqa.measuring.session import Search
 from pytest_perfqa.report.export import Targets
 from pytest_perfqa.report.outputs import Outputs
-from pytest_perfqa.session import Search
 
 if TYPE_CHECKING:
-    from pytest_perfqa.session import Cell, PerfSession
+    from pytest_perfqa.measuring.session import Cell, PerfSession
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
 

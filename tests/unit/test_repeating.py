@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.errors import InvalidRun, Lasting
-from pytest_perfqa.repeating import MOST, Attempts, until_believed
+from pytest_perfqa.measuring.repeating import MOST, Attempts, until_believed
 
 #: What comes of one measurement: why it can't be believed, and what would have come of it.
 MEASUREMENTS = st.lists(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfqa import run as run_module
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.machine.children import Reaper
-from pytest_perfqa.run import Bench, run
+from pytest_perfqa.measuring import run as run_module
+from pytest_perfqa.measuring.run import Bench, run
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:

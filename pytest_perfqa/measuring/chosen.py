@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .scenario.records import MAX_ERROR_RATE
-from .service.discovery import discover
+from ..scenario.records import MAX_ERROR_RATE
+from ..service.discovery import discover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .service.config import ServiceConfig
+    from ..service.config import ServiceConfig
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Options:
         }
 
     def _read(self, folder: Path) -> ServiceConfig:
-        from .service.service_file import read_service  # noqa: PLC0415 - 0.1 s, as long as collecting
+        from ..service.service_file import read_service  # noqa: PLC0415 - 0.1 s, as long as collecting
 
         return read_service(folder, allow_remote=self.allow_remote)
 
     def _external(self) -> ServiceConfig:
-        from .service import external  # noqa: PLC0415
+        from ..service import external  # noqa: PLC0415
 
         url = str(self.url)
         said = self.spelled("url")

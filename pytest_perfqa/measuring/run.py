@@ -6,27 +6,27 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import PerfqaError
+from ..errors import PerfqaError
+from ..load.driver.generator import generate
+from ..monitor.sampler import Monitor
+from ..result.run_result import MOST_TOLD, Context, RunResult
+from ..result.samples import read_samples
+from ..result.validity import causes, examine
+from ..scenario.records import MAX_ERROR_RATE
+from ..service.shared.affinity import are_apart
 from .faults import Faults, check
-from .load.driver.generator import generate
-from .monitor.sampler import Monitor
-from .result.run_result import MOST_TOLD, Context, RunResult
-from .result.samples import read_samples
-from .result.validity import causes, examine
-from .scenario.records import MAX_ERROR_RATE
-from .service.shared.affinity import are_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .load.driver.generator import Progress, Recording
-    from .load.driver.warm import Warm
-    from .machine.children import Reaper
-    from .monitor.readings import Readings
-    from .result.fault_record import FaultRecord
-    from .scenario.records import Scenario
-    from .service.backend import Service
+    from ..load.driver.generator import Progress, Recording
+    from ..load.driver.warm import Warm
+    from ..machine.children import Reaper
+    from ..monitor.readings import Readings
+    from ..result.fault_record import FaultRecord
+    from ..scenario.records import Scenario
+    from ..service.backend import Service
 
 __tracebackhide__ = True
 

@@ -8,42 +8,42 @@ import shutil
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .base.verdicts import Verdict
-from .capacity.character.characterize import characterize
-from .capacity.character.question import question
-from .capacity.limits.breaking_point import find_breaking_point
-from .capacity.probing.target import Declared, Target
-from .errors import InvalidRun, PerfqaError
-from .machine.alone import alone
-from .machine.priority import preferred
-from .monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS, wait_for_quiet
-from .monitor.sampler import onlooking
+from ..base.verdicts import Verdict
+from ..capacity.character.characterize import characterize
+from ..capacity.character.question import question
+from ..capacity.limits.breaking_point import find_breaking_point
+from ..capacity.probing.target import Declared, Target
+from ..errors import InvalidRun, PerfqaError
+from ..machine.alone import alone
+from ..machine.priority import preferred
+from ..monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS, wait_for_quiet
+from ..monitor.sampler import onlooking
+from ..scenario.records import numbered
+from ..service import selection
+from ..service.shared import settling
+from ..service.shared.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
 from .repeating import Attempts, until_believed
 from .run import Bench, is_apart, run
-from .scenario.records import numbered
-from .service import selection
-from .service.shared import settling
-from .service.shared.affinity import allowed_cpus, on_cpus, service_cpus, spare_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from .capacity.character.kind import Character
-    from .capacity.character.question import Question
-    from .capacity.limits.breaking_point import Inquiry
-    from .capacity.limits.found import BreakingPoint
-    from .capacity.probing.target import Request
+    from ..capacity.character.kind import Character
+    from ..capacity.character.question import Question
+    from ..capacity.limits.breaking_point import Inquiry
+    from ..capacity.limits.found import BreakingPoint
+    from ..capacity.probing.target import Request
+    from ..errors import Inconclusive
+    from ..load.driver.generator import Progress
+    from ..load.driver.warm import Warm
+    from ..monitor.surroundings import Around
+    from ..result.run_result import RunResult
+    from ..scenario.records import Scenario
+    from ..service.backend import Service
+    from ..service.config import ServiceConfig
+    from ..service.selection import Choice
     from .chosen import Options
-    from .errors import Inconclusive
-    from .load.driver.generator import Progress
-    from .load.driver.warm import Warm
-    from .monitor.surroundings import Around
-    from .result.run_result import RunResult
-    from .scenario.records import Scenario
-    from .service.backend import Service
-    from .service.config import ServiceConfig
-    from .service.selection import Choice
 
 __tracebackhide__ = True
 

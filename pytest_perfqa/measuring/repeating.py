@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from .errors import InvalidRun
+from ..errors import InvalidRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,16 +10,16 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from .base.units import Quantity, Unit
-from .base.yaml_file import did_you_mean
-from .errors import ConfigurationError, ServiceError
-from .result.fault_record import FaultRecord
+from ..base.units import Quantity, Unit
+from ..base.yaml_file import did_you_mean
+from ..errors import ConfigurationError, ServiceError
+from ..result.fault_record import FaultRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .scenario.records import Fault, Scenario
-    from .service.backend import Service
+    from ..scenario.records import Fault, Scenario
+    from ..service.backend import Service
 
 __tracebackhide__ = True
 

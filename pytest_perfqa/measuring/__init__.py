@@ -1,0 +1,1 @@
+"""Services started once, runs made once: settled, loaded, broken, read, examined."""
