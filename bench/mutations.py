@@ -218,7 +218,7 @@ MUTATIONS = [
         ("usual at rest is the slowest", "statistics.median(", "max("),
     ),
     *broken(
-        "comparison.py",
+        "report/comparison.py",
         ("test_comparison.py",),
         ("a fall to exactly half is no peak", "<= _FALL * ", "< _FALL * "),
         ("a fall to two thirds is a peak", "_FALL = 0.5", "_FALL = 0.67"),

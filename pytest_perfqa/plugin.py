@@ -397,8 +397,8 @@ class Door:
 
 def _summary(session: PerfSession) -> list[str]:
     """Give a line per run and search, and services side by side."""
-    from .comparison import compare, conclude
     from .report import breaking_points, character, side_by_side, terminal
+    from .report.comparison import compare, conclude
 
     lines = terminal.summary(session.cells.values()) if session.cells else []
     lines += breaking_points.summary(session.searches.values()) if session.searches else []

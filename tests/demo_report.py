@@ -14,12 +14,12 @@ from synthetic import queue, run, samples
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.character.kind import Character, Scalability, Staircase, Step
-from pytest_perfqa.comparison import compare, conclude
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.measuring.session import Cell, Key
 from pytest_perfqa.report import folder
 from pytest_perfqa.report.characterisation import record_of_character, record_of_failure
+from pytest_perfqa.report.comparison import compare, conclude
 from pytest_perfqa.report.environment import machine, versions
 from pytest_perfqa.report.record import (
     Event,
@@ -34,7 +34,7 @@ from pytest_perfqa.report.recorder import record_of
 from pytest_perfqa.scenario.records import Scenario
 
 if TYPE_CHECKING:
-    from pytest_perfqa.comparison import Conclusion
+    from pytest_perfqa.report.comparison import Conclusion
     from pytest_perfqa.report.record import CharacterRecord, Record
     from pytest_perfqa.result.run_result import RunResult
 

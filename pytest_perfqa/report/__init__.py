@@ -1,0 +1,1 @@
+"""What a session leaves behind, by what comes out."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from ..comparison import Conclusion
+    from .comparison import Conclusion
     from .record import CharacterRecord, Record, SearchRecord
 
 _LIST = ".perfqa-report.json"

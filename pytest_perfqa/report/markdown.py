@@ -12,7 +12,7 @@ from .text import plural, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..comparison import Conclusion
+    from .comparison import Conclusion
     from .record import CharacterRecord, Record, SearchRecord
 
 _HEADINGS = ("verdict", "service", "scenario", "launched", "failed", "5xx", "p50", "p95", "p99")

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..comparison import compare, conclude
 from . import files, folder, markdown, openmetrics
 from .characterisation import record_of_character, record_of_failure
+from .comparison import compare, conclude
 from .environment import machine, versions
 from .graphite import GraphiteExport
 from .recorder import record_of, record_of_search

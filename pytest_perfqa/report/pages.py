@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from ..comparison import Conclusion
+    from .comparison import Conclusion
     from .record import Measured, RecoveryRecord, Totals
 
 _SOURCES = Path(__file__).parent / "page"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import comparison
 from ..errors import Inconclusive, NoData
 from ..result.requirements import judge
 from ..scenario.spans import bounds
+from . import comparison
 from .record import (
     DisturbanceRecord,
     EndpointRecord,

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ..base.units import Quantity
-    from ..comparison import Conclusion, Limit, Row
     from ..result.attributes.recovery import Recovery
+    from .comparison import Conclusion, Limit, Row
 
 _MISSING = "-"
 _UNKNOWN = "?"

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import run, samples
 
-from pytest_perfqa import comparison
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import DisturbedRun, RequirementMissed
 from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Readings
-from pytest_perfqa.report import properties, terminal
+from pytest_perfqa.report import comparison, properties, terminal
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.result import requirements
 from pytest_perfqa.scenario.records import Ensure, Threshold

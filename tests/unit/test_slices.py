@@ -10,11 +10,11 @@ import pytest
 from synthetic import readings, run, samples
 
 from pytest_perfqa.base.units import Unit
-from pytest_perfqa.comparison import row
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.wire.record import Kind, Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.readings import Metric
+from pytest_perfqa.report.comparison import row
 from pytest_perfqa.report.graphite import recorded
 from pytest_perfqa.report.recorder import measured
 from pytest_perfqa.result.requirements import judge

@@ -9,18 +9,18 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from .base.units import Quantity, Unit
-from .errors import Inconclusive, NoData
-from .scenario.records import numbered
+from ..base.units import Quantity, Unit
+from ..errors import Inconclusive, NoData
+from ..scenario.records import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeVar
 
-    from .capacity.limits.found import BreakingPoint
-    from .result.attributes.recovery import Recovery
-    from .result.run_result import RunResult
-    from .scenario.records import Phase
+    from ..capacity.limits.found import BreakingPoint
+    from ..result.attributes.recovery import Recovery
+    from ..result.run_result import RunResult
+    from ..scenario.records import Phase
 
     T = TypeVar("T")
 
