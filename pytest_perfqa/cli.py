@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .base.verdicts import Verdict
     from .capacity.character.kind import Character
-    from .report.record import CharacterRecord, SearchRecord
+    from .report.record.schema import CharacterRecord, SearchRecord
 
 OK, FAILED, USAGE, INVALID, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -126,8 +126,8 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.probing.target import Request, Target
     from .measuring.session import Search
     from .report import breaking_points
-    from .report.environment import machine, versions
-    from .report.recorder import record_of_search
+    from .report.record.environment import machine, versions
+    from .report.record.recorder import record_of_search
 
     asked = inquiry(
         burst_within=chosen.burst_within,
@@ -157,8 +157,8 @@ def _characterize(chosen: argparse.Namespace) -> int:
     from .capacity.character.characterize import characterize
     from .capacity.character.question import question
     from .report import character
-    from .report.characterisation import record_of_character, record_of_failure
-    from .report.environment import machine, versions
+    from .report.record.characterisation import record_of_character, record_of_failure
+    from .report.record.environment import machine, versions
 
     asked = question(
         _url(chosen),
@@ -252,7 +252,7 @@ def _reported(
     finally:
         interrupted = isinstance(ended, KeyboardInterrupt)
         if chosen.json and not interrupted and not isinstance(ended, ConfigurationError):
-            from .report.record import to_json
+            from .report.record.schema import to_json
 
             sys.stdout.write(to_json(record()).decode() + "\n")
         if chosen.report is not None:
@@ -261,7 +261,7 @@ def _reported(
 
 def _write(directory: Path, record: SearchRecord | CharacterRecord, *, interrupted: bool) -> None:
     from .report import folder
-    from .report.record import SearchRecord
+    from .report.record.schema import SearchRecord
 
     searches = [record] if isinstance(record, SearchRecord) else []
     characters = [] if isinstance(record, SearchRecord) else [record]

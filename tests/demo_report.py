@@ -18,10 +18,11 @@ from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.measuring.session import Cell, Key
 from pytest_perfqa.report import folder
-from pytest_perfqa.report.characterisation import record_of_character, record_of_failure
 from pytest_perfqa.report.comparison import compare, conclude
-from pytest_perfqa.report.environment import machine, versions
-from pytest_perfqa.report.record import (
+from pytest_perfqa.report.record.characterisation import record_of_character, record_of_failure
+from pytest_perfqa.report.record.environment import machine, versions
+from pytest_perfqa.report.record.recorder import record_of
+from pytest_perfqa.report.record.schema import (
     Event,
     Limit,
     Line,
@@ -30,12 +31,11 @@ from pytest_perfqa.report.record import (
     SearchRecord,
     Series,
 )
-from pytest_perfqa.report.recorder import record_of
 from pytest_perfqa.scenario.records import Scenario
 
 if TYPE_CHECKING:
     from pytest_perfqa.report.comparison import Conclusion
-    from pytest_perfqa.report.record import CharacterRecord, Record
+    from pytest_perfqa.report.record.schema import CharacterRecord, Record
     from pytest_perfqa.result.run_result import RunResult
 
 PHASES = [

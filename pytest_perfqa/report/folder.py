@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from . import files, pages
-from .record import to_json
+from .record.schema import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from .comparison import Conclusion
-    from .record import CharacterRecord, Record, SearchRecord
+    from .record.schema import CharacterRecord, Record, SearchRecord
 
 _LIST = ".perfqa-report.json"
 _SLUG = 60

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .comparison import Conclusion
-    from .record import CharacterRecord, Record, SearchRecord
+    from .record.schema import CharacterRecord, Record, SearchRecord
 
 _HEADINGS = ("verdict", "service", "scenario", "launched", "failed", "5xx", "p50", "p95", "p99")
 _SEARCH = ("verdict", "service", "breaking point of", "rate", "passed", "failed", "cause")

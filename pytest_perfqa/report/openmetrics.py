@@ -16,7 +16,7 @@ from .text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .record import Measured, Percentiles, Record
+    from .record.schema import Measured, Percentiles, Record
 
 _STATISTICS = ("p50", "p95", "p99", "max")
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import files, folder, markdown, openmetrics
-from .characterisation import record_of_character, record_of_failure
 from .comparison import compare, conclude
-from .environment import machine, versions
 from .graphite import GraphiteExport
-from .recorder import record_of, record_of_search
+from .record.characterisation import record_of_character, record_of_failure
+from .record.environment import machine, versions
+from .record.recorder import record_of, record_of_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..measuring.session import PerfSession
     from .export import Targets
-    from .record import CharacterRecord, Record
+    from .record.schema import CharacterRecord, Record
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 

@@ -18,7 +18,7 @@ from ..base.units import Unit, show
 from ..base.verdicts import Verdict
 from ..errors import PrerequisiteMissing
 from . import side_by_side
-from .record import CharacterRecord, Record, SearchRecord, to_json
+from .record.schema import CharacterRecord, Record, SearchRecord, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from .comparison import Conclusion
-    from .record import Measured, RecoveryRecord, Totals
+    from .record.schema import Measured, RecoveryRecord, Totals
 
 _SOURCES = Path(__file__).parent / "page"
 _NOTHING = "\N{EN DASH}"

@@ -19,7 +19,7 @@ from pytest_perfqa.load.wire.plan import Example
 from pytest_perfqa.load.wire.record import Kind, Outcome
 from pytest_perfqa.load.wire.tally import Tallies, Tally
 from pytest_perfqa.load.wire.watch import Aborted
-from pytest_perfqa.report.recorder import measured
+from pytest_perfqa.report.record.recorder import measured
 from pytest_perfqa.result.attributes.unexpected import Unexpected
 from pytest_perfqa.result.requirements import judge, judge_own, require
 from pytest_perfqa.scenario.records import Threshold

@@ -21,7 +21,7 @@ from pytest_perfqa.capacity.character.question import NO_SUCH_PATH
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError, Inconclusive, InvalidRun, ServiceError
 from pytest_perfqa.machine import alone as machine
-from pytest_perfqa.report.record import schema
+from pytest_perfqa.report.record.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -37,7 +37,7 @@ from pytest_perfqa.report.github import annotation
 from pytest_perfqa.report.graphite import Address, GraphiteExport, recorded, segment
 from pytest_perfqa.report.markdown import summary
 from pytest_perfqa.report.properties import properties
-from pytest_perfqa.report.record import Series
+from pytest_perfqa.report.record.schema import Series
 
 NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
 SAMPLE = re.compile(

@@ -13,7 +13,7 @@ from demo_report import characters, conclusions, records, searches
 
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing
 from pytest_perfqa.report import files, folder, pages
-from pytest_perfqa.report.record import EndpointRecord, OutcomeRecord, Record
+from pytest_perfqa.report.record.schema import EndpointRecord, OutcomeRecord, Record
 
 HOSTILE = (
     "\"'</script><script>alert(1)</script>",

@@ -15,8 +15,8 @@ from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
-from pytest_perfqa.report.record import from_json, schema, to_json
-from pytest_perfqa.report.recorder import measured, record_of
+from pytest_perfqa.report.record.recorder import measured, record_of
+from pytest_perfqa.report.record.schema import from_json, schema, to_json
 from pytest_perfqa.result.fault_record import FaultRecord
 from pytest_perfqa.scenario.records import Threshold
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import Inconclusive, NoData
-from ..result.requirements import judge
-from ..scenario.spans import bounds
-from . import comparison
-from .record import (
+from ...errors import Inconclusive, NoData
+from ...result.requirements import judge
+from ...scenario.spans import bounds
+from .. import comparison
+from ..text import said
+from .schema import (
     DisturbanceRecord,
     EndpointRecord,
     Event,
@@ -35,20 +36,19 @@ from .record import (
     Windows,
     finite,
 )
-from .text import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from ..capacity.limits.found import Probe
-    from ..measuring.session import Cell, Search
-    from ..monitor.disturbance import Disturbance
-    from ..result.attributes.latency import Distribution
-    from ..result.attributes.recovery import Recovery
-    from ..result.attributes.resources import Gauge, PartResources, Rate
-    from ..result.run_result import RunResult, Slice
+    from ...capacity.limits.found import Probe
+    from ...measuring.session import Cell, Search
+    from ...monitor.disturbance import Disturbance
+    from ...result.attributes.latency import Distribution
+    from ...result.attributes.recovery import Recovery
+    from ...result.attributes.resources import Gauge, PartResources, Rate
+    from ...result.run_result import RunResult, Slice
 
 _WINDOW = 1.0
 # With more windows than a wide screen has points, they become wider by whole factors.

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..queues.fifo import departures
-from .record import CharacterRecord, ScalabilityRecord, StaircaseRecord, finite
-from .text import said
+from ...queues.fifo import departures
+from ..text import said
+from .schema import CharacterRecord, ScalabilityRecord, StaircaseRecord, finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..capacity.character.kind import Character, Scalability, Staircase
+    from ...capacity.character.kind import Character, Scalability, Staircase
 
 _LAW_POINTS = 60
 
