@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .report.text import duration, plural
+from .report.text.words import duration, plural
 
 if TYPE_CHECKING:
     from .agenda import Agenda

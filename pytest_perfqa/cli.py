@@ -125,9 +125,9 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.limits.breaking_point import find_breaking_point, inquiry
     from .capacity.probing.target import Request, Target
     from .measuring.session import Search
-    from .report import breaking_points
     from .report.record.environment import machine, versions
     from .report.record.recorder import record_of_search
+    from .report.text import breaking_points
 
     asked = inquiry(
         burst_within=chosen.burst_within,
@@ -156,9 +156,9 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
 def _characterize(chosen: argparse.Namespace) -> int:
     from .capacity.character.characterize import characterize
     from .capacity.character.question import question
-    from .report import character
     from .report.record.characterisation import record_of_character, record_of_failure
     from .report.record.environment import machine, versions
+    from .report.text import character
 
     asked = question(
         _url(chosen),

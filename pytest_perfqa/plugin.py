@@ -397,8 +397,9 @@ class Door:
 
 def _summary(session: PerfSession) -> list[str]:
     """Give a line per run and search, and services side by side."""
-    from .report import breaking_points, character, side_by_side, terminal
+    from .report import terminal
     from .report.comparison import compare, conclude
+    from .report.text import breaking_points, character, side_by_side
 
     lines = terminal.summary(session.cells.values()) if session.cells else []
     lines += breaking_points.summary(session.searches.values()) if session.searches else []

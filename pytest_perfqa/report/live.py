@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from ..base.units import Unit, show
-from .text import clock, duration, plural
+from .text.words import clock, duration, plural
 
 if TYPE_CHECKING:
     from ..load.driver.generator import Progress

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ..base.units import Unit, show
-from . import side_by_side
-from .text import plural, printable
+from .text import side_by_side
+from .text.words import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from ..base.units import Unit, show
 from ..base.verdicts import Verdict
 from ..errors import PrerequisiteMissing
-from . import side_by_side
 from .record.schema import CharacterRecord, Record, SearchRecord, to_json
+from .text import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

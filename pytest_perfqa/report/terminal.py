@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import PerfqaError
 from ..result.requirements import is_told
 from ..service.shared.logs import tail
-from .table import table
+from .text.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

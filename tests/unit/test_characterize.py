@@ -15,7 +15,7 @@ import pytest
 from pytest_perfqa.capacity.character.characterize import characterize
 from pytest_perfqa.capacity.character.question import Question, question
 from pytest_perfqa.errors import ConfigurationError, ServiceError
-from pytest_perfqa.report.character import described, summary
+from pytest_perfqa.report.text.character import described, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

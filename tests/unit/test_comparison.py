@@ -13,7 +13,7 @@ from synthetic import run, samples
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.report.comparison import compare, conclude, row
-from pytest_perfqa.report.side_by_side import cells, overall, summary
+from pytest_perfqa.report.text.side_by_side import cells, overall, summary
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:

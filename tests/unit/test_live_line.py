@@ -8,7 +8,7 @@ import pytest
 
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.report.live import LiveLine
-from pytest_perfqa.report.text import clock, duration, plural, printable
+from pytest_perfqa.report.text.words import clock, duration, plural, printable
 from pytest_perfqa.scenario.records import Phase, Scenario
 
 SCENARIO = Scenario("endurance", (Phase("warm up", 10, 1, 2), Phase("plateau", 50, 2, 2)), ())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...queues.fifo import departures
-from ..text import said
+from ..text.words import said
 from .schema import CharacterRecord, ScalabilityRecord, StaircaseRecord, finite
 
 if TYPE_CHECKING:

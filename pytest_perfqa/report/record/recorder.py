@@ -11,7 +11,7 @@ from ...errors import Inconclusive, NoData
 from ...result.requirements import judge
 from ...scenario.spans import bounds
 from .. import comparison
-from ..text import said
+from ..text.words import said
 from .schema import (
     DisturbanceRecord,
     EndpointRecord,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..errors import PerfqaError
+from ...errors import PerfqaError
 from .table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..base.units import Quantity
-    from ..capacity.limits.found import BreakingPoint
-    from ..measuring.session import Search
+    from ...base.units import Quantity
+    from ...capacity.limits.found import BreakingPoint
+    from ...measuring.session import Search
 
 _HEADINGS = (
     "service",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base.units import Unit, show
-from ..errors import PerfqaError
+from ...base.units import Unit, show
+from ...errors import PerfqaError
 
 
 def printable(text: str, width: int | None = None) -> str:

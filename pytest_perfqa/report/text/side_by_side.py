@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..base.units import Unit, show
+from ...base.units import Unit, show
 from .breaking_points import answer
 from .table import table
-from .text import plural
+from .words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..base.units import Quantity
-    from ..result.attributes.recovery import Recovery
-    from .comparison import Conclusion, Limit, Row
+    from ...base.units import Quantity
+    from ...result.attributes.recovery import Recovery
+    from ..comparison import Conclusion, Limit, Row
 
 _MISSING = "-"
 _UNKNOWN = "?"

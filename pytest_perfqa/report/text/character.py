@@ -9,8 +9,8 @@ from .table import table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..base.units import Quantity
-    from ..capacity.character.kind import Character
+    from ...base.units import Quantity
+    from ...capacity.character.kind import Character
 
 _HEADINGS = ("service", "path", "kind", "at one time", "service time", "saturation", "wall")
 _NUMBERS = frozenset({3, 4, 5, 6})

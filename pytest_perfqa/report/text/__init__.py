@@ -1,0 +1,1 @@
+"""Text that several outputs share."""
