@@ -10,7 +10,7 @@ from .base.verdicts import Verdict
 from .errors import Inconclusive, InvalidRun
 from .marks import service_of, wish
 from .report.properties import properties
-from .report.terminal import evidence
+from .report.terminal.summary import evidence
 from .report.text.character import described
 from .result.requirements import about_errors, is_told
 

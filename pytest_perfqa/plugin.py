@@ -232,7 +232,7 @@ class Door:
 
     def _watchers(self) -> Iterator[Watcher]:
         """Give who looks on while runs are made."""
-        from .report.live import LiveLine
+        from .report.terminal.live import LiveLine
 
         yield LiveLine(self._screen, len(self.agenda.runs), self.agenda.seconds)
         yield from self._outputs.exports
@@ -314,12 +314,12 @@ class Door:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Note the verdict, and put the evidence beside a failure."""
         if call.excinfo is not None:
-            from .report.failure import explain
+            from .report.terminal.failure import explain
 
             explain(call.excinfo.value, _encoding(self._config))
         report = yield
         if call.excinfo is not None and report.failed:
-            from .report.failure import truths
+            from .report.terminal.failure import truths
 
             report.sections.extend(truths(call.excinfo.value, _encoding(self._config)))
         if self._session is None or not _is_perf_test(item):
@@ -333,7 +333,7 @@ class Door:
         """Say what stands behind a comparison of a quantity that does not hold."""
         if not any(hasattr(type(side), "evidence") for side in (left, right)):
             return None
-        from .report.assertion import comparison
+        from .report.terminal.assertion import comparison
 
         return comparison(op, left, right, _encoding(self._config))
 
@@ -397,8 +397,8 @@ class Door:
 
 def _summary(session: PerfSession) -> list[str]:
     """Give a line per run and search, and services side by side."""
-    from .report import terminal
     from .report.comparison import compare, conclude
+    from .report.terminal import summary as terminal
     from .report.text import breaking_points, character, side_by_side
 
     lines = terminal.summary(session.cells.values()) if session.cells else []

@@ -1,8 +1,8 @@
 """What stands behind a figure or a verdict: gathered when an assertion has failed, never before.
 
 Whatever an assertion may be about, a quantity or a verdict such as "pending grows", can have a
-method ``evidence()`` that gives an ``Evidence``. ``report.assertion`` prints it where pytest
-explains the failure; nothing else calls it, so it may take its time.
+method ``evidence()`` that gives an ``Evidence``. ``report.terminal.assertion`` prints it where
+pytest explains the failure; nothing else calls it, so it may take its time.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.evidence import Evidence, Point
 from pytest_perfqa.base.units import Quantity, Unit
-from pytest_perfqa.report.assertion import comparison, undecided, verdict
-from pytest_perfqa.report.sparkline import sparkline
+from pytest_perfqa.report.terminal.assertion import comparison, undecided, verdict
+from pytest_perfqa.report.terminal.sparkline import sparkline
 
 
 @pytest.mark.parametrize(

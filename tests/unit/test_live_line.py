@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_perfqa.load.driver.generator import Progress
-from pytest_perfqa.report.live import LiveLine
+from pytest_perfqa.report.terminal.live import LiveLine
 from pytest_perfqa.report.text.words import clock, duration, plural, printable
 from pytest_perfqa.scenario.records import Phase, Scenario
 

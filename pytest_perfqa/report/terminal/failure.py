@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.units import Quantity
-from ..errors import Inconclusive
+from ...base.units import Quantity
+from ...errors import Inconclusive
 from .assertion import undecided, verdict
 
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import PerfqaError
-from ..result.requirements import is_told
-from ..service.shared.logs import tail
-from .text.table import table
+from ...errors import PerfqaError
+from ...result.requirements import is_told
+from ...service.shared.logs import tail
+from ..text.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..measuring.session import Cell
-    from ..result.run_result import RunResult
-    from ..service.backend import Service
+    from ...measuring.session import Cell
+    from ...result.run_result import RunResult
+    from ...service.backend import Service
 
 _HEADINGS = ("service", "scenario", "launched", "completed", "5xx", "p95", "verdict")
 _NUMBERS = {2, 3, 4, 5}

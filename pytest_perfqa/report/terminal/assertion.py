@@ -8,15 +8,15 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..base.evidence import Evidence, HasEvidence
-from ..base.units import Quantity, Unit, show, stated
-from ..errors import PerfqaError
+from ...base.evidence import Evidence, HasEvidence
+from ...base.units import Quantity, Unit, show, stated
+from ...errors import PerfqaError
 from .sparkline import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..base.evidence import Point
+    from ...base.evidence import Point
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,

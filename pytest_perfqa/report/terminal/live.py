@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
-from ..base.units import Unit, show
-from .text.words import clock, duration, plural
+from ...base.units import Unit, show
+from ..text.words import clock, duration, plural
 
 if TYPE_CHECKING:
-    from ..load.driver.generator import Progress
-    from ..result.run_result import RunResult
-    from ..scenario.records import Scenario
+    from ...load.driver.generator import Progress
+    from ...result.run_result import RunResult
+    from ...scenario.records import Scenario
 
 # Without a terminal to write in place, a line so often, or when a new phase has begun.
 _PLAIN_SECONDS = 10.0

@@ -1,0 +1,1 @@
+"""What pytest's terminal shows: the live line, failures, the summary."""
