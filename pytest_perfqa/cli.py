@@ -116,7 +116,7 @@ def _common() -> argparse.ArgumentParser:
 
 def _check_report(chosen: argparse.Namespace) -> None:
     if chosen.report is not None:
-        from .report import folder
+        from .report.html import folder
 
         folder.check(chosen.report, "--report")
 
@@ -260,7 +260,7 @@ def _reported(
 
 
 def _write(directory: Path, record: SearchRecord | CharacterRecord, *, interrupted: bool) -> None:
-    from .report import folder
+    from .report.html import folder
     from .report.record.schema import SearchRecord
 
     searches = [record] if isinstance(record, SearchRecord) else []

@@ -193,7 +193,7 @@ class Door:
         options = self.options()
         targets(options.export, options.folder, options.spelled("export"))
         if options.report is not None:
-            from .report import folder
+            from .report.html import folder
 
             folder.check(options.report, options.spelled("report"))
 

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import files, folder, markdown, openmetrics
+from . import files, markdown, openmetrics
 from .comparison import compare, conclude
 from .graphite import GraphiteExport
+from .html import folder
 from .record.characterisation import record_of_character, record_of_failure
 from .record.environment import machine, versions
 from .record.recorder import record_of, record_of_search

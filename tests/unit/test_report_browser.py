@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from demo_report import characters, conclusions, records, searches, slo_search
 
-from pytest_perfqa.report import folder
+from pytest_perfqa.report.html import folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

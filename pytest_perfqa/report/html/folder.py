@@ -13,16 +13,17 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
-from . import files, pages
-from .record.schema import to_json
+from ...errors import ConfigurationError
+from .. import files
+from ..record.schema import to_json
+from . import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from .comparison import Conclusion
-    from .record.schema import CharacterRecord, Record, SearchRecord
+    from ..comparison import Conclusion
+    from ..record.schema import CharacterRecord, Record, SearchRecord
 
 _LIST = ".perfqa-report.json"
 _SLUG = 60

@@ -14,19 +14,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.units import Unit, show
-from ..base.verdicts import Verdict
-from ..errors import PrerequisiteMissing
-from .record.schema import CharacterRecord, Record, SearchRecord, to_json
-from .text import side_by_side
+from ...base.units import Unit, show
+from ...base.verdicts import Verdict
+from ...errors import PrerequisiteMissing
+from ..record.schema import CharacterRecord, Record, SearchRecord, to_json
+from ..text import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jinja2 import Environment
 
-    from .comparison import Conclusion
-    from .record.schema import Measured, RecoveryRecord, Totals
+    from ..comparison import Conclusion
+    from ..record.schema import Measured, RecoveryRecord, Totals
 
 _SOURCES = Path(__file__).parent / "page"
 _NOTHING = "\N{EN DASH}"
