@@ -188,7 +188,7 @@ class Door:
             raise pytest.UsageError(*str(error).splitlines()) from None
 
     def _check_outputs(self) -> None:
-        from .report.export import targets
+        from .report.export.targets import targets
 
         options = self.options()
         targets(options.export, options.folder, options.spelled("export"))
@@ -239,7 +239,7 @@ class Door:
 
     @cached_property
     def _outputs(self) -> Outputs:
-        from .report.export import targets
+        from .report.export.targets import targets
         from .report.outputs import Outputs
 
         options = self.options()

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import files, markdown, openmetrics
+from . import files, markdown
 from .comparison import compare, conclude
-from .graphite import GraphiteExport
+from .export import openmetrics
+from .export.graphite import GraphiteExport
 from .html import folder
 from .record.characterisation import record_of_character, record_of_failure
 from .record.environment import machine, versions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..measuring.session import PerfSession
-    from .export import Targets
+    from .export.targets import Targets
     from .record.schema import CharacterRecord, Record
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"

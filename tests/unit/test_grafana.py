@@ -23,8 +23,8 @@ from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings
 from pytest_perfqa.monitor.readings import Series as Reading
-from pytest_perfqa.report import openmetrics
-from pytest_perfqa.report.graphite import Address, GraphiteExport
+from pytest_perfqa.report.export import openmetrics
+from pytest_perfqa.report.export.graphite import Address, GraphiteExport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,7 +238,9 @@ def test_graphite_draws_a_run_while_it_goes(
     export.begin("node", result(start).definition)
     for second in range(1, 31):
         moment = start.timestamp() + second
-        monkeypatch.setattr("pytest_perfqa.report.graphite.time.time", lambda now=moment: now)
+        monkeypatch.setattr(
+            "pytest_perfqa.report.export.graphite.time.time", lambda now=moment: now
+        )
         bad = max(second - 20, 0)
         status = {"200": 9 * second - 2 * bad} | ({"503": 2 * bad} if bad else {})
         export.progress(

@@ -18,7 +18,7 @@ from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.measuring.session import Search
-from pytest_perfqa.report.export import Targets
+from pytest_perfqa.report.export.targets import Targets
 from pytest_perfqa.report.outputs import Outputs
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pytest_perfqa.load.wire.record import Kind, Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.report.comparison import row
-from pytest_perfqa.report.graphite import recorded
+from pytest_perfqa.report.export.graphite import recorded
 from pytest_perfqa.report.record.recorder import measured
 from pytest_perfqa.result.requirements import judge
 from pytest_perfqa.result.samples import Samples, fold

@@ -10,13 +10,13 @@ from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from ..scenario.records import numbered
-from .text.words import printable
+from ...scenario.records import numbered
+from ..text.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .record.schema import Measured, Percentiles, Record
+    from ..record.schema import Measured, Percentiles, Record
 
 _STATISTICS = ("p50", "p95", "p99", "max")
 

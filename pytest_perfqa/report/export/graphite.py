@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import NoData
-from ..load.driver.generator import Progress
-from ..result.attributes.timeline import PERCENTS
+from ...errors import NoData
+from ...load.driver.generator import Progress
+from ...result.attributes.timeline import PERCENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..result.run_result import RunResult
-    from ..scenario.records import Scenario
+    from ...result.run_result import RunResult
+    from ...scenario.records import Scenario
 
 _CONNECT_SECONDS = 3.0
 _SEND_SECONDS = 5.0

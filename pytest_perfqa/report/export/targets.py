@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
+from ...errors import ConfigurationError
 from .graphite import Address
 
 if TYPE_CHECKING:
