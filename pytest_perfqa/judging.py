@@ -9,7 +9,7 @@ import pytest
 from .base.verdicts import Verdict
 from .errors import Inconclusive, InvalidRun
 from .marks import service_of, wish
-from .report.properties import properties
+from .report.ci.properties import properties
 from .report.terminal.summary import evidence
 from .report.text.character import described
 from .result.requirements import about_errors, is_told

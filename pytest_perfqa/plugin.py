@@ -342,7 +342,7 @@ class Door:
         verdict = getattr(report, "perfqa_verdict", None)
         if verdict is None or not report.failed or os.environ.get("GITHUB_ACTIONS") != "true":
             return
-        from .report.github import annotation
+        from .report.ci.github import annotation
 
         path, line, name = report.location
         crash = getattr(report.longrepr, "reprcrash", None)

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import files, markdown
+from . import files
+from .ci import markdown
 from .comparison import compare, conclude
 from .export import openmetrics
 from .export.graphite import GraphiteExport

@@ -17,7 +17,8 @@ from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import DisturbedRun, RequirementMissed
 from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Readings
-from pytest_perfqa.report import comparison, properties
+from pytest_perfqa.report import comparison
+from pytest_perfqa.report.ci import properties
 from pytest_perfqa.report.record.recorder import measured
 from pytest_perfqa.report.terminal import summary as terminal
 from pytest_perfqa.result import requirements

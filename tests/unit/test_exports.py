@@ -31,12 +31,12 @@ from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.measuring.session import Search
+from pytest_perfqa.report.ci.github import annotation
+from pytest_perfqa.report.ci.markdown import summary
+from pytest_perfqa.report.ci.properties import properties
 from pytest_perfqa.report.export import openmetrics
 from pytest_perfqa.report.export.graphite import Address, GraphiteExport, recorded, segment
 from pytest_perfqa.report.export.targets import targets
-from pytest_perfqa.report.github import annotation
-from pytest_perfqa.report.markdown import summary
-from pytest_perfqa.report.properties import properties
 from pytest_perfqa.report.record.schema import Series
 
 NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..base.units import Unit, show
-from .text import side_by_side
-from .text.words import plural, printable
+from ...base.units import Unit, show
+from ..text import side_by_side
+from ..text.words import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .comparison import Conclusion
-    from .record.schema import CharacterRecord, Record, SearchRecord
+    from ..comparison import Conclusion
+    from ..record.schema import CharacterRecord, Record, SearchRecord
 
 _HEADINGS = ("verdict", "service", "scenario", "launched", "failed", "5xx", "p50", "p95", "p99")
 _SEARCH = ("verdict", "service", "breaking point of", "rate", "passed", "failed", "cause")

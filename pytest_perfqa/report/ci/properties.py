@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from ..errors import NoData
+from ...errors import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..base.verdicts import Verdict
-    from ..capacity.character.kind import Character
-    from ..measuring.session import Cell, Search
-    from ..result.run_result import RunResult
+    from ...base.verdicts import Verdict
+    from ...capacity.character.kind import Character
+    from ...measuring.session import Cell, Search
+    from ...result.run_result import RunResult
 
 
 def properties(

@@ -1,0 +1,1 @@
+"""What a CI shows: annotations, Markdown, properties in JUnit files."""
