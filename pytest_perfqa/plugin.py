@@ -18,15 +18,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from .agenda import Agenda
     from .capacity.character.kind import Character
     from .capacity.limits.found import BreakingPoint
+    from .door.agenda import Agenda
+    from .door.loading import Loader
+    from .door.screen import Screen
     from .load.driver.warm import Warm
-    from .loading import Loader
     from .measuring.chosen import Options
     from .measuring.session import Cell, PerfSession, Watcher
     from .report.outputs import Outputs
-    from .report.screen import Screen
     from .result.run_result import RunResult
     from .service.backend import Service
 
@@ -90,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     door = Door(config)
     config.pluginmanager.register(door, _DOOR)
     if hasattr(config, "workerinput") or config.getoption("dist", "no") != "no":
-        from . import distributed
+        from .door import distributed
 
         config.pluginmanager.register(distributed.plugin(config, door))
 
@@ -113,7 +113,7 @@ class Door:
             pytest.UsageError: one of them can't be.
         """
         if self._options is None:
-            from . import options
+            from .door import options
             from .errors import ConfigurationError
 
             try:
@@ -126,7 +126,7 @@ class Door:
         """Make one test per service out of each perf test."""
         if _SERVICE_FIXTURE not in metafunc.fixturenames:
             return
-        from .marks import services_for
+        from .door.marks import services_for
 
         nothing = pytest.param(None, id="none")
         names: tuple[object, ...] = (nothing,)
@@ -148,7 +148,7 @@ class Door:
 
     def _import_locust_for(self, first: pytest.Item) -> None:
         """Begin to, if the first test needs it: that takes as long as all that we import before."""
-        from .marks import asks_for_run
+        from .door.marks import asks_for_run
 
         is_run = not self._config.option.collectonly and first.get_closest_marker("skip") is None
         if is_run and asks_for_run(first):
@@ -175,7 +175,7 @@ class Door:
         Raises:
             pytest.UsageError: with every mistake.
         """
-        from .agenda import Agenda
+        from .door.agenda import Agenda
         from .errors import ConfigurationError
 
         try:
@@ -201,7 +201,7 @@ class Door:
         """Say how much load is to come."""
         if self._agenda is None:
             return None
-        from .announcement import announcement
+        from .door.announcement import announcement
 
         return announcement(self._agenda, self.options().time_scale)
 
@@ -251,7 +251,7 @@ class Door:
 
     @cached_property
     def _screen(self) -> Screen:
-        from .report.screen import Screen
+        from .door.screen import Screen
 
         return Screen(self._config)
 
@@ -260,14 +260,14 @@ class Door:
         asks = _RUN_FIXTURE in getattr(item, "fixturenames", ())
         if self._session is None or self._agenda is None or not asks:
             return None
-        from .marks import service_of
+        from .door.marks import service_of
 
         service = service_of(item)
         return self._session.cell(service, self._agenda.scenario_for(item)) if service else None
 
     def loader(self, item: pytest.Item, service: str) -> Loader:
         """Give what runs scenarios for a test; its runs count as the test's."""
-        from .loading import Loader
+        from .door.loading import Loader
 
         item.stash[_LOADER] = Loader(self.session(), self.agenda, item, service)
         return item.stash[_LOADER]
@@ -284,7 +284,7 @@ class Door:
         """Stop a service once no test needs it any more."""
         done = yield
         if self._agenda is not None and self._session is not None:
-            from .marks import service_of
+            from .door.marks import service_of
 
             service = service_of(item)
             if service is not None and self._agenda.no_longer_needed(service):
@@ -296,7 +296,7 @@ class Door:
         """Hold the runs to the requirements in their scenario files, too."""
         if self._session is None or not _is_perf_test(item):
             return (yield)
-        from .remeasuring import UNDECIDED, Requirements, judge_again
+        from .door.remeasuring import UNDECIDED, Requirements, judge_again
 
         def cells() -> list[Cell]:
             return self._cells(item)
@@ -324,7 +324,7 @@ class Door:
             report.sections.extend(truths(call.excinfo.value, _encoding(self._config)))
         if self._session is None or not _is_perf_test(item):
             return report
-        from .judging import judge
+        from .door.judging import judge
 
         judge(item, report, call, self._session, self._cells(item), self.options().inconclusive)
         return report
@@ -475,8 +475,8 @@ def perf_breaking_point(
     """
 
     def find(what: str, **asked: Any) -> BreakingPoint:
-        from .agenda import request_of
         from .capacity.limits.breaking_point import inquiry
+        from .door.agenda import request_of
 
         return (
             _door(request.config)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pytest_perfqa import remeasuring
+from pytest_perfqa.door import remeasuring
+from pytest_perfqa.door.remeasuring import Requirements
 from pytest_perfqa.errors import Inconclusive, InvalidRun, RequirementMissed
-from pytest_perfqa.remeasuring import Requirements
 
 MISSED = RequirementMissed("error_rate <= 1%: found 50 %")
 DISTURBED = InvalidRun(["others took it"])

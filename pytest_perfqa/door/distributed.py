@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .measuring.chosen import Options
+    from ..measuring.chosen import Options
 
 __tracebackhide__ = True
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import Inconclusive, InvalidRun
+from ..errors import Inconclusive, InvalidRun
+from ..result.requirements import require
 from .marks import RUN_FIXTURE, wish
-from .result.requirements import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
 
-    from .measuring.session import Cell, PerfSession
+    from ..measuring.session import Cell, PerfSession
 
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True

@@ -6,11 +6,11 @@ import contextlib
 import math
 from typing import TYPE_CHECKING
 
-from .base.units import Unit, parse
-from .errors import ConfigurationError, UnitError
-from .measuring.chosen import Options
-from .scenario.records import MAX_ERROR_RATE
-from .service.backend import BACKENDS
+from ..base.units import Unit, parse
+from ..errors import ConfigurationError, UnitError
+from ..measuring.chosen import Options
+from ..scenario.records import MAX_ERROR_RATE
+from ..service.backend import BACKENDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

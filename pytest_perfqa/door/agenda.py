@@ -6,8 +6,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .capacity.probing.target import Request, only_request
-from .errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
+from ..capacity.probing.target import Request, only_request
+from ..errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
+from ..measuring.faults import part_problem
+from ..scenario.artillery import read_scenario
+from ..scenario.variation import labelled
+from ..service import selection
+from ..service.backend import DOCKER
 from .marks import (
     LOAD_FIXTURE,
     MARKER,
@@ -18,11 +23,6 @@ from .marks import (
     service_of,
     wish,
 )
-from .measuring.faults import part_problem
-from .scenario.artillery import read_scenario
-from .scenario.variation import labelled
-from .service import selection
-from .service.backend import DOCKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .measuring.chosen import Options
-    from .scenario.records import Scenario
-    from .service.config import ServiceConfig
+    from ..measuring.chosen import Options
+    from ..scenario.records import Scenario
+    from ..service.config import ServiceConfig
 
 __tracebackhide__ = True
 

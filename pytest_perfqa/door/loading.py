@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .scenario.variation import Parameters, labelled, varied
+from ..scenario.variation import Parameters, labelled, varied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
 
+    from ..measuring.session import Cell, PerfSession
+    from ..result.run_result import RunResult
     from .agenda import Agenda
-    from .measuring.session import Cell, PerfSession
-    from .result.run_result import RunResult
 
 __tracebackhide__ = True
 

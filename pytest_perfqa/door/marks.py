@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
 
-    from .measuring.chosen import Options
+    from ..measuring.chosen import Options
 
 __tracebackhide__ = True
 

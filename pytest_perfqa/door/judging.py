@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .base.verdicts import Verdict
-from .errors import Inconclusive, InvalidRun
+from ..base.verdicts import Verdict
+from ..errors import Inconclusive, InvalidRun
+from ..report.ci.properties import properties
+from ..report.terminal.summary import evidence
+from ..report.text.character import described
+from ..result.requirements import about_errors, is_told
 from .marks import service_of, wish
-from .report.ci.properties import properties
-from .report.terminal.summary import evidence
-from .report.text.character import described
-from .result.requirements import about_errors, is_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .capacity.character.kind import Character
-    from .measuring.session import Cell, PerfSession
+    from ..capacity.character.kind import Character
+    from ..measuring.session import Cell, PerfSession
 
 _CHARACTER_FIXTURE = "perf_characterize"
 _TOLD = pytest.StashKey[list[tuple[str, str]]]()

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from .text.words import printable
+from ..report.text.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

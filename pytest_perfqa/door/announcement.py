@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .report.text.words import duration, plural
+from ..report.text.words import duration, plural
 
 if TYPE_CHECKING:
+    from ..service.selection import Choice
     from .agenda import Agenda
-    from .service.selection import Choice
 
 
 def announcement(agenda: Agenda, time_scale: float) -> str:
