@@ -146,7 +146,7 @@ def test_cookies_and_connections_are_those_of_one_run(put: Any, tmp_path: Path) 
             assert "cookie" not in first.headers
             assert {later.headers["cookie"] for later in others} == {"run=1"}
             wait_for(lambda: server.closed_by_client == server.connections)
-            (process,) = generators(WARM)
+            process = psutil.Process(*warm_ones())
             sizes.append((process.num_fds(), process.memory_info().rss))
     assert {descriptors for descriptors, _ in sizes} == {sizes[0][0]}
     assert sizes[-1][1] < sizes[0][1] + 2_000_000
@@ -244,7 +244,7 @@ def test_a_death_that_nobody_saw_is_told_as_that(put: Any) -> None:
     """The generator's end is noticed even if the process that would be told of it is gone."""
 
     def kill_both(_: Progress) -> None:
-        for one in (*generators(WARM), *generators(NAME)):
+        for one in (*map(psutil.Process, warm_ones()), *generators(NAME)):
             one.kill()
 
     with serve(answer()) as server, pytest.raises(GeneratorError, match="ended, and so had the"):
