@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARKER = "inner"
+# Of those that run at a quarter of their times, or can't tell and pass, or look at JUnit's file.
+QUARTER = ("--perfqa-time-scale=0.25", "--perfqa-inconclusive=pass", "--junitxml=junit.xml")
 # How long a pytest may take for one test of each, in seconds; what it takes in all is far less.
 _MOST_PER_TEST = 30
 _REPORTS = "reports.jsonl"

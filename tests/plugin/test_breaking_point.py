@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from inner import inner
+from inner import QUARTER, inner
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -28,7 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(503)
         else:
             with workers:
-                time.sleep(0.1)
+                time.sleep(0.05)
             room.release()
             self.answer(200)
 
@@ -131,12 +131,12 @@ def test_burst_capacity(told: Told) -> None:
     "room",
     """
     def test_room(perf_breaking_point):
-        found = perf_breaking_point("/", burst_within="100ms")
-        assert found.rate == pytest.approx(50)
-        assert found.rate == "50/s"
+        found = perf_breaking_point("/", burst_within="40ms")
+        assert found.rate == pytest.approx(125)
+        assert found.rate == "125/s"
         assert found.measured_rate == pytest.approx(500)
     """,
-    arguments=("--perfqa-time-scale=0.1",),
+    arguments=QUARTER,
 )
 def test_figures_are_at_full_scale(told: Told) -> None:
     """A window is shorter under a time scale, the rate found is the same at every scale."""
@@ -186,7 +186,7 @@ scenarios: [{flow: [{get: {url: /}}, {get: {url: /ping}}]}]
 
 
 @on_rooms(
-    "shop",
+    "hall",
     """
     from pytest_perfqa import ConfigurationError
 
@@ -210,7 +210,7 @@ def test_a_scenario_of_one_request_is_what_is_sent(told: Told) -> None:
 
 
 @on_rooms(
-    "haste",
+    "hall",
     """
     def test_room(perf_breaking_point):
         perf_breaking_point("/", burst_within="10ms", budget=0.05)
@@ -220,7 +220,7 @@ def test_an_inconclusive_search_fails_and_says_so(told: Told) -> None:
     """A budget in which nothing can be told."""
     told.assert_outcomes(failed=1)
     told.stdout.fnmatch_lines(["*INCONCLUSIVE: the budget ran out*"])
-    told.session.fnmatch_lines(["haste *INCONCLUSIVE"])
+    told.session.fnmatch_lines(["hall *INCONCLUSIVE"])
 
 
 @inner(

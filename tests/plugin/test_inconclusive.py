@@ -26,6 +26,7 @@ def toy(toy: Project, request: pytest.FixtureRequest) -> Project:
     """A project whose runs are made of numbers: the same becomes of them. One test has a load."""
     if request.node.get_closest_marker("timed") is None:
         request.getfixturevalue("without_load")
+    toy.scenario(duration=0.25, rate=80)
     return toy
 
 

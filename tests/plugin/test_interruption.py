@@ -68,7 +68,6 @@ def started(project: Project, scratch: Path) -> Iterator[subprocess.Popen[bytes]
             process.kill()
 
 
-@pytest.mark.timed
 @pytest.mark.parametrize(
     ("number", "code"),
     [
@@ -142,7 +141,6 @@ def test_what_a_killed_helper_would_have_ended_is_ended(
     assert list(tmp_path.glob("perfqa-*")) == []
 
 
-@pytest.mark.timed
 def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path) -> None:
     """The run so far stands in the summary, said to be interrupted."""
     toy.scenario("long.yaml", duration=300, rate=20)
@@ -163,7 +161,6 @@ def test_ctrl_c_keeps_what_was_recorded_until_then(toy: Project, tmp_path: Path)
     wait_for(lambda: not list(tmp_path.glob("perfqa-*")))
 
 
-@pytest.mark.timed
 def test_a_killed_generator_is_an_error_and_leaves_nothing(toy: Project) -> None:
     """When the load generator dies, the test errs, says so, and the service is stopped."""
     toy.scenario("long.yaml", duration=300, rate=20)

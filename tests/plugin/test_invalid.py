@@ -296,7 +296,7 @@ class Someone(FastHttpUser):
 """
 COMPUTED = """
 config:
-  phases: [{duration: 0.5, arrivalRate: 80}]
+  phases: [{duration: 0.25, arrivalRate: 80}]
   perfqa: {locustfile: computing.py}
 """
 
@@ -313,6 +313,6 @@ def test_a_locustfile_that_computes_is_told_so(told: Told) -> None:
     stood still as well."""
     told.assert_outcomes(error=1)
     told.stdout.re_match_lines(
-        [r"E .*INVALID: \d+ of 40 arrivals were sent .*: the generator used \d+% of a CPU.*"]
+        [r"E .*INVALID: \d+ of 20 arrivals were sent .*: the generator used \d+% of a CPU.*"]
     )
     assert str(told.session).count("perfqa: measuring computed on toy again") <= 2

@@ -25,12 +25,14 @@ TEST = """
 def short(project: Project, request: pytest.FixtureRequest) -> Project:
     """A project whose run lasts long enough for news of it at one second, and at two.
 
-    It is made of numbers, but for the test that is timed: what is printed of it is the same.
+    It is made of numbers, but for the test that is timed, for which news of one second are enough:
+    what is printed of it is the same.
     """
-    if request.node.get_closest_marker("timed") is None:
+    is_timed = request.node.get_closest_marker("timed") is not None
+    if not is_timed:
         request.getfixturevalue("without_load")
     project.service()
-    project.scenario("short.yaml", duration=2.5)
+    project.scenario("short.yaml", duration=1.25 if is_timed else 2.5, rate=40 if is_timed else 20)
     project.test(TEST.format(expected=50))
     return project
 

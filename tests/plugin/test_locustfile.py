@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from inner import inner
+from inner import QUARTER, inner
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -24,8 +24,8 @@ class Someone(HttpUser):
 
 OWN = "config: {phases: [{duration: 1, arrivalRate: 20}], perfqa: {locustfile: users.py}}\n"
 CLOSED = """
-config: {phases: [{duration: 1}], perfqa: {users: 4}}
-scenarios: [{flow: [{get: {url: /sleep/0.1}}]}]
+config: {phases: [{duration: 0.5}], perfqa: {users: 4}}
+scenarios: [{flow: [{get: {url: /sleep/0.05}}]}]
 """
 
 
@@ -43,12 +43,12 @@ scenarios: [{flow: [{get: {url: /sleep/0.1}}]}]
         assert "locust" not in sys.modules and "gevent" not in sys.modules
     """,
     {"users.py": USERS, "own.yaml": OWN},
-    arguments=["--perfqa-time-scale=0.5"],
+    arguments=QUARTER,
 )
 def test_a_locustfile_is_run_outside_pytest(told: Told) -> None:
     """Exact counts from the user's classes; Locust never gets into the pytest process."""
     told.assert_outcomes(passed=1)
-    told.session.fnmatch_lines(["users.py: its own times are not scaled by 0.5"])
+    told.session.fnmatch_lines(["users.py: its own times are not scaled by 0.25"])
 
 
 @inner(

@@ -34,11 +34,11 @@ process:
 SCENARIO = """
 config:
   phases:
-    - {name: quiet, duration: 1, arrivalRate: 40}
-    - {name: between, duration: 1, arrivalRate: 40}
-    - {name: beside others, duration: 1, arrivalRate: 40}
+    - {{name: quiet, duration: {each}, arrivalRate: {rate}}}
+    - {{name: between, duration: {each}, arrivalRate: {rate}}}
+    - {{name: beside others, duration: {each}, arrivalRate: {rate}}}
 scenarios:
-  - flow: [{get: {url: /burn/0.005}}]
+  - flow: [{{get: {{url: /burn/0.005}}}}]
 """
 # It waits for the first request, and begins in the phase between.
 LOOP = """
@@ -85,7 +85,7 @@ BESIDE = """
 def test_what_others_disturbed_is_invalid_whatever_came_out(project: Project) -> None:
     """With who, how much and when; what is asserted on clean stretches and on the load stands."""
     project.service(text=SERVICE)
-    (project.path / "steady.yaml").write_text(SCENARIO)
+    (project.path / "steady.yaml").write_text(SCENARIO.format(each=1, rate=40))
     (project.path / "loop.py").write_text(LOOP)
     project.test(BESIDE + ASKING)
     once = "--perfqa-invalid=error"
@@ -122,7 +122,7 @@ def test_what_others_disturbed_is_invalid_whatever_came_out(project: Project) ->
     pytestmark = pytest.mark.perfqa(services=["alone"], scenario="undisturbed.yaml")
     {ASKING}
     """,
-    {"undisturbed.yaml": SCENARIO},
+    {"undisturbed.yaml": SCENARIO.format(each=0.5, rate=80)},
     services={"alone": SERVICE},
 )
 def test_without_them_all_is_judged(told: Told) -> None:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from inner import inner
+from inner import QUARTER, inner
 from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_an_ini_value_stands_in_for_the_option(toy: Project) -> None:
     """,
     {"naps.yaml": steady(duration=4, rate=7.5, url="/sleep/NAP_SECONDS")},
     services={"sleepy": SERVICE + 'env: {{NAP_SECONDS: "2"}}\n'},
-    arguments=["--perfqa-time-scale=0.25"],
+    arguments=QUARTER,
 )
 def test_time_scale_applies_to_phases_rates_services_and_expectations(told: Told) -> None:
     """One factor: the same test with the same texts holds at a quarter of the times."""
@@ -144,8 +144,9 @@ def test_url_tests_what_is_already_running(toy: Project, running_server: str) ->
         assert perf_run.launched == perf_run.completed == 100
         assert perf_run.status[200] == 100
     """,
-    {"odd.yaml": steady(duration=4, rate=25)},
+    {"odd.yaml": steady(duration=2, rate=50)},
     arguments=["--perfqa-time-scale=0.25", "--perfqa-processes=3"],
+    ini="perfqa_max_error_rate = 50%",
 )
 def test_processes_split_the_arrivals_exactly(told: Told) -> None:
     """Three generator processes send what one would: each arrival once."""

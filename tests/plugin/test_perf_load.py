@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from inner import inner
+from inner import QUARTER, inner
 from toy_project import steady
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 VARIED = """
 config:
   phases:
-    - {name: ramp, duration: 0.5, arrivalRate: 0, rampTo: 40}
-    - {name: plateau, duration: 0.5, arrivalRate: 40}
+    - {name: ramp, duration: 0.25, arrivalRate: 0, rampTo: 80}
+    - {name: plateau, duration: 0.25, arrivalRate: 80}
   variables: {path: [sleep/0, status/404]}
   environments:
-    short: {phases: [{duration: 0.25}, {duration: 0.25}]}
+    short: {phases: [{duration: 0.125}, {duration: 0.125}]}
 scenarios: [{flow: [{get: {url: "/{{ path }}", name: it}}]}]
 """
 
@@ -38,12 +38,12 @@ scenarios: [{flow: [{get: {url: "/{{ path }}", name: it}}]}]
         assert {200, 404} == set(perf_run.status)
 
     def test_others(perf_load):
-        faster = perf_load(rate="80/s", duration="0.5s", variables={"path": "status/503"})
+        faster = perf_load(rate="160/s", duration="0.25s", variables={"path": "status/503"})
         assert faster.launched == 10 + 20
         assert faster.status[503] == 30
-        assert faster.phase("plateau").duration == 0.25
-        assert faster is perf_load(rate="80/s", duration="0.5s", variables={"path": "status/503"})
-        short = perf_load(environment="short", rate=60)
+        assert faster.phase("plateau").duration == 0.125
+        assert faster is perf_load(rate="160/s", duration="0.25s", variables={"path": "status/503"})
+        short = perf_load(environment="short", rate=120)
         assert short.launched == 7 + 15
     """,
     {"varied.yaml": VARIED},
@@ -54,8 +54,8 @@ def test_other_parameters_are_other_runs(told: Told) -> None:
     told.session.re_match_lines_random(
         [
             r"toy +varied +30 +30 .*PASSED",
-            r"toy +varied\[rate=80/s, duration=0\.5s, path='status/503'\] +30 +30 +30 .* PASSED",
-            r"toy +varied\[environment=short, rate=60\] +22 +22 .* PASSED",
+            r"toy +varied\[rate=160/s, duration=0\.25s, path='status/503'\] +30 +30 +30 .* PASSED",
+            r"toy +varied\[environment=short, rate=120\] +22 +22 .* PASSED",
         ]
     )
 
@@ -93,21 +93,21 @@ def test_environments_of_one_file_are_runs_of_their_own(told: Told) -> None:
     """
     def test_both(perf_load):
         for run in (
-            perf_load("required.yaml", rate="20/s", duration="2s"),
-            perf_load("required.yaml", rate=80.0, duration=0.5),
+            perf_load("required.yaml", rate="40/s", duration="1s"),
+            perf_load("required.yaml", rate=160.0, duration=0.25),
         ):
             assert run.launched == 40
-            assert run.duration == 0.5
+            assert run.duration == 0.25
 
     def test_held(perf_load):
-        perf_load("required.yaml", rate="30/s")
+        perf_load("required.yaml", rate="60/s")
     """,
     {
-        "required.yaml": steady(duration=2, rate=10).replace(
+        "required.yaml": steady(duration=1, rate=20).replace(
             "config:", "config:\n  perfqa: {thresholds: 2xx > 50}"
         )
     },
-    arguments=["--perfqa-time-scale=0.25"],
+    arguments=QUARTER,
 )
 def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(told: Told) -> None:
     """As everywhere in tests; the file's requirements count for these runs, too."""

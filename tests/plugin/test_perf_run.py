@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from inner import inner
-from toy_project import steady
+from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -199,32 +199,29 @@ def test_answers_are_counted_by_request_where_an_arrival_makes_several(told: Tol
     )
 
 
-@pytest.mark.timed
+@inner(
+    """
+    import os
+
+    def nice(pid):
+        return os.getpriority(os.PRIO_PROCESS, pid)
+
+    @pytest.mark.perfqa(scenario="ahead.yaml")
+    def test_it(perf_service, perf_run):
+        before = nice(perf_service.parts["app"].pid)
+        perf_service.restart()
+        assert before == nice(perf_service.parts["app"].pid) == nice(0) == 0
+        assert perf_run.generator.nice == (-15 if perf_run.service == "apart" else 0)
+    """,
+    {"ahead.yaml": steady(duration=0.25, rate=80)},
+    services={"apart": SERVICE + "limits: {{cpus: 1}}\n", "together": SERVICE},
+)
 @pytest.mark.skipif(
     os.getuid() != 0 or len(os.sched_getaffinity(0)) < 2 or os.getpriority(os.PRIO_PROCESS, 0) > 0,
     reason="only root may do that, and only with a CPU apart from the service's",
 )
-def test_the_generator_goes_before_others_and_the_service_does_not(project: Project) -> None:
-    """It is said; where they may meet on a CPU, it doesn't."""
-    project.scenario(duration=0.4, rate=50)
-    folder = project.service("apart")
-    with (folder / "service.yaml").open("a") as file:
-        file.write("limits: {cpus: 1}\n")
-    project.service("together")
-    project.test("""
-        import os
-
-        def nice(pid):
-            return os.getpriority(os.PRIO_PROCESS, pid)
-
-        @pytest.mark.perfqa(scenario="steady.yaml")
-        def test_it(perf_service, perf_run):
-            before = nice(perf_service.parts["app"].pid)
-            perf_service.restart()
-            assert before == nice(perf_service.parts["app"].pid) == nice(0) == 0
-            assert perf_run.generator.nice == (-15 if perf_run.service == "apart" else 0)
-    """)
-    result = project.run()
-    result.assert_outcomes(passed=2)
+def test_the_generator_goes_before_others_and_the_service_does_not(told: Told) -> None:
+    """It is said, once; where they may meet on a CPU, it doesn't."""
+    told.assert_outcomes(passed=2)
     said = "load generator at nice -15: it goes before others on its CPUs"
-    assert result.stdout.str().count(said) == 1
+    assert str(told.session).rpartition("= perfqa =")[2].count(said) == 1

@@ -18,8 +18,8 @@ def test_a_matrix_ends_with_its_services_over_all_scenarios(toy: Project) -> Non
     server = (single / "server.py").read_text()
     # Threads are for requests that come together: here one waits for the other.
     (single / "server.py").write_text(server.replace("ThreadingHTTPServer", "HTTPServer"))
-    toy.scenario(duration=0.5, rate=80)
-    toy.scenario("slow.yaml", duration=1.2, rate=80, url="/sleep/0.025")
+    toy.scenario(duration=0.25, rate=160)
+    toy.scenario("slow.yaml", duration=0.6, rate=160, url="/sleep/0.0125")
     toy.test("""
         @pytest.mark.perfqa(scenario="steady.yaml")
         def test_steady(perf_run): pass

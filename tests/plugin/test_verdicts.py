@@ -82,7 +82,7 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
             children = psutil.Process().children(recursive=True)
             (generator,) = (one for one in children if one.name() == "perfqa-load")
             generator.suspend()
-            time.sleep(1)
+            time.sleep(0.5)
             generator.resume()
 
         @pytest.fixture
@@ -93,7 +93,7 @@ def test_invalid_is_an_error_not_a_failure(toy: Project) -> None:
         def test_it(freezer, perf_run):
             assert perf_run.status["5xx"] == 0
     """)
-    toy.scenario("long.yaml", duration=2, rate=100, url="/burn/0")
+    toy.scenario("long.yaml", duration=1, rate=200, url="/burn/0")
     result = toy.run("-v", "--junitxml=junit.xml", "--perfqa-invalid=error")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(errors=1)
@@ -146,7 +146,7 @@ def test_a_question_about_nothing_is_never_a_pass(told: Told, said: str) -> None
         perf_service.kill("app")
 
     pytestmark = pytest.mark.perfqa(
-        services=["dead"], scenario="steady.yaml", errors="expected"
+        services=["dead"], scenario="refused.yaml", errors="expected"
     )
 
     def test_it(dead, perf_run):
@@ -155,7 +155,7 @@ def test_a_question_about_nothing_is_never_a_pass(told: Told, said: str) -> None
     def test_no_5xx(dead, perf_run):
         assert perf_run.status["5xx"] == 0
     """,
-    STEADY,
+    {"refused.yaml": steady(duration=0.25, rate=80)},
     services={"dead": SERVICE},
 )
 def test_a_dead_service_has_no_zero_5xx(told: Told) -> None:
