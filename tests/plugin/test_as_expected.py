@@ -258,15 +258,14 @@ class Someone(FastHttpUser):
     def test_own(perf_run): pass
     """,
     {
-        "all.yaml": SCENARIO.format(seconds=0.4, rate=50, config="ensure: {maxErrorRate: 100}"),
-        "some.yaml": SCENARIO.format(seconds=0.4, rate=50, config="http: {timeout: 5}"),
-        "half.yaml": half(seconds=0.4),
+        "all.yaml": SCENARIO.format(seconds=0.2, rate=100, config="ensure: {maxErrorRate: 100}"),
+        "some.yaml": SCENARIO.format(seconds=0.2, rate=100, config="http: {timeout: 5}"),
+        "half.yaml": half(),
         "users.py": USERS,
         "own.yaml": (
-            "config: {phases: [{duration: 1, arrivalRate: 60}], perfqa: {locustfile: users.py}}"
+            "config: {phases: [{duration: 0.3, arrivalRate: 200}], perfqa: {locustfile: users.py}}"
         ),
     },
-    arguments=["--perfqa-time-scale=0.25", "--perfqa-processes=3"],
     ini="perfqa_max_error_rate = 50%",
 )
 def test_nothing_as_expected_is_no_pass_however_much_is_allowed(told: Told) -> None:

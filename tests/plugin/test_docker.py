@@ -67,11 +67,11 @@ config:
   http: {timeout: 10}
   phases:
     - {name: calm, duration: 0.5, arrivalRate: 60}
-    - {name: trouble, duration: 3.5, arrivalRate: 60}
+    - {name: trouble, duration: 5, arrivalRate: 60}
   perfqa:
     faults:
       - {at: trouble, kill: web, restart_after: 800ms}
-      - {at: trouble + 2500ms, pause: web, resume_after: 800ms}
+      - {at: trouble + 4s, pause: web, resume_after: 800ms}
 scenarios: [{flow: [{get: {url: /}}]}]
 """
 # Two scenarios on three configurations, of which one is not as expected; and one in trouble.
@@ -94,7 +94,7 @@ def test_trouble(perf_run):
     down = perf_run.between(float(killed.at) + 0.4, float(killed.at) + 0.7)
     assert down.errors.total == down.launched > 10
     assert killed.at + 0.8 < killed.ended < paused.at
-    assert perf_run.between(float(killed.ended), 4).error_rate == 0
+    assert perf_run.between(float(killed.ended), 5.5).error_rate == 0
     assert perf_run.latency.max > 0.7
 """
 SHUFFLED = """

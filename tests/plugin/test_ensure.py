@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SCENARIO = """
 config:
-  phases: [{{duration: 0.25, arrivalRate: 400}}]
+  phases: [{{duration: {duration}, arrivalRate: 200}}]
   ensure:
     {ensure}
 scenarios: [{{flow: [{{get: {{url: "{url}"}}}}]}}]
@@ -26,7 +26,7 @@ TEST = """
 
 def on(name: str, ensure: str, url: str = "/") -> pytest.MarkDecorator:
     """Have an empty test run on a scenario with a requirement."""
-    text = SCENARIO.format(ensure=ensure, url=url)
+    text = SCENARIO.format(ensure=ensure, url=url, duration=0.25)
     return inner(TEST.format(name=name), {f"{name}.yaml": text})
 
 
@@ -48,7 +48,7 @@ ASKING = """
 
 def on_met(text: str, *, met: bool = True) -> pytest.MarkDecorator:
     """Have a test look at one of several requirements of a scenario, and need them all."""
-    files = {"met.yaml": SCENARIO.format(ensure=MET, url="/")}
+    files = {"met.yaml": SCENARIO.format(ensure=MET, url="/", duration=0.5)}
     return inner(ASKING.format(text=text, met=met), files)
 
 
@@ -73,7 +73,7 @@ def test_requirements_that_are_met(told: Told) -> None:
     [
         pytest.param(said, marks=on(name, ensure, url), id=name)
         for name, ensure, url, said in (
-            ("codes", "thresholds: [{http.codes.503: 1}]", "/status/503", "http.codes.503 = 100"),
+            ("codes", "thresholds: [{http.codes.503: 1}]", "/status/503", "http.codes.503 = 50"),
             (
                 "times",
                 "thresholds: [{http.response_time.min: 50}]",
@@ -82,15 +82,15 @@ def test_requirements_that_are_met(told: Told) -> None:
             ),
             (
                 "count",
-                "conditions: [{expression: 'http.codes.200 > 100'}]",
+                "conditions: [{expression: 'http.codes.200 > 50'}]",
                 "/",
-                "http.codes.200 = 100",
+                "http.codes.200 = 50",
             ),
             (
                 "rate",
-                "conditions: [{expression: 'http.request_rate > 480'}]",
+                "conditions: [{expression: 'http.request_rate > 240'}]",
                 "/",
-                "http.request_rate = 400",
+                "http.request_rate = 200",
             ),
         )
     ],
@@ -121,7 +121,7 @@ def test_failed_users_count_in_the_error_rate(told: Told) -> None:
 
 @on("percentile", "thresholds: [{http.response_time.p99: 2000}]")
 def test_a_percentile_without_samples_is_inconclusive(told: Told) -> None:
-    """p99 of 100 answers can't be told, neither met nor missed."""
+    """p99 of 50 answers can't be told, neither met nor missed."""
     told.assert_outcomes(failed=1)
     told.stdout.fnmatch_lines(["*INCONCLUSIVE: http.response_time.p99 < 2000: *299 samples*"])
 
@@ -130,7 +130,9 @@ def test_an_unknown_metric_is_a_mistake_of_the_file(project: Project) -> None:
     """It is told before anything starts; errors have names that are known, too."""
     ensure = "thresholds: [{http.response_time.p42: 1}, {errors.ECHEESE: 1}]"
     project.service()
-    (project.path / "strict.yaml").write_text(SCENARIO.format(ensure=ensure, url="/"))
+    (project.path / "strict.yaml").write_text(
+        SCENARIO.format(ensure=ensure, url="/", duration=0.25)
+    )
     project.test(TEST.format(name="strict"))
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR

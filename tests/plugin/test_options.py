@@ -144,9 +144,8 @@ def test_url_tests_what_is_already_running(toy: Project, running_server: str) ->
         assert perf_run.launched == perf_run.completed == 100
         assert perf_run.status[200] == 100
     """,
-    {"odd.yaml": steady(duration=2, rate=50)},
+    {"odd.yaml": steady(duration=4, rate=25)},
     arguments=["--perfqa-time-scale=0.25", "--perfqa-processes=3"],
-    ini="perfqa_max_error_rate = 50%",
 )
 def test_processes_split_the_arrivals_exactly(told: Told) -> None:
     """Three generator processes send what one would: each arrival once."""
