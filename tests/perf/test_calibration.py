@@ -1,10 +1,12 @@
 """Calibration: is the CPU that the monitor shows the CPU that the operating system accounts for?
 
-The study compared docker stats with its dashboard under a saturating load: about 95 % in both.
+The study compared docker stats with its dashboard under a saturating load: about 95 % in both. Its
+endurance is one: 1.5 requests of 5 s are in the service at any time, on one CPU.
 """
 
 import itertools
 import resource
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -14,7 +16,7 @@ from pytest_perfqa import InvalidRun
 pytestmark = [
     pytest.mark.exploratory,
     pytest.mark.perfqa(
-        services=["node", "gunicorn", "node_replicated"], scenario="calibration_heavy.yaml"
+        services=["node", "gunicorn", "node_replicated"], scenario="endurance_heavy.yaml"
     ),
 ]
 
@@ -38,10 +40,15 @@ def waited_for():
 
 
 class Account:
-    """The operating system's own account of what a service's replicas use."""
+    """The operating system's own account of what a service's replicas use.
+
+    Attributes:
+        opened: the wall clock when it was opened.
+    """
 
     def __init__(self, service):
         self._service = service
+        self.opened = datetime.now(UTC)
         self._before = sum(map(ticks, replicas(service)))
 
     @property
@@ -56,10 +63,11 @@ class Account:
 
 @pytest.fixture
 def load_and_account(perf_load, perf_service):
-    """Call it for a run of its own, and the CPU seconds that the operating system saw of it.
+    """Call it for a run, and the CPU seconds that the operating system saw of it.
 
-    What others have left behind is done with before. Whoever asks once more gets another run: an
-    account is of one.
+    What others have left behind is done with before. The run is that of the endurance's tests, if
+    they have not made it yet: an account is of a run made while it is open. Whoever asks once more
+    gets another one.
     """
     numbers = itertools.count()
 
@@ -68,6 +76,8 @@ def load_and_account(perf_load, perf_service):
         perf_service.settle(10)
         account = Account(perf_service)
         run = perf_load(variables={"number": number} if number else None)
+        if run.started_at < account.opened:
+            return measure()
         if any("was measured again" in note for note in run.notes):
             raise InvalidRun(["the account is of more than this run"])
         return run, account.used
@@ -79,11 +89,11 @@ def test_the_monitor_agrees_with_the_operating_system(load_and_account):
     """Within 5 %: CPU clocks and cgroups against clock ticks and getrusage.
 
     The server does nothing but this run: what it used before and after, and to end, is some 100
-    ms, which don't follow the scale, of 40 requests that take 5 s each. All replicas share one CPU:
-    more than that, and the same 5 %, would mean that nothing limits them.
+    ms, which don't follow the scale, and at most one request of 5 s, of 200 s or more. All replicas
+    share one CPU: more than that, and the same 5 %, would mean that nothing limits them.
     """
     run, accounted = load_and_account()
     app = run.resources["app"]
-    assert run.status[200] == 40
+    assert run.completed == 60
     assert "90%" < app.cpu.of_limit < "105%"
     assert app.cpu_seconds == pytest.approx(accounted, rel=0.05)
