@@ -1,7 +1,7 @@
 """A service that has become worse is caught: each change makes the right test of the study fail.
 
 The study's own tests and services are copied, all changes are made, each where no other is looked
-at, and pytest runs once on the copy.
+at or none that the same test would find, and pytest runs once on the copy. Few loads are enough.
 """
 
 from __future__ import annotations
@@ -40,14 +40,16 @@ class Sabotage:
 
     Attributes:
         changes: files, and what in each of them is replaced with what.
-        study: the file of the study whose tests look at it, on which service. No other change is
-            to be seen by both.
-        fails: the tests of it that must fail, and what each failure must say.
+        study: the file of the study whose tests look at it, on which service.
+        fails: the tests of it that must fail, and what each failure must say: what no other change
+            makes it say.
+        holds: a test of it that must still hold.
     """
 
     changes: tuple[tuple[str, str, str], ...]
     study: tuple[str, str]
     fails: dict[str, str]
+    holds: str = ACCOUNTED
 
     def id_of(self, test: str) -> str:
         """Name a test as pytest does."""
@@ -73,8 +75,10 @@ SABOTAGES = {
                 'PROXY_TIMEOUT_SECONDS: "30"',
             ),
         ),
-        ("test_endurance.py", "node"),
-        {"test_one_server_yields_504s_at_the_proxys_limit": r"'59s' < 9\d\d\.?\d* ms"},
+        ("test_concurrent_users.py", "node"),
+        # A burst is done in half the time, or about.
+        {"test_heavy_breaking_point": r"assert 0\.[67]\d*/s == 1\.3 "},
+        holds="test_it_breaks_by_the_proxys_patience",
     ),
     "four workers": Sabotage(
         (("services/apps/flask/gunicorn.conf.py", "workers = 1", "workers = 4"),),
@@ -85,17 +89,16 @@ SABOTAGES = {
         (("services/node/service.yaml", 'TIMEOUT_SECONDS: "5"', 'TIMEOUT_SECONDS: "7"'),),
         ("test_timeout.py", "node"),
         {
-            "test_node_timeout_answers_everything_in_the_service_time": (
-                r"assert 2[12]\d\.?\d* ms < '5\.5s'"
-            ),
+            # 50 per second for 7 s each.
+            "test_node_timeout_does_not_queue": r"assert 3[345]\d\.?\d* <= "
         },
     ),
     "1 % of errors": Sabotage(
         (
             (NODE, ROUTES, ROUTES + SPOIL),
-            ("services/node_replicated/service.yaml", "env: {HOST", "env: {SPOIL: x, HOST"),
+            ("services/node/service.yaml", "env: {HOST", "env: {SPOIL: x, HOST"),
         ),
-        ("test_timeout.py", "node_replicated"),
+        ("test_timeout.py", "node"),
         # 36 or 37 of 3675: the count goes on where a run has to be made again.
         {"test_node_timeout_answers_everything_in_the_service_time": r"assert 3[67] == 0"},
     ),
@@ -114,11 +117,14 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for sabotage in SABOTAGES.values():
         for file, old, new in sabotage.changes:
             change(copy / file, old, new)
+    looked_at = dict.fromkeys(
+        one.id_of(test) for one in SABOTAGES.values() for test in [one.holds, *one.fails]
+    )
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--junit-xml=junit.xml"),
             f"--perfqa-time-scale={SCALE}",
-            *(one.id_of(test) for one in SABOTAGES.values() for test in [ACCOUNTED, *one.fails]),
+            *looked_at,
         ],
         cwd=copy,
         capture_output=True,
@@ -127,14 +133,13 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         check=False,
     )
     assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout
-    count = sum(1 + len(one.fails) for one in SABOTAGES.values())
     found = {
         f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}": "".join(
             each.text or "" for each in case if each.tag in {"failure", "error", "skipped"}
         )
         for case in ET.parse(copy / "junit.xml").getroot().iter("testcase")  # noqa: S314 - pytest's
     }
-    assert len(found) == count, run.stdout
+    assert found.keys() == looked_at.keys(), run.stdout
     return {test: text for test, text in found.items() if text}
 
 
@@ -147,9 +152,9 @@ def change(file: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_sabotage_is_caught(failures: dict[str, str], name: str) -> None:
-    """The right tests fail, and say what they found; that all is accounted for still holds."""
+    """The right tests fail, and say what they found; what the change doesn't touch still holds."""
     sabotage = SABOTAGES[name]
 
-    assert sabotage.id_of(ACCOUNTED) not in failures
+    assert sabotage.id_of(sabotage.holds) not in failures
     for test, says in sabotage.fails.items():
         assert re.search(says, failures.get(sabotage.id_of(test), "")), failures
