@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfqa.service.shared import settling
+from pytest_perfqa.service.shared import backlog, settling
 from pytest_perfqa.service.shared.readiness import Answer
 
 if TYPE_CHECKING:
@@ -134,3 +136,55 @@ def test_what_drains_follows_the_scale_and_a_restart_does_not(
 ) -> None:
     """Nobody waits for longer than a restart takes, nor for less than a proxy's whole second."""
     assert settling.limit_seconds(time_scale) == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds_each", "expected"),
+    [
+        (512, 0.15, True),  # 77 s of work
+        (60, 0.15, True),
+        (30, 0.15, False),  # 4.5 s: too near to 3 s to be sure of it
+        (9, 0.15, False),
+        (512, 0.003, False),
+        (512, 60.0, True),  # nothing has left
+        (12, 60.0, False),  # nothing has left, but one may have been about to
+        (0, 1.0, False),
+    ],
+)
+def test_a_queue_that_takes_much_longer_than_there_is_is_given_up(
+    clock: Clock, length: int, seconds_each: float, *, expected: bool
+) -> None:
+    """What has left it within a sixth of the limit tells; and no more of it is spent on that."""
+
+    def waiting() -> int:
+        return max(0, length - int(clock.now / seconds_each))
+
+    assert settling.is_out_of_reach(waiting, 3.0) is expected
+    assert clock.now < 0.61
+
+
+def test_a_queue_that_is_gone_is_looked_at_no_longer(clock: Clock) -> None:
+    """A service at rest has none: nothing is lost."""
+    lengths = iter([3, 1, 0])
+    assert not settling.is_out_of_reach(lambda: next(lengths), 3.0)
+    assert clock.now < 0.21
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_connections_that_nobody_has_taken_wait(count: int) -> None:
+    """Those that a client has given up, too: the server doesn't know yet."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+        assert backlog.waiting(os.getpid(), port) == count
+        for client in clients:
+            client.close()
+        assert backlog.waiting(os.getpid(), port) == count
+        for _ in range(count):
+            server.accept()[0].close()
+        assert backlog.waiting(os.getpid(), port) == 0
+
+
+def test_who_is_gone_has_none_that_wait() -> None:
+    """A replica may have been killed."""
+    assert backlog.waiting(2**22 + 1, 80) == 0

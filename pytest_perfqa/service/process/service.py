@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError, ServiceError
 from ..config import Command, Nginx, filled, placeholders, template_variables
-from ..shared import affinity, logs, ports, readiness, settling
+from ..shared import affinity, backlog, logs, ports, readiness, settling
 from ..shared.readiness import Answer
 from ..shared.started import StartedService
 from . import nginx, programs
@@ -120,8 +120,12 @@ class ProcessService(StartedService[ProcessPart]):
 
     def settle(self, limit: float) -> str | None:
         """Wait until the service has drained, or restart it."""
-        if self._has_settled(limit):
+        if any(self._is_out_of_reach(part, limit) for part in self._behind):
+            what = f"would not have drained within {limit:g} s"
+        elif self._has_settled(limit):
             return None
+        else:
+            what = f"had not drained after {limit:g} s"
         # With the proxies: one that has taken its replicas out would keep them out for a while.
         self.restart()
         if not self._has_settled(self._config.ready.within):
@@ -129,7 +133,7 @@ class ProcessService(StartedService[ProcessPart]):
                 f"service {self.name} doesn't answer as at rest, even after a restart\n"
                 f"{self._last_words()}"
             )
-        return f"service {self.name} had not drained after {limit:g} s and was restarted"
+        return f"service {self.name} {what} and was restarted"
 
     def stop(self) -> None:
         """End all parts, those in front first."""
@@ -156,6 +160,10 @@ class ProcessService(StartedService[ProcessPart]):
         return settling.wait_until_settled(
             self._canary, fast=settling.fast_seconds(self._idle), replicas=known, limit=left
         )
+
+    def _is_out_of_reach(self, part: ProcessPart, limit: float) -> bool:
+        pid, port = part.pid, part.port
+        return settling.is_out_of_reach(lambda: backlog.waiting(pid, port), limit)
 
     def _check(self, parts: Iterable[ProcessPart]) -> None:
         for part in parts:

@@ -19,6 +19,11 @@ _INTERVAL_SECONDS = 0.02
 _DRAINED_SECONDS = 100.0
 # A proxy leaves a replica alone for whole seconds; and a restart takes less than so many.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 2.0, 10.0
+# Looking at a queue for this share of the limit tells how long it takes; only what would take much
+# longer than there is is given up.
+_LOOK_SHARE = 1 / 6
+_MUCH_LONGER = 2.0
+_LOOK_INTERVAL_SECONDS = 0.1
 
 
 def canary_count(replicas: int) -> int:
@@ -51,6 +56,25 @@ def fast_seconds(idle: float) -> float:
 def limit_seconds(time_scale: float) -> float:
     """Give for how many seconds a service may drain, until restarting it is quicker."""
     return min(max(_SHORTEST_SECONDS, _DRAINED_SECONDS * time_scale), _LONGEST_SECONDS)
+
+
+def is_out_of_reach(waiting: Callable[[], int], limit: float) -> bool:
+    """Look at a queue for a while: is it so long that waiting until it has drained is in vain?
+
+    Where nothing leaves it meanwhile, one is taken to have been about to: it may be refilled by
+    clients who had found it full.
+
+    Args:
+        waiting: how many are in it.
+        limit: seconds that there are to drain.
+    """
+    length = waiting()
+    deadline = time.monotonic() + _LOOK_SHARE * limit
+    left = length
+    while left and time.monotonic() < deadline:
+        time.sleep(_LOOK_INTERVAL_SECONDS)
+        left = waiting()
+    return max(1, length - left) * _MUCH_LONGER < _LOOK_SHARE * left
 
 
 def wait_until_settled(
