@@ -24,8 +24,6 @@ from pytest_perfqa.service.docker import engine, ownership
 if TYPE_CHECKING:
     from conftest import Project
 
-pytestmark = pytest.mark.usefixtures("engine_alone")
-
 LIMIT = 30.0
 # All that a user adds to a compose file of their own.
 SERVICE = """
@@ -48,7 +46,11 @@ pytestmark = pytest.mark.equipped
 
 
 @pytest.fixture
-def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    engine_alone: None,  # noqa: ARG001
+) -> Project:
     """A project whose compose files find the base images that are here."""
     for name, image in base_images().items():
         monkeypatch.setenv(name, image)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Starter = Callable[[ServiceConfig], Service]
 
-pytestmark = [pytest.mark.equipped, pytest.mark.usefixtures("engine_alone")]
+pytestmark = pytest.mark.equipped
 
 SIDE = """
   side:
@@ -48,8 +48,11 @@ SIDE = """
 
 
 @pytest.fixture
-def images(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The base images that are here, in the environment."""
+def images(
+    monkeypatch: pytest.MonkeyPatch,
+    engine_alone: None,  # noqa: ARG001
+) -> dict[str, str]:
+    """The base images that are here, in the environment, and the engine to oneself."""
     found = base_images()
     for name, image in found.items():
         monkeypatch.setenv(name, image)
