@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PASSED, FAILED, INTERRUPTED, NOTHING = 0, 1, 2, 5
+WORKERS = str(2 * len(os.sched_getaffinity(0)))
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
 
 
@@ -71,7 +73,8 @@ class Outcome:
 STAGES = (
     # Workers take what stands together in files, so that fixtures of modules are made once; who is
     # done early takes from the other.
-    Stage("beside", "tests that may run beside others", ("-n", "logical", "--dist=worksteal")),
+    # A third of their time they wait for others' processes: there are two workers for each CPU.
+    Stage("beside", "tests that may run beside others", ("-n", WORKERS, "--dist=worksteal")),
     Stage("alone", "timed tests, alone", after=("-n0",)),
 )
 
