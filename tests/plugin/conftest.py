@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 # What is loaded into the pytest of projects.
 INSIDE = Path(__file__).parents[1] / "inside"
+WITHOUT_LOCUST = """
+from pytest_perfqa.load.driver.warm import Warm
+
+Warm.start = lambda _self: None
+"""
 
 
 class Project(ProjectFolder):
@@ -51,6 +56,12 @@ def toy(project: Project) -> Project:
 def without_load(project: Project) -> None:
     """Have the project's runs made of numbers: see the module ``without_load``."""
     (project.path / "conftest.py").write_text(CONFTEST)
+
+
+@pytest.fixture
+def without_locust(project: Project) -> None:
+    """Have no generator begun: for mistakes that are found before a load is made anyway."""
+    (project.path / "conftest.py").write_text(WITHOUT_LOCUST)
 
 
 @pytest.fixture(autouse=True, scope="module")

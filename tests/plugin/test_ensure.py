@@ -126,6 +126,7 @@ def test_a_percentile_without_samples_is_inconclusive(told: Told) -> None:
     told.stdout.fnmatch_lines(["*INCONCLUSIVE: http.response_time.p99 < 2000: *299 samples*"])
 
 
+@pytest.mark.usefixtures("without_locust")
 def test_an_unknown_metric_is_a_mistake_of_the_file(project: Project) -> None:
     """It is told before anything starts; errors have names that are known, too."""
     ensure = "thresholds: [{http.response_time.p42: 1}, {errors.ECHEESE: 1}]"

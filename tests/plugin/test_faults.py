@@ -126,6 +126,7 @@ def test_the_loss_of_one_of_three_replicas_is_hardly_noticed(told: Told) -> None
     assert told.starts("three") == 4
 
 
+@pytest.mark.usefixtures("without_locust")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -67,6 +67,7 @@ def test_a_closed_model_says_so(told: Told) -> None:
     told.session.fnmatch_lines(["closed: a closed model, up to 4 users who each wait*slows down*"])
 
 
+@pytest.mark.usefixtures("without_locust")
 def test_a_broken_locustfile_is_a_usage_error(toy: Project) -> None:
     """Told with its line, before anything starts."""
     (toy.path / "users.py").write_text("class A(:\n")

@@ -115,6 +115,7 @@ def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(told: Told) -> Non
     told.stdout.fnmatch_lines(["*2xx > 50, which is a failure: status.2xx = 60, limit 50"])
 
 
+@pytest.mark.usefixtures("without_locust")
 def test_mistakes_come_before_any_load(toy: Project) -> None:
     """All of a call at once, and those of the marker's file before anything starts."""
     toy.test("""

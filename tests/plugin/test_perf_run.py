@@ -90,6 +90,7 @@ def test_markers_add_up_the_nearest_counts(toy: Project) -> None:
     assert toy.starts("toy") == 0
 
 
+@pytest.mark.usefixtures("without_locust")
 def test_a_service_that_does_not_start_is_one_error_told_to_each_test(project: Project) -> None:
     """The end of its log is shown; it is not started again for the next test."""
     folder = project.service()

@@ -145,6 +145,7 @@ def test_properties_of_a_test_of_several_runs(toy: Project) -> None:
     assert (told["perfqa_verdict"], told["perfqa_scenario"]) == ("FAILED", "steady")
 
 
+@pytest.mark.usefixtures("without_locust")
 @pytest.mark.parametrize(
     ("option", "said"),
     [

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Project
 
+pytestmark = pytest.mark.usefixtures("without_locust")
+
 TEST = """
     @pytest.mark.perfqa({marker})
     def test_it(perf_run): pass
