@@ -426,7 +426,8 @@ def test_more_endpoints_than_there_are_numbers(put: Any) -> None:
     assert len(load.endpoints) == NAMED_ENDPOINTS + 1
     assert load.endpoints[-1] == OTHER_ENDPOINTS
     assert len(load.of(OTHER_ENDPOINTS)) == 400 - NAMED_ENDPOINTS
-    assert len(load.of("GET /253")) == 1
+    # Those that are answered first have names.
+    assert all(len(load.of(one)) == 1 for one in load.endpoints[:-1])
     first = tuple(f"a{n}" for n in range(200))
     merged = merged_endpoints([first, (*(f"b{n}" for n in range(200)), OTHER_ENDPOINTS)])
     assert merged == (*first, *(f"b{n}" for n in range(54)), OTHER_ENDPOINTS)
