@@ -41,10 +41,11 @@ def test_an_asynchronous_server_recovers_from_a_peak(perf_run, peak):
     """The study expected that, and saw it of the replicas; node's errors made it hard for it.
 
     What came at the end of the peak is answered a service time later, 5 s; then pending is at
-    5 rps x 5 s again, and must stay so for 3 s, which a pause of the machine may begin anew.
+    5 rps x 5 s again, and must stay so for 3 s. A pause of the machine at the end of these begins
+    them anew, and lasts itself: 50 ms, which no rule calls a disturbance, are 1.7 s at scale 0.03.
     """
     assert perf_run.recovery_after(peak).recovered
-    assert "4.75s" <= perf_run.recovery_after(peak) < "8s"
+    assert "4.75s" <= perf_run.recovery_after(peak) < "10s"
 
 
 @pytest.mark.perfqa(services=["gunicorn"])
