@@ -418,12 +418,13 @@ def test_all_containers_share_the_cpus(tmp_path: Path, start: Starter, cpus: flo
     def used() -> dict[str, float]:
         return {name: cpu_seconds(part.pid) for name, part in service.parts.items()}
 
-    before, begin = used(), time.monotonic()
+    begin, before = time.monotonic(), used()
     get(service, "/busy/1.5")
-    wall = time.monotonic() - begin
     took = {name: seconds - before[name] for name, seconds in used().items()}
+    wall = time.monotonic() - begin
     assert min(took.values()) > 0.1 * cpus
-    assert sum(took.values()) < 1.15 * cpus * wall
+    # A quota is given out at the start of each 0.1 s: a time of any length may hold one more.
+    assert sum(took.values()) < 1.15 * cpus * (wall + 0.1)
 
 
 def test_memory_is_one_budget(tmp_path: Path, start: Starter) -> None:
