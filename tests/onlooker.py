@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pytest_perfqa.monitor import kernel, proc
 from pytest_perfqa.monitor.neighbours import Look, Window, window
 from pytest_perfqa.monitor.source import Census
-from pytest_perfqa.monitor.surroundings import _group, _stalled, clocks, identity
+from pytest_perfqa.monitor.surroundings import as_group, clocks, identity, stalled_seconds
 from pytest_perfqa.monitor.tree import ProcessTable, ProcessTree
 
 _LOOK_SECONDS = 1.0
@@ -77,14 +77,14 @@ class Machine:
     def _look(self) -> Look:
         moment = time.monotonic()
         self._table.refresh(moment)
-        group = _group([source.census(moment) for source in (self._ours, self._contained)])
+        group = as_group([source.census(moment) for source in (self._ours, self._contained)])
         return Look(
             moment=time.monotonic(),
             cpus=kernel.cpus(proc.read("/proc/stat")),
             clocks=dict(clocks(self._table)),
             # Whoever disturbs a service disturbs the test, even if he gives way to its generator.
             groups=(replace(group, weight=kernel.USUAL_WEIGHT),),
-            stalled=_stalled(),
+            stalled=stalled_seconds(),
             memory=kernel.memory_in_use(proc.read("/proc/meminfo")),
         )
 

@@ -147,7 +147,9 @@ class Surroundings:
 
     def _look(self, moment: float) -> Look:
         self._table.refresh(moment)
-        groups = [_group([source.census(moment) for source in sources]) for sources in self._groups]
+        groups = [
+            as_group([source.census(moment) for source in sources]) for sources in self._groups
+        ]
         exactly = time.monotonic()
         return Look(
             moment=exactly,
@@ -155,7 +157,7 @@ class Surroundings:
             clocks=dict(clocks(self._table)),
             groups=tuple(groups),
             ours=frozenset(self._ours()),
-            stalled=_stalled(),
+            stalled=stalled_seconds(),
             memory=kernel.memory_in_use(proc.read("/proc/meminfo")),
         )
 
@@ -182,7 +184,7 @@ def belonging(table: ProcessTable, leaders: frozenset[int]) -> set[int]:
     return found
 
 
-def _group(parts: Iterable[Census]) -> Group:
+def as_group(parts: Iterable[Census]) -> Group:
     """Look at all processes of some parts."""
     parts = list(parts)
     pids = frozenset[int]().union(*(part.pids for part in parts))
@@ -208,7 +210,8 @@ def _group(parts: Iterable[Census]) -> Group:
     )
 
 
-def _stalled() -> float:
+def stalled_seconds() -> float:
+    """Give for how long somebody has waited for memory, in seconds; 0 where nobody counts that."""
     try:
         return kernel.stalled(proc.read("/proc/pressure/memory"))
     except OSError:
