@@ -42,7 +42,7 @@ def test_an_asynchronous_server_recovers_from_a_peak(perf_run, peak):
 
     What came at the end of the peak is answered a service time later, 5 s; then pending is at
     5 rps x 5 s again, and must stay so for 3 s. A pause of the machine at the end of these begins
-    them anew, and lasts itself: 50 ms, which no rule calls a disturbance, are 1.7 s at scale 0.03.
+    them anew, and lasts itself: 5.25 + 3 s and the pause. 50 ms are 1.7 s at scale 0.03.
     """
     assert perf_run.recovery_after(peak).recovered
     assert "4.75s" <= perf_run.recovery_after(peak) < "10s"
