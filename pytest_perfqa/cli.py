@@ -124,8 +124,8 @@ def _check_report(chosen: argparse.Namespace) -> None:
 def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.limits.breaking_point import find_breaking_point, inquiry
     from .capacity.probing.target import Request, Target
+    from .machine.environment import machine, versions
     from .measuring.session import Search
-    from .report.record.environment import machine, versions
     from .report.record.recorder import record_of_search
     from .report.text import breaking_points
 
@@ -156,8 +156,8 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
 def _characterize(chosen: argparse.Namespace) -> int:
     from .capacity.character.characterize import characterize
     from .capacity.character.question import question
+    from .machine.environment import machine, versions
     from .report.record.characterisation import record_of_character, record_of_failure
-    from .report.record.environment import machine, versions
     from .report.text import character
 
     asked = question(

@@ -16,11 +16,11 @@ from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.character.kind import Character, Scalability, Staircase, Step
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.machine.environment import machine, versions
 from pytest_perfqa.measuring.session import Cell, Key
 from pytest_perfqa.report.comparison import compare, conclude
 from pytest_perfqa.report.html import folder
 from pytest_perfqa.report.record.characterisation import record_of_character, record_of_failure
-from pytest_perfqa.report.record.environment import machine, versions
 from pytest_perfqa.report.record.recorder import record_of
 from pytest_perfqa.report.record.schema import (
     Event,

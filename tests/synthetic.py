@@ -16,7 +16,8 @@ from pytest_perfqa.load.wire.plan import Summary
 from pytest_perfqa.load.wire.record import NO_REPLICA, WITH_ANSWER, Kind, Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings, Series
 from pytest_perfqa.queues.fifo import departures
-from pytest_perfqa.result.run_result import Context, RunResult
+from pytest_perfqa.result.context import Context
+from pytest_perfqa.result.run_result import RunResult
 from pytest_perfqa.result.samples import ROW, Samples
 from pytest_perfqa.result.validity import causes, examine
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario

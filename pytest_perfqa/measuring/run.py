@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ..errors import PerfqaError
 from ..load.driver.generator import generate
 from ..monitor.sampler import Monitor
-from ..result.run_result import MOST_TOLD, Context, RunResult
+from ..result.context import Context
+from ..result.run_result import MOST_TOLD, RunResult
 from ..result.samples import read_samples
 from ..result.validity import causes, examine
 from ..scenario.records import MAX_ERROR_RATE

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..machine.environment import machine, versions
 from . import files
 from .ci import markdown
 from .comparison import compare, conclude
@@ -13,7 +14,6 @@ from .export import openmetrics
 from .export.graphite import GraphiteExport
 from .html import folder
 from .record.characterisation import record_of_character, record_of_failure
-from .record.environment import machine, versions
 from .record.recorder import record_of, record_of_search
 
 if TYPE_CHECKING:

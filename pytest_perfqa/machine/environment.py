@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from ...base.units import Unit, show
+from ..base.units import Unit, show
 
 _PACKAGES = ("pytest-perfqa", "pytest", "locust", "gevent", "numpy")
 
