@@ -19,7 +19,8 @@ of that, and only that::
         told.stdout.fnmatch_lines(["E *5xx*"])
 
 All selected tests that agree in arguments, ini file and environment are run by one pytest, on one
-project, when the first of them asks for ``told``. So
+project, when the first of them asks for ``told``, in whichever of several processes. They are
+timed, unless ``among_others`` says that they assert on counts and messages only. So
 
 - files of one name must be of one text (it is an error if they aren't); tests that name equal
   scenarios share a run, and those that must not use another name;
@@ -32,8 +33,11 @@ With parameters, the mark goes to each of them: ``pytest.param(..., marks=inner(
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -100,12 +104,14 @@ class Inner:
         files: texts of further files, by name.
         services: texts of service files besides that of ``toy``, by name.
         shared: what the pytest is started with; those that agree in it share one.
+        is_timed: others must not disturb it.
     """
 
     text: str
     files: Mapping[str, str]
     services: Mapping[str, str]
     shared: tuple[tuple[str, ...], str, tuple[tuple[str, str], ...]]
+    is_timed: bool
 
 
 def inner(
@@ -116,6 +122,7 @@ def inner(
     arguments: Sequence[str] = (),
     ini: str = "",
     environment: Mapping[str, str] | None = None,
+    among_others: bool = False,
 ) -> pytest.MarkDecorator:
     """Mark a test with what it puts into a project that it shares.
 
@@ -126,10 +133,13 @@ def inner(
         arguments: of the command line.
         ini: lines of ``pytest.ini``.
         environment: variables.
+        among_others: it isn't timed, and told however much others disturb it: see the module of
+            that name.
     """
-    shared = tuple(arguments), ini, tuple(sorted((environment or {}).items()))
+    plugins = ("-p", "among_others") if among_others else ()
+    shared = (*plugins, *arguments), ini, tuple(sorted((environment or {}).items()))
     mark: pytest.MarkDecorator = getattr(pytest.mark, MARKER)
-    return mark(Inner(text, files or {}, services or {}, shared))
+    return mark(Inner(text, files or {}, services or {}, shared, is_timed=not among_others))
 
 
 @dataclass(frozen=True)
@@ -199,8 +209,16 @@ class Told:
         return {report.name: report.word for report in self.reports if report.word}
 
 
+@dataclass(frozen=True)
+class Made:
+    """What became of the part of a test, or why that isn't known; and from when to when."""
+
+    told: Told | Exception
+    stretch: tuple[float, float]
+
+
 class InnerSessions:
-    """Runs each shared project once, when the first of its tests asks.
+    """Runs each shared project once, when the first of its tests asks, in whichever process.
 
     Who asks again is being repeated, and has its own part run again, alone.
     """
@@ -208,8 +226,7 @@ class InnerSessions:
     def __init__(self, items: Iterable[pytest.Item], folders: pytest.TempPathFactory) -> None:
         self._folders = folders
         self._items = [item for item in items if item.get_closest_marker(MARKER) is not None]
-        self._told: dict[str, Told | Exception] = {}
-        self._made: dict[str, tuple[float, float]] = {}
+        self._made: dict[str, Made] = {}
         self._asked: set[str] = set()
 
     def told(self, item: pytest.Item) -> Told:
@@ -221,24 +238,43 @@ class InnerSessions:
         """
         name = item.nodeid
         if name in self._asked:
-            self._run([item])
-        elif name not in self._told:
-            self._run([one for one in self._items if part(one).shared == part(item).shared])
+            self._made |= self._make([item])
+        elif name not in self._made:
+            self._made |= self._shared(item)
         self._asked.add(name)
-        item.stash[TOLD_BY] = {name: self._made[name]}
-        found = self._told[name]
-        if isinstance(found, Exception):
-            raise found
-        return found
+        made = self._made[name]
+        item.stash[TOLD_BY] = {name: made.stretch}
+        if isinstance(made.told, Exception):
+            raise made.told
+        return made.told
 
-    def _run(self, items: Sequence[pytest.Item]) -> None:
-        names = [item.nodeid for item in items]
+    def _shared(self, item: pytest.Item) -> dict[str, Made]:
+        """Have the project run that a test shares, unless another of xdist's workers has."""
+        shared = part(item).shared
+        items = [one for one in self._items if part(one).shared == shared]
+        folder = self._folders.getbasetemp()
+        if not hasattr(item.config, "workerinput"):
+            return self._make(items)
+        name = hashlib.sha256(repr(shared).encode()).hexdigest()
+        with (folder.parent / f"inner-{name}").open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            if found := file.read():
+                known: dict[str, Made] = pickle.loads(found)  # noqa: S301 - one of us wrote it
+                return known
+            made = self._make(items)
+            file.write(pickle.dumps(made))
+            return made
+
+    def _make(self, items: Sequence[pytest.Item]) -> dict[str, Made]:
+        told: dict[str, Told | Exception]
         begun = time.monotonic()
         try:
-            self._told |= run(items, self._folders.mktemp("inner"))
+            told = dict(run(items, self._folders.mktemp("inner")))
         except (AssertionError, subprocess.TimeoutExpired) as error:
-            self._told |= dict.fromkeys(names, error)
-        self._made |= dict.fromkeys(names, (begun, time.monotonic()))
+            told = dict.fromkeys([item.nodeid for item in items], error)
+        stretch = begun, time.monotonic()
+        return {name: Made(one, stretch) for name, one in told.items()}
 
 
 def part(item: pytest.Item) -> Inner:
@@ -318,8 +354,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whatever shares a project puts a load on its service."""
-    if item.get_closest_marker(MARKER) is not None:
+    """Whatever shares a project puts a load on its service, which others would disturb."""
+    if item.get_closest_marker(MARKER) is not None and part(item).is_timed:
         item.add_marker("timed")
 
 

@@ -104,16 +104,16 @@ PATHS = "secret\ngood\n"
 def guarded(
     text: str, files: dict[str, str], *, status: int = 401, name: str = "guarded", **options: Any
 ) -> pytest.MarkDecorator:
-    """Have tests run on a service that answers so to everything but /good."""
+    """Have tests of counts run on a service that answers so to everything but /good."""
     files = {f"services/{name}/guarded.py": GUARDED, "paths.csv": PATHS, **files}
     services = {name: SERVICE.format(status=status)}
-    return inner(text, files, services=services, **options)
+    return inner(text, files, services=services, among_others=True, **options)
 
 
 def first_example(status: int) -> Any:
     """Have the first example of the README run on a service that refuses everything so."""
     name = f"refuses_{status}"
-    scenario = SCENARIO.format(seconds=1.6, rate=50, config="http: {timeout: 6}")
+    scenario = SCENARIO.format(seconds=1.6, rate=50, config="http: {timeout: 60}")
     mark = guarded(
         README.replace("node_replicated", name),
         {"endurance_heavy.yaml": scenario},
@@ -259,7 +259,7 @@ class Someone(FastHttpUser):
     """,
     {
         "all.yaml": SCENARIO.format(seconds=0.2, rate=100, config="ensure: {maxErrorRate: 100}"),
-        "some.yaml": SCENARIO.format(seconds=0.2, rate=100, config="http: {timeout: 5}"),
+        "some.yaml": SCENARIO.format(seconds=0.2, rate=100, config="http: {timeout: 15}"),
         "half.yaml": half(),
         "users.py": USERS,
         "own.yaml": (

@@ -166,6 +166,7 @@ def test_a_part_that_is_not_there_is_a_mistake_of_the_file(
     },
     services={"left_dead": SERVICE},
     arguments=QUARTER,
+    among_others=True,
 )
 def test_faults_and_an_abort_go_together(told: Told) -> None:
     """A killed service, left dead, stops the run; it is started again for what comes after."""

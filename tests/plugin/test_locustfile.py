@@ -44,6 +44,7 @@ scenarios: [{flow: [{get: {url: /sleep/0.05}}]}]
     """,
     {"users.py": USERS, "own.yaml": OWN},
     arguments=QUARTER,
+    among_others=True,
 )
 def test_a_locustfile_is_run_outside_pytest(told: Told) -> None:
     """Exact counts from the user's classes; Locust never gets into the pytest process."""

@@ -122,7 +122,6 @@ def running_server(toy: Project) -> Iterator[str]:
         process.kill()
 
 
-@pytest.mark.timed
 def test_url_tests_what_is_already_running(toy: Project, running_server: str) -> None:
     """No service is started; the address takes the place of all that a test names."""
     toy.scenario(duration=0.4, rate=50)
@@ -131,7 +130,7 @@ def test_url_tests_what_is_already_running(toy: Project, running_server: str) ->
         def test_it(perf_run):
             assert perf_run.status[200] == 20
     """)
-    result = toy.run(f"--perfqa-url={running_server}")
+    result = toy.run("-p", "among_others", f"--perfqa-url={running_server}")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines([f"{running_server} * 20 * PASSED"])
     assert toy.starts() == 0
@@ -146,6 +145,7 @@ def test_url_tests_what_is_already_running(toy: Project, running_server: str) ->
     """,
     {"odd.yaml": steady(duration=4, rate=25)},
     arguments=["--perfqa-time-scale=0.25", "--perfqa-processes=3"],
+    among_others=True,
 )
 def test_processes_split_the_arrivals_exactly(told: Told) -> None:
     """Three generator processes send what one would: each arrival once."""

@@ -47,6 +47,7 @@ scenarios: [{flow: [{get: {url: "/{{ path }}", name: it}}]}]
         assert short.launched == 7 + 15
     """,
     {"varied.yaml": VARIED},
+    among_others=True,
 )
 def test_other_parameters_are_other_runs(told: Told) -> None:
     """Each is a line of the summary; equal parameters share a run, with perf_run, too."""
@@ -80,6 +81,7 @@ scenarios: [{flow: [{get: {url: /}}]}]
         assert perf_run.launched == 25
     """,
     {"both.yaml": BOTH},
+    among_others=True,
 )
 def test_environments_of_one_file_are_runs_of_their_own(told: Told) -> None:
     """A test in another environment doesn't get the first one's result."""
@@ -108,6 +110,7 @@ def test_environments_of_one_file_are_runs_of_their_own(told: Told) -> None:
         )
     },
     arguments=QUARTER,
+    among_others=True,
 )
 def test_numbers_are_as_in_the_run_and_texts_as_at_full_scale(told: Told) -> None:
     """As everywhere in tests; the file's requirements count for these runs, too."""

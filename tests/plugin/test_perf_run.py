@@ -120,6 +120,7 @@ def test_a_service_that_does_not_start_is_one_error_told_to_each_test(project: P
         assert perf_run.phase("steady").completed == 20
     """,
     {"down.yaml": steady(duration=0.25, rate=80, url="/status/503")},
+    among_others=True,
 )
 def test_errors_of_the_service_are_counted(told: Told) -> None:
     """What a service answers is what a test sees: here one endpoint that is always 503."""
@@ -128,7 +129,7 @@ def test_errors_of_the_service_are_counted(told: Told) -> None:
 
 FULL = """
 config: {phases: [{duration: 0.25, arrivalCount: 10, maxVusers: 1}]}
-scenarios: [{flow: [{get: {url: /sleep/0.5}}]}]
+scenarios: [{flow: [{get: {url: /sleep/1}}]}]
 """
 
 
@@ -139,6 +140,7 @@ scenarios: [{flow: [{get: {url: /sleep/0.5}}]}]
         assert (perf_run.launched, perf_run.skipped) == (1, 9)
     """,
     {"full.yaml": FULL},
+    among_others=True,
 )
 def test_arrivals_beyond_max_vusers_are_skipped_and_said(told: Told) -> None:
     """They are no requests and no failures, but nobody may overlook them."""
@@ -168,6 +170,7 @@ def test_the_matrix_is_stopped_service_by_service(toy: Project) -> None:
         assert perf_run.status["5xx"] == 0
     """,
     {"away.yaml": steady(duration=0.25, rate=80, url="/status/404")},
+    among_others=True,
 )
 def test_answers_that_the_service_turns_away_are_told(told: Told) -> None:
     """A path that isn't there is answered quickly and without a 5xx: the summary says so."""
@@ -188,6 +191,7 @@ scenarios: [{flow: [{get: {url: /}}, {get: {url: /status/404}}]}]
         assert perf_run.status[404] == perf_run.status[200] == 20
     """,
     {"twice.yaml": TWICE},
+    among_others=True,
 )
 def test_answers_are_counted_by_request_where_an_arrival_makes_several(told: Told) -> None:
     """What an arrival came to is no answer of its own."""
@@ -216,6 +220,7 @@ def test_answers_are_counted_by_request_where_an_arrival_makes_several(told: Tol
     """,
     {"ahead.yaml": steady(duration=0.25, rate=80)},
     services={"apart": SERVICE + "limits: {{cpus: 1}}\n", "together": SERVICE},
+    among_others=True,
 )
 @pytest.mark.skipif(
     os.getuid() != 0 or len(os.sched_getaffinity(0)) < 2 or os.getpriority(os.PRIO_PROCESS, 0) > 0,

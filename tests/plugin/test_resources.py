@@ -29,6 +29,7 @@ if TYPE_CHECKING:
             app.network.sent.mean
     """,
     {"steady.yaml": steady()},
+    among_others=True,
 )
 def test_resources_of_a_run_and_its_phases(told: Told) -> None:
     """A toy that is asked 20 times: some CPU, some memory, threads and files; no network."""
@@ -54,6 +55,7 @@ def test_resources_of_a_run_and_its_phases(told: Told) -> None:
             perf_run.resources["app"]
     """,
     {"unwatched.yaml": steady(duration=0.25, rate=80)},
+    among_others=True,
 )
 def test_a_monitor_that_fails_leaves_the_run_alone(told: Told) -> None:
     """The figures of the load are there, those of resources aren't; a note says why."""

@@ -63,13 +63,13 @@ def test_deselected_perf_tests_cost_nothing(toy: Project) -> None:
         assert "gevent" not in sys.modules
     """,
     {"steady.yaml": steady()},
+    among_others=True,
 )
 def test_locust_stays_out_of_the_pytest_process(told: Told) -> None:
     """Not even a perf test brings Locust or gevent into pytest: they hang it beside others."""
     told.assert_outcomes(passed=1)
 
 
-@pytest.mark.timed
 def test_locust_is_imported_once_and_only_for_runs(toy: Project) -> None:
     """While the service starts, where a test will ask for a run; never for searches."""
     toy.scenario("short.yaml", duration=0.2)
@@ -90,8 +90,9 @@ def test_locust_is_imported_once_and_only_for_runs(toy: Project) -> None:
                 assert perf_load("short.yaml", rate=rate).launched == rate / 5
                 assert imported() == begun
     """)
-    toy.run("-k", "search").assert_outcomes(passed=1, deselected=1)
-    toy.run("-k", "load").assert_outcomes(passed=1, deselected=1)
+    for name in ("search", "load"):
+        result = toy.run("-p", "among_others", "-k", name)
+        result.assert_outcomes(passed=1, deselected=1)
 
 
 @pytest.mark.parametrize("option", ["--verbose", "--collect-only"])

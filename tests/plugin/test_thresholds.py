@@ -65,12 +65,14 @@ def on(
     more: str = "",
     duration: float = 2,
     processes: int = 1,
+    among_others: bool = False,
 ) -> pytest.MarkDecorator:
     """Have a test run on a scenario with something under config.perfqa."""
     return inner(
         test.format(name=name, more=more),
         {f"{name}.yaml": SCENARIO.format(perfqa=perfqa, url=url, duration=duration)},
         arguments=QUARTER if processes == 1 else [QUARTER[0], f"--perfqa-processes={processes}"],
+        among_others=among_others,
     )
 
 
@@ -184,6 +186,7 @@ def test_what_is_pending_at_an_abort_is_recorded_as_pending(told: Told) -> None:
     test=REPORT,
     more='assert perf_run.phase("later").launched == 5',
     duration=300,
+    among_others=True,
 )
 def test_a_test_that_stumbles_over_a_stopped_run_says_why_it_was(told: Told) -> None:
     """Its own error is told as well."""

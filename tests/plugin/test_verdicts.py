@@ -113,13 +113,18 @@ ASKING = """
     def test_it(perf_run):
         assert {assertion}
 """
-STEADY = {"steady.yaml": steady()}
+
+
+def asking(assertion: str) -> pytest.MarkDecorator:
+    """Have a test assert something on a run."""
+    text = ASKING.format(assertion=assertion)
+    return inner(text, {"steady.yaml": steady()}, among_others=True)
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        pytest.param(said, marks=inner(ASKING.format(assertion=assertion), STEADY), id=assertion)
+        pytest.param(said, marks=asking(assertion), id=assertion)
         for assertion, said in {
             "perf_run.phase('peak').launched == 20": "no phase 'peak'; there are: 'steady'",
             "perf_run.endpoint('GET /x').launched == 20": (
@@ -157,6 +162,7 @@ def test_a_question_about_nothing_is_never_a_pass(told: Told, said: str) -> None
     """,
     {"refused.yaml": steady(duration=0.25, rate=80)},
     services={"dead": SERVICE},
+    among_others=True,
 )
 def test_a_dead_service_has_no_zero_5xx(told: Told) -> None:
     """When no request is answered, "no 5xx" does not hold: there is no status at all."""
@@ -164,7 +170,7 @@ def test_a_dead_service_has_no_zero_5xx(told: Told) -> None:
     told.stdout.fnmatch_lines(["E *NoData: not one of 20 requests was answered*"])
 
 
-@inner(ASKING.format(assertion="perf_run.launched == 0"), STEADY)
+@asking("perf_run.launched == 0")
 def test_the_service_log_stands_beside_a_failure(told: Told) -> None:
     """What the service printed, and the run's line, are sections of the failure."""
     told.stdout.fnmatch_lines(
