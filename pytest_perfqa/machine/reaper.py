@@ -59,7 +59,7 @@ def status(pid: int) -> Status | None:
     try:
         # A third of what Path takes, and every process of the machine is looked at.
         file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it dies meanwhile
         return None
     try:
         text = os.read(file, 4096).decode(errors="replace")

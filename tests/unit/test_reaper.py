@@ -108,3 +108,16 @@ def test_a_dead_one_that_nobody_has_waited_for_is_not_alive() -> None:
         assert status is not None
         assert (status.state, status.is_live) == ("Z", False)
         assert ledger(f"group {process.pid} {status.start_time}").live() == set()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, ProcessLookupError])
+def test_one_that_dies_before_it_is_looked_at_is_none(
+    monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    """Linux says either, by whether the name or what is behind it goes first."""
+
+    def die(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(reaper.os, "open", die)
+    assert reaper.status(os.getpid()) is None
