@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 from ..base.units import Unit, show
 
+_PATIENCE_SECONDS = 10
 _PACKAGES = ("pytest-perfqa", "pytest", "locust", "gevent", "numpy")
 
 
@@ -42,3 +44,26 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def source(folder: Path) -> dict[str, str]:
+    """Give the commit and the branch of what lies in a folder, and whether it was changed since.
+
+    Nothing where git doesn't know it.
+    """
+    asked = ["git", "--no-optional-locks", "status", "--porcelain=v2", "--branch"]
+    try:
+        said = subprocess.run(
+            [*asked, "--untracked-files=no"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_PATIENCE_SECONDS,
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    told = dict(line.split(" ", 2)[1:] for line in said.splitlines() if line.startswith("# "))
+    found = {"commit": told.get("branch.oid", ""), "branch": told.get("branch.head", "")}
+    changed = any(not line.startswith("# ") for line in said.splitlines())
+    return found | {"changed": "yes" if changed else "no"}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .neighbours import Window
 
-    How = Literal["CPU", "steal", "memory"]
+How = Literal["CPU", "steal", "memory"]
 
 # A backlog, or an overload, that has lasted so many times as long as a disturbance is not its work:
 # who waits in it waits at most a tenth longer for that.

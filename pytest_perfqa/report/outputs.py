@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base import files
 from ..machine.environment import machine, versions
-from . import files
 from .ci import markdown
 from .comparison import compare, conclude
 from .export import openmetrics

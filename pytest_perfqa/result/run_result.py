@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -35,6 +36,7 @@ from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .attributes.unexpected import Unexpected
 from .prediction import Observed, QueueModel
+from .provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from ..scenario.records import Phase, Scenario
     from .context import Context
     from .fault_record import FaultRecord
+    from .kept import Kept
     from .samples import Samples
     from .validity import Generator
 
@@ -595,6 +598,7 @@ class RunResult(Slice):
         faults: what was done to the service meanwhile, with the actual times.
         max_error_rate: the share of requests that may be other than expected if its scenario
             doesn't say.
+        provenance: where, with what and of what it was made, as far as it is known.
     """
 
     def __init__(
@@ -609,6 +613,7 @@ class RunResult(Slice):
         aborted: Aborted | None = None,
         faults: tuple[FaultRecord, ...] = (),
         max_error_rate: float = MAX_ERROR_RATE,
+        provenance: Provenance | None = None,
     ) -> None:
         last = float(context.everything.arrivals.rows["intended"].max(initial=0.0))
         if last > upto(context.duration):
@@ -638,6 +643,7 @@ class RunResult(Slice):
         self.notes = (*notes, *self.answer_notes)
         self.faults = faults
         self.max_error_rate = max_error_rate
+        self.provenance = provenance or Provenance()
         self.aborted = None
         if aborted is not None:
             at = Quantity(aborted.at, Unit.SECOND, context.time_scale)
@@ -688,6 +694,67 @@ class RunResult(Slice):
         note = f"{self.scenario} on {self.service}: latency and response are of {number} runs"
         pooled.notes = (*self.notes, note)
         return pooled
+
+    def save(self, folder: str | Path) -> Path:
+        """Keep the result in a folder of its own; ``load`` gives one that answers all the same.
+
+        Samples and readings are kept as they are; docs/results.md says what is in the files. A
+        result that was kept there before is replaced, in one step.
+
+        Raises:
+            ConfigurationError: there is something else in the folder.
+            OSError: it can't be written.
+        """
+        from . import kept  # noqa: PLC0415 - what only who keeps one needs
+
+        kept.write(Path(folder), self._kept())
+        return Path(folder)
+
+    def _kept(self) -> Kept:
+        from .kept import Kept  # noqa: PLC0415
+
+        aborted = self.aborted
+        return Kept(
+            context=self._context,
+            started_at=self.started_at,
+            wall=self.wall,
+            generator=self.generator,
+            invalid=self.invalid,
+            notes=self.notes,
+            aborted=None if aborted is None else replace(aborted, at=float(aborted.at)),
+            faults=self.faults,
+            max_error_rate=self.max_error_rate,
+            provenance=self.provenance.completed(),
+            earlier=tuple(one._kept() for one in self._earlier if isinstance(one, RunResult)),
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path) -> RunResult:
+        """Read a result that was kept.
+
+        Raises:
+            ConfigurationError: there is none, it is damaged, or of another version of the format.
+        """
+        from . import kept  # noqa: PLC0415
+
+        return cls._of(kept.read(Path(folder)))
+
+    @classmethod
+    def _of(cls, kept: Kept) -> RunResult:
+        found = cls(
+            kept.context,
+            started_at=kept.started_at,
+            wall=kept.wall,
+            generator=kept.generator,
+            invalid=kept.invalid,
+            aborted=kept.aborted,
+            faults=kept.faults,
+            max_error_rate=kept.max_error_rate,
+            provenance=kept.provenance,
+        )
+        found.notes = kept.notes
+        found._earlier = tuple(map(cls._of, kept.earlier))
+        return found
 
     @property
     @_undisturbed

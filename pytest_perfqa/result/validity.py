@@ -15,6 +15,7 @@ from ..base.units import Unit, show
 from ..errors import Lasting
 from ..load.wire.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
 from ..load.wire.record import Kind, Outcome
+from ..scenario.records import Model
 from .samples import quantile
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from ..load.wire.plan import Summary
     from ..load.wire.watch import Aborted
-    from ..scenario.records import Model
     from .samples import Samples
 
 # One hiccup of a shared machine doesn't make a run worthless, a hundredth of the arrivals does.

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from demo_report import characters, conclusions, records, searches
 
+from pytest_perfqa.base import files
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing
-from pytest_perfqa.report import files
 from pytest_perfqa.report.html import folder, pages
 from pytest_perfqa.report.record.schema import EndpointRecord, OutcomeRecord, Record
 

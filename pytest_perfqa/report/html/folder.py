@@ -13,8 +13,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from ...base import files
 from ...errors import ConfigurationError
-from .. import files
 from ..record.schema import to_json
 from . import pages
 
