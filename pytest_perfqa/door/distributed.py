@@ -11,14 +11,16 @@ from __future__ import annotations
 import os
 import warnings
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from .marks import is_perf_test
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from ..measuring.chosen import Options
+    from .perf_tests import PerfTests
 
 __tracebackhide__ = True
 
@@ -29,57 +31,34 @@ _DISTRIBUTES = "dsession"
 _FIRST = "gw0"
 
 
-class Door(Protocol):
-    """What has to be known of perf tests."""
-
-    def options(self) -> Options:
-        """Give the options.
-
-        Raises:
-            pytest.UsageError: one of them can't be.
-        """
-
-    def perf_tests(self, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Give those of some tests that need a service."""
-
-    def prepare(self, items: list[pytest.Item]) -> None:
-        """Read and check all that perf tests need.
-
-        Raises:
-            pytest.UsageError: with every mistake.
-        """
-
-    def say(self, line: str) -> None:
-        """Print a line of its own."""
-
-
-def plugin(config: pytest.Config, door: Door) -> Worker | Controller:
+def plugin(config: pytest.Config, perf_tests: PerfTests) -> Worker | Controller:
     """Give the hooks that this process needs: a worker of xdist, or that which has workers."""
-    return Worker(config, door) if hasattr(config, "workerinput") else Controller(door)
+    return Worker(config, perf_tests) if hasattr(config, "workerinput") else Controller(perf_tests)
 
 
 class Worker:
     """The hooks of a worker: perf tests are left out there."""
 
-    def __init__(self, config: Any, door: Door) -> None:
+    def __init__(self, config: Any, perf_tests: PerfTests) -> None:
         self._config = config
-        self._door = door
+        self._perf_tests = perf_tests
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Take perf tests away before xdist tells what there is to be run here."""
-        items = self._door.perf_tests(session.items)
+        items = list(filter(is_perf_test, session.items))
         if not items:
             return
         try:
-            if self._door.options().xdist == SKIP:
-                reason = f"perfqa: not under pytest-xdist ({self._door.options().spelled('xdist')})"
+            options = self._perf_tests.options()
+            if options.xdist == SKIP:
+                reason = f"perfqa: not under pytest-xdist ({options.spelled('xdist')})"
                 for item in items:
                     item.add_marker(pytest.mark.skip(reason=reason))
                 return
             # Each worker finds the same, one is enough to tell it in time.
             if self._config.workerinput["workerid"] == _FIRST:
-                self._door.prepare(items)
+                self._perf_tests.prepare(items)
         except pytest.UsageError as error:
             self._tell(error)
         left_out = set(items)
@@ -98,8 +77,8 @@ class Worker:
 class Controller:
     """The hooks of the process that the workers report to: it runs the perf tests."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, perf_tests: PerfTests) -> None:
+        self._perf_tests = perf_tests
         # Files by the tests in them, in the order in which workers have them.
         self._told: dict[str, str] = {}
 
@@ -124,7 +103,7 @@ class Controller:
         """Run the perf tests once the workers are done with all others."""
         done = yield
         if self._told:
-            self._door.say(f"perf tests, now that all others are done: {len(self._told)}")
+            self._perf_tests.say(f"perf tests, now that all others are done: {len(self._told)}")
             self._collect(session)
             _run(session)
         return done

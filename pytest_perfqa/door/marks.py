@@ -108,6 +108,11 @@ def scenario_path(name: str, folder: Path) -> Path:
     raise ConfigurationError(f"{MARKER}(scenario={name!r}): no such file; looked for {looked}")
 
 
+def is_perf_test(item: pytest.Item) -> bool:
+    """Whether a test needs a service."""
+    return SERVICE_FIXTURE in getattr(item, "fixturenames", ())
+
+
 def asks_for_run(item: pytest.Item) -> bool:
     """Whether a test asks for runs, of its own parameters or not."""
     asked = getattr(item, "fixturenames", ())

@@ -73,3 +73,10 @@ class Screen:
                 if self._writer.width_of_current_line:  # dots of -q, which it knows nothing of
                     self._writer.line()
             yield
+
+
+def encoding(config: pytest.Config) -> str:
+    """Give what the terminal can print."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    file = getattr(reporter, "_tw", None) and reporter._tw._file
+    return getattr(file, "encoding", None) or "ascii"

@@ -1,0 +1,151 @@
+"""What happens to perf tests while they run, and what is told of them when all is done.
+
+What needs time to import is imported when it is needed: not where tests are only collected.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .announcement import announcement
+from .marks import is_perf_test, service_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ..measuring.session import Cell, PerfSession
+    from .perf_tests import PerfTests
+
+__tracebackhide__ = True
+
+
+class Hooks:
+    """The hooks of sessions that have perf tests."""
+
+    def __init__(self, perf_tests: PerfTests) -> None:
+        self._perf_tests = perf_tests
+        self._lines: list[str] = []
+        self._annotations: list[str] = []
+
+    def pytest_report_collectionfinish(self) -> str:
+        """Say how much load is to come."""
+        return announcement(self._perf_tests.agenda, self._perf_tests.options().time_scale)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Stop a service once no test needs it any more."""
+        done = yield
+        session = self._perf_tests.begun
+        if session is not None:
+            service = service_of(item)
+            if service is not None and self._perf_tests.agenda.no_longer_needed(service):
+                session.stop(service)
+        return done
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Hold the runs to the requirements in their scenario files, too."""
+        session = self._perf_tests.begun
+        if session is None or not is_perf_test(item):
+            return (yield)
+        from .remeasuring import UNDECIDED, Requirements, judge_again
+
+        def cells() -> list[Cell]:
+            return self._perf_tests.cells(item)
+
+        try:
+            with Requirements(item, cells):
+                return (yield)
+        except UNDECIDED as error:
+            judge_again(item, error, session, self._perf_tests.cell(item), cells)
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note the verdict, and put the evidence beside a failure."""
+        report = yield
+        session = self._perf_tests.begun
+        if session is not None and is_perf_test(item):
+            from .judging import judge
+
+            cells = self._perf_tests.cells(item)
+            judge(item, report, call, session, cells, self._perf_tests.options().inconclusive)
+        return report
+
+    def _annotate(self, report: pytest.TestReport) -> None:
+        """Note a failure for the page of a CI."""
+        verdict = getattr(report, "perfqa_verdict", None)
+        if verdict is None or not report.failed or os.environ.get("GITHUB_ACTIONS") != "true":
+            return
+        from ..report.ci.github import annotation
+
+        path, line, name = report.location
+        crash = getattr(report.longrepr, "reprcrash", None)
+        said = crash.message if crash else report.longreprtext
+        self._annotations.append(annotation(path, (line or 0) + 1, f"{verdict}: {name}", said))
+
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, str] | None:
+        """Call INVALID and INCONCLUSIVE by their names."""
+        name = getattr(report, "perfqa_verdict", "")
+        if name == "INVALID":
+            return "error", "I", name
+        if name == "INCONCLUSIVE":
+            return ("failed" if report.failed else "inconclusive"), "?", name
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(
+        self, report: pytest.TestReport
+    ) -> Generator[None, object, object]:
+        """Have INVALID told as an error, whenever it was found."""
+        self._annotate(report)
+        when = report.when
+        if getattr(report, "perfqa_verdict", "") == "INVALID" and when == "call":
+            # What is told by JUnit XML as an error is what comes before the call.
+            report.when = "setup"
+        try:
+            return (yield)
+        finally:
+            report.when = when
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Write what is to be left behind, however the session ended."""
+        session = self._perf_tests.begun
+        if session is None:
+            return
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+        written = self._perf_tests.outputs.write(session, interrupted=interrupted)
+        self._lines = [*_summary(session), *written]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print one line per run, and mark failures where GitHub shows them."""
+        if self._lines:
+            terminalreporter.section("perfqa")
+        for line in (*self._lines, *self._annotations):
+            terminalreporter.write_line(line)
+        for report in terminalreporter.stats.get("inconclusive", ()):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            terminalreporter.write_line(f"{report.nodeid}: {reason}")
+
+
+def _summary(session: PerfSession) -> list[str]:
+    """Give a line per run and search, and services side by side."""
+    from ..report.comparison import compare, conclude
+    from ..report.terminal import summary as terminal
+    from ..report.text import breaking_points, character, side_by_side
+
+    lines = terminal.summary(session.cells.values()) if session.cells else []
+    lines += breaking_points.summary(session.searches.values()) if session.searches else []
+    lines += character.summary(session.characterised()) if session.characters else []
+    compared = compare(session.results())
+    lines += side_by_side.summary(compared)
+    lines += side_by_side.overall(conclude(compared, session.breaking_points()))
+    return lines

@@ -1,0 +1,201 @@
+"""The perf tests of a session, and all that they share: options, agenda, services and runs.
+
+What needs time to import is imported when it is needed: tests may be deselected, or only collected.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..errors import ConfigurationError
+from .marks import RUN_FIXTURE, asks_for_run, is_perf_test, service_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..load.driver.warm import Warm
+    from ..measuring.chosen import Options
+    from ..measuring.session import Cell, PerfSession, Watcher
+    from ..report.outputs import Outputs
+    from .agenda import Agenda
+    from .loading import Loader
+    from .screen import Screen
+
+__tracebackhide__ = True
+
+_LOADER = pytest.StashKey["Loader"]()
+
+
+class PerfTests:
+    """What perf tests share: read, begun or made when the first of them needs it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._options: Options | None = None
+        self._agenda: Agenda | None = None
+        self._session: PerfSession | None = None
+
+    def options(self) -> Options:
+        """Give the options, read once.
+
+        Raises:
+            pytest.UsageError: one of them can't be.
+        """
+        if self._options is None:
+            from . import options
+
+            try:
+                self._options = options.read(self._config)
+            except ConfigurationError as error:
+                raise pytest.UsageError(*str(error).splitlines()) from None
+        return self._options
+
+    def collected(self, items: list[pytest.Item]) -> None:
+        """Take note of the selected tests, and check all that they need before anything starts.
+
+        Raises:
+            pytest.UsageError: with every mistake.
+        """
+        self._import_locust_for(items[0])
+        self.prepare(list(filter(is_perf_test, items)))
+
+    def _import_locust_for(self, first: pytest.Item) -> None:
+        """Begin to, if the first test needs it: that takes as long as all that we import before."""
+        is_run = not self._config.option.collectonly and first.get_closest_marker("skip") is None
+        if is_run and asks_for_run(first):
+            self._warm.start()
+
+    @cached_property
+    def _warm(self) -> Warm:
+        """What generators will be forked from."""
+        from ..load.driver.warm import Warm
+        from ..machine.children import Reaper
+
+        warm = Warm(Reaper())
+        self._config.add_cleanup(warm.reaper.close)
+        self._config.add_cleanup(warm.close)
+        return warm
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Read and check all that perf tests need.
+
+        Raises:
+            pytest.UsageError: with every mistake.
+        """
+        from .agenda import Agenda
+
+        try:
+            agenda = Agenda(self.options(), items)
+            if not self._config.option.collectonly:
+                agenda.check_programs()
+                self._check_outputs()
+            self._agenda = agenda
+        except ConfigurationError as error:
+            raise pytest.UsageError(*str(error).splitlines()) from None
+
+    def _check_outputs(self) -> None:
+        from ..report.export.targets import targets
+
+        options = self.options()
+        targets(options.export, options.folder, options.spelled("export"))
+        if options.report is not None:
+            from ..report.html import folder
+
+            folder.check(options.report, options.spelled("report"))
+
+    @property
+    def agenda(self) -> Agenda:
+        """What the selected tests need; there is one wherever a perf test runs."""
+        assert self._agenda is not None  # noqa: S101
+        return self._agenda
+
+    @property
+    def begun(self) -> PerfSession | None:
+        """The session that holds services and runs, None before a test has asked for any."""
+        return self._session
+
+    def session(self) -> PerfSession:
+        """Give the session that holds services and runs; the first call makes it."""
+        if self._session is None:
+            _turn_sigterm_into_interrupt()
+            if self.agenda.will_run:
+                self._warm.start()  # it imports Locust while a service starts
+            from ..measuring.session import PerfSession
+
+            self._session = PerfSession(
+                self.agenda.configs,
+                self.agenda.choices,
+                self.options(),
+                self.say,
+                self._warm,
+                tuple(self._watchers()),
+            )
+            self._config.add_cleanup(self._session.close)
+        return self._session
+
+    def _watchers(self) -> Iterator[Watcher]:
+        """Give who looks on while runs are made."""
+        from ..report.terminal.live import LiveLine
+
+        yield LiveLine(self._screen, len(self.agenda.runs), self.agenda.seconds)
+        yield from self.outputs.exports
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """What is left behind."""
+        from ..report.export.targets import targets
+        from ..report.outputs import Outputs
+
+        options = self.options()
+        return Outputs(options.report, targets(options.export, options.folder))
+
+    def say(self, line: str) -> None:
+        """Print a line of its own."""
+        self._screen.line(f"perfqa: {line}")
+
+    @cached_property
+    def _screen(self) -> Screen:
+        from .screen import Screen
+
+        return Screen(self._config)
+
+    def cell(self, item: pytest.Item) -> Cell | None:
+        """Give the run that a test is about, if it has asked for it."""
+        asks = RUN_FIXTURE in getattr(item, "fixturenames", ())
+        if self._session is None or self._agenda is None or not asks:
+            return None
+        service = service_of(item)
+        return self._session.cell(service, self._agenda.scenario_for(item)) if service else None
+
+    def loader(self, item: pytest.Item, service: str) -> Loader:
+        """Give what runs scenarios for a test; its runs count as the test's."""
+        from .loading import Loader
+
+        item.stash[_LOADER] = Loader(self.session(), self.agenda, item, service)
+        return item.stash[_LOADER]
+
+    def cells(self, item: pytest.Item) -> list[Cell]:
+        """Give all runs that a test is about."""
+        loader = item.stash.get(_LOADER, None)
+        own = self.cell(item)
+        others = [] if loader is None else [cell for cell in loader.cells if cell is not own]
+        return others if own is None else [own, *others]
+
+
+def _turn_sigterm_into_interrupt() -> None:
+    """Make SIGTERM end pytest as Ctrl-C does: fixtures are torn down, services stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return  # somebody has other plans with it
+
+    def interrupt(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt("SIGTERM")
+
+    signal.signal(signal.SIGTERM, interrupt)
