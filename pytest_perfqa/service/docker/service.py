@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...base import yaml_file
-from ...errors import ConfigurationError, PrerequisiteMissing, ServiceError
+from ...errors import ConfigurationError, ServiceError
 from ..config import template_variables
 from ..shared import ports, readiness, settling
 from ..shared.readiness import Address, Answer
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-_EXTRA = "pip install 'pytest-perfqa[docker]'"
 _PORT_ATTEMPTS = 3
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 _IDLE_LIMIT_SECONDS = 30.0
@@ -45,10 +44,6 @@ def check_prerequisites() -> engine.Engine:
     """
     found = engine.find()
     compose.find()
-    try:
-        import pytest_docker.plugin  # noqa: F401, PLC0415
-    except ImportError:
-        raise PrerequisiteMissing(f"pytest-docker is missing; install it: {_EXTRA}") from None
     return found
 
 
@@ -171,13 +166,12 @@ class DockerService(StartedService[ContainerPart]):
         self._budget = budget.Budget("no limits")
         self._behind: dict[str, str] = {}  # names of parts to the port on which they are asked
         self._at_end: list[list[str]] = []
-        self._host = "127.0.0.1"
         self.port = ports.take()
 
     @property
     def url(self) -> str:
         """The address that receives the load."""
-        return f"http://{self._host}:{self.port}"
+        return f"http://{compose.HOST}:{self.port}"
 
     @property
     def leaders(self) -> Mapping[str, Leader]:
@@ -215,7 +209,6 @@ class DockerService(StartedService[ContainerPart]):
             raise ServiceError(f"service {self.name}: {error}\n{self._last_words()}") from None
         self._find_parts()
         self.check()
-        self._find_address()
         self._check_budget()
         canary = self._canary()
         self._wait_until_ready(canary)
@@ -299,19 +292,12 @@ class DockerService(StartedService[ContainerPart]):
                 log = self._directory / f"{name}.log"
                 self._parts[name] = ContainerPart(name, service, container, port, log)
 
-    def _find_address(self) -> None:
-        """Ask the engine where the endpoint has been published, with pytest-docker's help."""
-        from pytest_docker.plugin import Services, get_docker_ip  # noqa: PLC0415
-
-        self._host = str(get_docker_ip())
-        self.port = int(Services(self._project).port_for(self._endpoint, self._wanted.port))
-
     def _check_budget(self) -> None:
         if not all(self._budget.holds(part.container) for part in self._parts.values()):
             self._limits_note = "limits not enforced: the engine's cgroups aren't those seen here"
 
     def _canary(self) -> readiness.Canary:
-        address = Address(self._host, self.port)
+        address = Address(compose.HOST, self.port)
         return readiness.canary(address, self._config.ready, self._config.replica_header)
 
     def _wait_until_ready(self, canary: readiness.Canary) -> None:
@@ -336,7 +322,7 @@ class DockerService(StartedService[ContainerPart]):
             return next((each for each in answers if each.is_good), answers[0])
         if ready.path is not None:
             return canary(limit)
-        return readiness.connect_through(Address(self._host, self.port), limit)
+        return readiness.connect_through(Address(compose.HOST, self.port), limit)
 
     def _learn_who_is_behind(self, canary: readiness.Canary) -> None:
         """Find out which parts answer: the addresses in the replica header are containers'."""
