@@ -1,4 +1,8 @@
-"""Conditions such as ``a < 1 or not (b > 2 and c == 0)``, of figures that may not be known.
+"""Conditions: a metric compared with a limit, and expressions of several comparisons.
+
+``thresholds``, ``abort``, the objectives of a search and each comparison of ``ensure`` spell the
+same: a metric, an operator, a limit, what part of a run it is about, and how long it must hold.
+Whole runs are judged by ``Expression``, windows by ``load.wire.tally``.
 
 A comparison is true, false, or can't be told: from too few samples, or from a run that others
 disturbed. One side that is decided may decide all: a false one an ``and``, a true one an ``or``
@@ -12,14 +16,20 @@ an ``or`` is met if its other side holds.
 from __future__ import annotations
 
 import ast
+import math
 import operator
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import Inconclusive, InvalidRun, NoData
-from .units import Estimate, Unit
+from ..errors import ConfigurationError, Inconclusive, InvalidRun, NoData
+from .metrics import find
+from .units import Estimate, Unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from .metrics import RunMetric, WindowCount
 
 #: Why it can't be told; at least one reason.
 Unknown = tuple[Inconclusive | InvalidRun, ...]
@@ -42,7 +52,107 @@ _CALCULATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
+Operator = Literal[">", ">=", "<", "<="]
+_OPERATORS: dict[str, type[ast.cmpop]] = {
+    ">": ast.Gt,
+    ">=": ast.GtE,
+    "<": ast.Lt,
+    "<=": ast.LtE,
+}
+_OPPOSITES: dict[str, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+_COMPARISON = re.compile(
+    r"""(?P<left>(?:"[^"]*"|'[^']*'|[^<>=!"'])*)(?P<operator>[<>=!]+)(?P<limit>.*)\Z""", re.DOTALL
+)
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
 class Condition:
+    """A metric compared with a limit: on a whole run, or in windows for as long as it must last.
+
+    Attributes:
+        text: as it stands where it was written.
+        metric: such as ``latency.p95``, ``error_rate``, ``status.5xx``, ``pending``.
+        limit: in base units of ``unit``.
+        endpoint, phase: what it is about; None for all.
+        lasting: how long it must hold, window after window; None judges the whole run at once.
+        after: from when on, in seconds from the start of the run.
+        abort: whether to stop the run when the condition is met.
+    """
+
+    text: str
+    line: int
+    metric: str
+    operator: Operator
+    limit: float
+    unit: Unit
+    endpoint: str | None = None
+    phase: str | None = None
+    lasting: float | None = None
+    after: float = 0.0
+    abort: bool = False
+
+    def __str__(self) -> str:
+        found = comparison(self.text)
+        return f"{found[0] if found else self.metric} {self.operator} {show(self.limit, self.unit)}"
+
+    @property
+    def of(self) -> RunMetric:
+        """What is compared.
+
+        Raises:
+            ConfigurationError: the package that adds it is not there.
+        """
+        found = find(self.metric)
+        if found is None:
+            raise ConfigurationError(f"{self.text!r}: there is no metric {self.metric!r} any more")
+        return found
+
+    @property
+    def counted(self) -> WindowCount:
+        """How it is counted in windows."""
+        found = self.of.windows
+        if found is None:
+            raise ConfigurationError(f"{self.text!r}: {self.metric!r} is not counted in windows")
+        return found
+
+    @property
+    def expression(self) -> ast.expr:
+        """The condition, of the figure ``m0``."""
+        kind = _OPERATORS[self.operator]()
+        return ast.Compare(ast.Name("m0", ast.Load()), [kind], [ast.Constant(self.limit)])
+
+    @property
+    def opposite(self) -> Condition:
+        """What holds where it doesn't: of a failure, what is required."""
+        return replace(self, operator=_OPPOSITES[self.operator])
+
+    def scaled(self, factor: float) -> Condition:
+        """Give it with its times multiplied and its rates divided by ``factor``."""
+        return replace(
+            self,
+            limit=self.limit * factor**self.unit.time_exponent,
+            lasting=None if self.lasting is None else self.lasting * factor,
+            after=self.after * factor,
+        )
+
+    def is_met_by(self, value: Any) -> Any:
+        """Compare a figure with the limit, or an array of them."""
+        return _COMPARISONS[_OPERATORS[self.operator]](value, self.limit)
+
+    def needed(self, count: float) -> int:
+        """Give how many of so many requests must be within the limit for a percentile to be."""
+        percent = self.counted.percent or 0.0
+        return max(1, math.ceil(percent / 100 * count - _ROUNDING))
+
+
+def comparison(text: str) -> tuple[str, str, str] | None:
+    """Give what stands left of a comparison, its operator, and what stands right; None of none."""
+    found = _COMPARISON.match(text)
+    return found and (found["left"].strip(), found["operator"], found["limit"].strip())
+
+
+class Expression:
     """A condition on figures.
 
     Args:

@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import contextlib
 import math
-import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
-from ..base.conditions import Condition
+from ..base.conditions import Expression
+from ..base.metrics import find
 from ..base.units import Estimate, Quantity, Unit, show
 from ..errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
-from ..load.wire.tally import Spell, Tallies, Watch, is_time
-from ..scenario.artillery.ensure import ERROR_KINDS, parsed
+from ..load.wire.tally import Spell, Tallies, Watch, is_level
+from ..scenario.artillery.ensure import metric_of, parsed
 from ..scenario.spans import Spans, edges
 from .attributes.queueing import Pending
 from .run_result import ADVICE, disturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import ast
+    from collections.abc import Callable, Iterator, Sequence
 
+    from ..base.conditions import Condition
     from ..load.wire.tally import Tally
-    from ..scenario.records import Ensure, Threshold
-    from .attributes.latency import Distribution
+    from ..scenario.records import Ensure
     from .run_result import RunResult, Slice
 
 __tracebackhide__ = True
@@ -36,14 +38,6 @@ _ROUNDING = 1e-9
 # Where errors are what a run is about, its user says so.
 _UNLESS = "config.perfqa.errors: expected in the scenario, or errors='expected' in the marker"
 _NOT_ALL = "error_rate < 100 %"
-_OPPOSITES: dict[str, Callable[[Any, Any], bool]] = {
-    ">": operator.le,
-    ">=": operator.lt,
-    "<": operator.ge,
-    "<=": operator.gt,
-}
-
-
 _NOT_JUDGED = "INVALID: others disturbed the service"
 
 
@@ -172,28 +166,44 @@ def _by_source(missed: list[Finding], happened: tuple[str, ...]) -> Iterator[str
     yield from own or happened
 
 
+# Why there is no figure.
+_Missing = Inconclusive | DisturbedRun | NoData
+
+
 def _judge(result: RunResult, requirement: Ensure) -> Finding:
     tree, names = parsed(requirement.text)
-    figures = {name: _figure(result, name) for name in names}
-    truth = Condition(tree, tuple(figures.values())).holds()
+    figures = [_figure(partial(metric, result, name)) for name in names]
+    told = (_told(*one) for one in zip(names, figures, strict=True))
+    met, found, causes = _evaluated(tree, figures, ", ".join(told))
+    return Finding(requirement.text, met, found, requirement.strict, disturbed=causes)
+
+
+def _evaluated(
+    tree: ast.expr, figures: Sequence[float | _Missing], told: str
+) -> tuple[bool | None, str, tuple[str, ...]]:
+    """Tell whether a condition holds on a whole run, what to say of it, and how others disturbed.
+
+    Args:
+        tree: the condition, of the figures ``m0``, ``m1``...
+        told: the figures, for those who want to know what was found.
+    """
+    truth = Expression(tree, figures).holds()
     if isinstance(truth, bool):
-        found = ", ".join(_told(name, figure) for name, figure in figures.items())
-        return Finding(requirement.text, truth, found, requirement.strict)
-    disturbed = [cause for why in truth if isinstance(why, DisturbedRun) for cause in why.causes]
+        return truth, told, ()
+    causes = [cause for why in truth if isinstance(why, DisturbedRun) for cause in why.causes]
     reasons = dict.fromkeys(why.reason for why in truth if isinstance(why, Inconclusive))
-    said = "; ".join([*reasons, _NOT_JUDGED] if disturbed else reasons)
-    return Finding(requirement.text, None, said, requirement.strict, disturbed=tuple(disturbed))
+    return None, "; ".join([*reasons, _NOT_JUDGED] if causes else reasons), tuple(causes)
 
 
-def _figure(result: RunResult, name: str) -> float | Inconclusive | DisturbedRun | NoData:
-    """Give the value of a metric, or why there is none."""
+def _figure(figure: Callable[[], float]) -> float | _Missing:
+    """Give a figure, or why there is none."""
     try:
-        return metric(result, name)
+        return figure()
     except (Inconclusive, DisturbedRun, NoData) as error:
         return error
 
 
-def _told(name: str, figure: float | Exception) -> str:
+def _told(name: str, figure: float | _Missing) -> str:
     if isinstance(figure, Inconclusive):
         return figure.reason
     return str(figure) if isinstance(figure, Exception) else f"{name} = {figure:.6g}"
@@ -212,7 +222,7 @@ def _judge_error_rate(result: RunResult, limit: float) -> Finding:
     return Finding(text, bad / ended <= limit, found, strict=True, about_errors=True)
 
 
-def _judge_undisturbed(result: RunResult, threshold: Threshold) -> Finding:
+def _judge_undisturbed(result: RunResult, threshold: Condition) -> Finding:
     with contextlib.suppress(NoData):  # whoever asks for a figure is told
         try:
             _scope(result, threshold).refuse_disturbed()
@@ -222,7 +232,7 @@ def _judge_undisturbed(result: RunResult, threshold: Threshold) -> Finding:
     return _judge_threshold(result, threshold)
 
 
-def _judge_threshold(result: RunResult, threshold: Threshold) -> Finding:
+def _judge_threshold(result: RunResult, threshold: Condition) -> Finding:
     about_errors = threshold.metric == "error_rate"
 
     def finding(met: bool | None, found: str, spell: Spell | None = None) -> Finding:
@@ -234,12 +244,10 @@ def _judge_threshold(result: RunResult, threshold: Threshold) -> Finding:
     if aborted is not None and aborted.threshold == threshold.text and threshold.abort:
         found = f"the run was stopped after {aborted.at}, so it was {aborted.spell}"
         return finding(False, found, aborted.spell)
+    if threshold.lasting is None:
+        return finding(*_judge_whole(result, threshold))
     try:
-        if threshold.lasting is None:
-            return finding(*_judge_whole(result, threshold))
         spell = lasting_spell(result, threshold)
-    except Inconclusive as error:
-        return finding(None, error.reason)
     except NoData as error:
         return finding(False, str(error))
     if spell is None:
@@ -247,15 +255,18 @@ def _judge_threshold(result: RunResult, threshold: Threshold) -> Finding:
     return finding(False, f"so it was {spell}", spell)
 
 
-def _judge_whole(result: RunResult, threshold: Threshold) -> tuple[bool, str]:
-    value = _whole(_scope(result, threshold), threshold)
-    # As a test would have it: what is required is the opposite of the condition.
-    is_met = _OPPOSITES[threshold.operator](value, threshold.limit)
+def _judge_whole(result: RunResult, threshold: Condition) -> tuple[bool | None, str]:
+    figure = _figure(lambda: threshold.of.take(_scope(result, threshold), threshold.unit))
     limit = Quantity(threshold.limit, threshold.unit)
-    return is_met, f"{threshold.metric} = {value!r}, limit {limit!r}"
+    is_missing = isinstance(figure, Exception)
+    told = f"{threshold.metric} = {figure!r}, limit {limit!r}"
+    # As a test would have it: what is required is the opposite of the condition.
+    tree = threshold.opposite.expression
+    met, found, _ = _evaluated(tree, [figure], str(figure) if is_missing else told)
+    return met, found
 
 
-def _scope(result: RunResult, threshold: Threshold) -> Slice:
+def _scope(result: RunResult, threshold: Condition) -> Slice:
     found: Slice = result
     if threshold.phase is not None:
         found = found.phase(threshold.phase)
@@ -266,29 +277,7 @@ def _scope(result: RunResult, threshold: Threshold) -> Slice:
     return found
 
 
-def _whole(scope: Slice, threshold: Threshold) -> Quantity:
-    name, _, detail = threshold.metric.partition(".")
-    if is_time(threshold):
-        times: Distribution = getattr(scope, name)
-        if detail.startswith("p"):
-            return times.percentile(float(detail.removeprefix("p")))
-        return times.mean if detail == "mean" else times.max
-    if name == "error_rate":
-        return scope.error_rate
-    if name in {"errors", "status"}:
-        return _counted(scope, name, detail, is_share=threshold.unit is Unit.RATIO)
-    return scope.pending.max if name == "pending" else scope.throughput.mean
-
-
-def _counted(scope: Slice, name: str, detail: str, *, is_share: bool) -> Quantity:
-    if name == "status":
-        return scope.status.share(detail) if is_share else scope.status[detail]
-    if detail:
-        return scope.errors.share_of(detail) if is_share else scope.errors[detail]
-    return scope.errors.share if is_share else scope.errors.total
-
-
-def lasting_spell(result: RunResult, threshold: Threshold) -> Spell | None:
+def lasting_spell(result: RunResult, threshold: Condition) -> Spell | None:
     """Find the first stretch in which a threshold that must last was met, up to its end.
 
     Raises:
@@ -298,7 +287,7 @@ def lasting_spell(result: RunResult, threshold: Threshold) -> Spell | None:
     tallies = Tallies([threshold], scenario, result.endpoint_number)
     tallies.add(result.everything.requests.rows)
     over = edges(0.0, float(result.everything.ends.max(initial=0.0)), scenario.window)[1:]
-    if threshold.metric == "pending":
+    if is_level(threshold):
         pending = Pending(result.everything.arrivals, Spans(((0.0, float(over[-1])),)))
         for window, count in enumerate(pending.at(over).tolist()):
             tallies.note_pending(window, count)
@@ -321,44 +310,19 @@ def _first_spell(watch: Watch, windows: list[Tally], width: float) -> Spell | No
 def metric(result: RunResult, name: str) -> float:
     """Give the value of one of Artillery's metrics: times in milliseconds, at full scale.
 
+    An estimate of a time stays one, so that it may be inconclusive.
+
     Raises:
         NoData: there is nothing to take it from.
         Inconclusive: too few samples for a percentile.
     """
-    if name.startswith("http.response_time."):
-        return _milliseconds(name, _time(result, name.rpartition(".")[2]), result.time_scale)
-    if name.startswith("http.codes."):
-        return float(result.status[name.rpartition(".")[2]])
-    if name.startswith("errors."):
-        kind = name.partition(".")[2]
-        return float(result.errors[ERROR_KINDS[kind]])
-    return float(_counts()[name](result))
-
-
-def _time(result: RunResult, statistic: str) -> Quantity:
-    time: Quantity
-    if statistic == "p75":
-        time = result.latency.percentile(75)
-    else:
-        time = getattr(result.latency, statistic)
-    return time
-
-
-def _milliseconds(name: str, time: Quantity, scale: float) -> float:
-    """Give a time as Artillery has it; an estimate stays one, so that it may be inconclusive."""
-    factor = 1000 / scale
-    if isinstance(time, Estimate):
-        return time.times(factor, Unit.COUNT, f"{name} (ms)")
-    return float(time) * factor
-
-
-def _counts() -> Mapping[str, Callable[[RunResult], float]]:
-    return {
-        "http.requests": lambda result: result.requests,
-        "http.responses": lambda result: sum(result.status[code] for code in result.status),
-        "http.request_rate": lambda result: result.throughput.offered * result.time_scale,
-        "vusers.created": lambda result: result.launched,
-        "vusers.completed": lambda result: result.completed,
-        "vusers.failed": lambda result: result.failed,
-        "vusers.skipped": lambda result: result.generator.skipped,
-    }
+    found = find(metric_of(name))
+    if found is None:
+        raise NoData(f"{name} is no metric")
+    figure = found.take(result)
+    factor = result.time_scale**-found.unit.time_exponent
+    if found.unit is Unit.SECOND:
+        factor *= 1000
+        if isinstance(figure, Estimate):
+            return figure.times(factor, Unit.COUNT, f"{name} (ms)")
+    return float(figure) * factor

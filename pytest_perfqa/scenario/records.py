@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-from ..base.units import Unit
+from ..base.conditions import Condition
 
 #: The share of requests that may be other than expected where a scenario doesn't say.
 MAX_ERROR_RATE = 0.01
@@ -171,42 +171,6 @@ class Ensure:
 
 
 @dataclass(frozen=True)
-class Threshold:
-    """A condition under which a run has failed, from ``config.perfqa``.
-
-    Attributes:
-        text: as it stands in the file.
-        metric: such as ``latency.p95``, ``error_rate``, ``status.5xx``, ``pending``.
-        limit: in base units of ``unit``.
-        endpoint, phase: what it is about; None for all.
-        lasting: how long it must hold, window after window; None judges the whole run at once.
-        after: from when on, in seconds from the start of the run.
-        abort: whether to stop the run when the condition is met.
-    """
-
-    text: str
-    line: int
-    metric: str
-    operator: Literal[">", ">=", "<", "<="]
-    limit: float
-    unit: Unit
-    endpoint: str | None = None
-    phase: str | None = None
-    lasting: float | None = None
-    after: float = 0.0
-    abort: bool = False
-
-    def scaled(self, factor: float) -> Threshold:
-        """Give the threshold with its times multiplied and its rates divided by ``factor``."""
-        return replace(
-            self,
-            limit=self.limit * factor**self.unit.time_exponent,
-            lasting=None if self.lasting is None else self.lasting * factor,
-            after=self.after * factor,
-        )
-
-
-@dataclass(frozen=True)
 class Fault:
     """Something done to a part of the service during a run; times are seconds from its start.
 
@@ -245,6 +209,7 @@ class Scenario:
         errors_expected: whether answers that are not as expected are what it is about; else it
             states how many there may be, or every run is held to ``MAX_ERROR_RATE``.
         max_error_rate: the share of virtual users, from 0 to 1, that may not get what they ask for.
+        thresholds: conditions under which the run has failed, or is stopped.
         window: the width in seconds of the windows in which thresholds that must last are judged.
         locustfile: the user's own Locust classes, which arrivals run instead of ``flows``.
         users: so many users that wait for their answers, where the rates of the phases are highest;
@@ -265,7 +230,7 @@ class Scenario:
     warmup: frozenset[str] = frozenset()
     ensure: tuple[Ensure, ...] = ()
     max_error_rate: float | None = None
-    thresholds: tuple[Threshold, ...] = ()
+    thresholds: tuple[Condition, ...] = ()
     window: float = 1.0
     faults: tuple[Fault, ...] = ()
     locustfile: Path | None = None

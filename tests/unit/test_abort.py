@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from test_generator import answer, flow, get, serve
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.result.samples import read_samples
-from pytest_perfqa.scenario.records import Phase, Scenario, Threshold
+from pytest_perfqa.scenario.records import Phase, Scenario
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ class Someone(FastHttpUser):
     @task
     def work(self): self.client.get("/")
 """
-TOO_MANY = Threshold("5xx of GET / > 20", 1, "status.5xx", ">", 20, Unit.COUNT,
+TOO_MANY = Condition("5xx of GET / > 20", 1, "status.5xx", ">", 20, Unit.COUNT,
                      endpoint="GET /", abort=True)  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pytest_perfqa.base.units import Unit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_perfqa.scenario.records import Threshold
+    from pytest_perfqa.base.conditions import Condition
 
 PHASES = [
     {"name": "warm up", "duration": 5, "arrivalRate": 1},
@@ -25,7 +25,7 @@ def with_thresholds(**keys: object) -> dict[str, Any]:
     return with_config(phases=PHASES, http={"timeout": "1 min"}, perfqa=keys)
 
 
-def one(folder: Path, text: str) -> Threshold:
+def one(folder: Path, text: str) -> Condition:
     """Read one threshold."""
     (found,) = read(folder, with_thresholds(thresholds=text)).thresholds
     return found

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import run, samples
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.capacity.probing.exchange import Exchange
 from pytest_perfqa.errors import RequirementMissed
@@ -22,7 +23,6 @@ from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.record.recorder import measured
 from pytest_perfqa.result.attributes.unexpected import Unexpected
 from pytest_perfqa.result.requirements import judge, judge_own, require
-from pytest_perfqa.scenario.records import Threshold
 
 if TYPE_CHECKING:
     from pytest_perfqa.result.run_result import RunResult
@@ -50,7 +50,7 @@ def requests(found: list[Ended]) -> RunResult:
 
 def tally(result: RunResult, metric: str) -> Tally:
     """Count live, as a generator does."""
-    threshold = Threshold(metric, 1, metric, ">", 0.5, Unit.RATIO)
+    threshold = Condition(metric, 1, metric, ">", 0.5, Unit.RATIO)
     counted = Tallies([threshold], result.definition, lambda _: 0)
     counted.add(result.everything.rows)
     windows = counted.close(float(result.everything.ends.max()) + 1)
@@ -185,9 +185,9 @@ def answered(bad: int, good: int, **fields: Any) -> RunResult:
     return run(samples(np.arange(bad + good) / 10, 0.1, status=status), **fields)
 
 
-def threshold(text: str) -> Threshold:
+def threshold(text: str) -> Condition:
     """Give a condition on the error rate of a part of the run, for a while."""
-    return Threshold(text, 1, "error_rate", ">", 0.5, Unit.RATIO, "GET /", lasting=1.0)
+    return Condition(text, 1, "error_rate", ">", 0.5, Unit.RATIO, "GET /", lasting=1.0)
 
 
 @pytest.mark.parametrize(

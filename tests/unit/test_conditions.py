@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import run, samples
 
-from pytest_perfqa.base.conditions import Condition
+from pytest_perfqa.base.conditions import Expression
 from pytest_perfqa.base.units import Estimate, Unit
 from pytest_perfqa.errors import Inconclusive, InvalidRun, NoData, RequirementMissed
 from pytest_perfqa.load.wire.record import Outcome
@@ -33,7 +33,7 @@ KINDS = {"T": TRUE, "F": FALSE, "?": FEW, "!": BESIDE, "0": NOTHING, "~": MAYBE}
 
 def decided(text: str, *figures: float | Exception) -> bool | tuple[Exception, ...]:
     """Judge a condition on the figures m0, m1..."""
-    return Condition(ast.parse(text, mode="eval").body, figures).holds()
+    return Expression(ast.parse(text, mode="eval").body, figures).holds()
 
 
 def sign(text: str, kinds: str) -> str:

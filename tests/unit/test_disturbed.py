@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import run, samples
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import DisturbedRun, RequirementMissed
@@ -22,7 +23,7 @@ from pytest_perfqa.report.ci import properties
 from pytest_perfqa.report.record.recorder import measured
 from pytest_perfqa.report.terminal import summary as terminal
 from pytest_perfqa.result import requirements
-from pytest_perfqa.scenario.records import Ensure, Threshold
+from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
     from pytest_perfqa.result.run_result import RunResult, Slice
@@ -137,7 +138,7 @@ def test_runs_that_are_pooled_are_disturbed_where_one_of_them_was() -> None:
     assert pooled.phase("first").latency.p95 < "1s"
 
 
-SLOW = Threshold(
+SLOW = Condition(
     text="latency.p95 > 1s",
     metric="latency.p95",
     operator=">",

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import RequirementMissed
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.tally import Spell
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.result.requirements import Finding, judge, metric, require
-from pytest_perfqa.scenario.records import Ensure, Threshold
+from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
     from pytest_perfqa.result.run_result import RunResult
@@ -69,7 +70,7 @@ def test_where_nothing_has_ended_no_error_rate_is_low_enough() -> None:
         require(nothing)
 
 
-def stopped(threshold: Threshold, by: str | None) -> RunResult:
+def stopped(threshold: Condition, by: str | None) -> RunResult:
     """Give a run without a fault in what is left of it, which was stopped after 50 s."""
     whole = samples(DUE[DUE < 50], status=200)
     why = Aborted(50.0, "so it was", by, Spell(40.0, 50.0))
@@ -79,7 +80,7 @@ def stopped(threshold: Threshold, by: str | None) -> RunResult:
 def test_what_stopped_a_run_was_missed_whatever_is_left_of_it() -> None:
     """What was under way when it was stopped is not judged, and may be what the spell was of."""
     text = "error_rate > 50% for 10s"
-    one = Threshold(text, 1, "error_rate", ">", 0.5, Unit.RATIO, lasting=10.0, abort=True)
+    one = Condition(text, 1, "error_rate", ">", 0.5, Unit.RATIO, lasting=10.0, abort=True)
     found = finding(stopped(one, text), text)
     assert (found.met, found.spell) == (False, Spell(40.0, 50.0))
     with pytest.raises(RequirementMissed, match="stopped after 50 s"):

@@ -11,6 +11,7 @@ import pytest
 from demo_report import cell, characters, records, searches
 from synthetic import run, samples
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.load.wire.record import Outcome
@@ -18,7 +19,6 @@ from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.record.recorder import measured, record_of
 from pytest_perfqa.report.record.schema import from_json, schema, to_json
 from pytest_perfqa.result.fault_record import FaultRecord
-from pytest_perfqa.scenario.records import Threshold
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "result.schema.json"
 
@@ -107,7 +107,7 @@ def test_long_runs_have_wider_windows() -> None:
 
 def test_what_is_marked_in_the_charts() -> None:
     """Faults with their actual times, the end of a run that was stopped, limits of latency."""
-    threshold = Threshold("p95 > 0.1s", 3, "latency.p95", ">", 0.1, Unit.SECOND)
+    threshold = Condition("p95 > 0.1s", 3, "latency.p95", ">", 0.1, Unit.SECOND)
     result = run(samples(np.arange(100) / 10, 0.2), thresholds=(threshold,))
     seconds = [Quantity(moment, Unit.SECOND) for moment in (2.0, 2.1, 4.0)]
     result.faults = (FaultRecord("kill app#1 at 2s", "kill", "app#1", *seconds),)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from synthetic import readings, run, samples
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.wire.record import Kind, Outcome
@@ -19,7 +20,7 @@ from pytest_perfqa.report.export.graphite import recorded
 from pytest_perfqa.report.record.recorder import measured
 from pytest_perfqa.result.requirements import judge
 from pytest_perfqa.result.samples import Samples, fold
-from pytest_perfqa.scenario.records import Flow, Phase, Scenario, Threshold
+from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 from pytest_perfqa.scenario.schedule import schedule
 from pytest_perfqa.scenario.spans import EDGE, Spans, edges, only_stretch, place, window_number
 
@@ -83,7 +84,7 @@ def test_a_service_that_was_killed_is_slow() -> None:
     """After 4 of 20 s: all of its answers, over all of the time."""
     due = even(20, 20)
     outcome = np.where(due <= 4, Outcome.ANSWERED, Outcome.REFUSED)
-    limit = Threshold("throughput < 10/s", 1, "throughput", "<", 10.0, Unit.PER_SECOND)
+    limit = Condition("throughput < 10/s", 1, "throughput", "<", 10.0, Unit.PER_SECOND)
     result = run(
         samples(due, 0.01, outcome=outcome), phases=[("steady", 20.0)], thresholds=(limit,)
     )

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.tally import Spell, Tallies, Tally, Watch, holds, span
 from pytest_perfqa.load.wire.watch import AbortWatch, aborting
 from pytest_perfqa.result.samples import ROW, quantile
-from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario, Threshold
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 from pytest_perfqa.scenario.spans import Spans
 
 SCENARIO = Scenario(
@@ -27,9 +28,9 @@ SCENARIO = Scenario(
 )
 
 
-def threshold(metric: str, limit: float, unit: Unit = Unit.COUNT, **more: Any) -> Threshold:
+def threshold(metric: str, limit: float, unit: Unit = Unit.COUNT, **more: Any) -> Condition:
     """Give a condition with ``>``, unless another operator is given."""
-    return Threshold(**{"text": metric, "line": 1, "operator": ">"} | more, metric=metric,
+    return Condition(**{"text": metric, "line": 1, "operator": ">"} | more, metric=metric,
                      limit=limit, unit=unit)  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def rows(*requests: tuple[float, float, int, Outcome]) -> np.ndarray[Any, Any]:
     return made
 
 
-def tallies(one: Threshold, table: np.ndarray[Any, Any], until: float) -> list[Tally]:
+def tallies(one: Condition, table: np.ndarray[Any, Any], until: float) -> list[Tally]:
     """Count a threshold over all windows."""
     counted = Tallies([one], SCENARIO, lambda _: 0)
     counted.add(table)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.scenario.records import Fault, Flow, Phase, Request, Scenario, Threshold
+from pytest_perfqa.scenario.records import Fault, Flow, Phase, Request, Scenario
 from pytest_perfqa.scenario.variation import Parameters, varied
 
-THRESHOLD = Threshold("p95 > 1s for 30s", 1, "latency.p95", ">", 1.0, Unit.SECOND,
+THRESHOLD = Condition("p95 > 1s for 30s", 1, "latency.p95", ">", 1.0, Unit.SECOND,
                       lasting=30.0, after=20.0)  # fmt: skip
 SCENARIO = Scenario(
     "shop",

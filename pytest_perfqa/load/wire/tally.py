@@ -8,7 +8,6 @@ percentile lies above a limit exactly when too few requests stayed within it.
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ...scenario.records import Scenario, Threshold
+    from ...base.conditions import Condition
+    from ...base.metrics import Which
+    from ...scenario.records import Scenario
 
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
+#: What the definitions of metrics call rows that count, and what each of them adds.
+_ROWS: dict[str, Callable[[NDArray[np.void]], NDArray[Any]]] = {
+    "everything": lambda rows: np.ones(len(rows), dtype=bool),
+    "ended": ended,
+    "timed": lambda rows: np.isin(rows["outcome"], TIMED),
+    "answered": with_status,
+    "as expected": as_expected,
+    "unexpected": unexpected,
+    "failed": lambda rows: ended(rows) & ~completed(rows),
+    "response": lambda rows: rows["response"].astype(float),
+    "latency": lambda rows: rows["response"].astype(float) + rows["lag"],
 }
 _ROUNDING = 1e-9
 
@@ -51,36 +58,26 @@ class Tally:
         return Tally(self.total + other.total, self.part + other.part)
 
 
-def is_time(threshold: Threshold) -> bool:
-    """Whether it limits how long requests take."""
-    return threshold.metric.startswith(("latency.", "response."))
-
-
-def percent_of(threshold: Threshold) -> float | None:
-    """Give the percentile that it limits, 100 for the maximum; None if it limits none."""
-    name = threshold.metric.partition(".")[2]
-    if not is_time(threshold) or name == "mean":
-        return None
-    return 100.0 if name == "max" else float(name.removeprefix("p"))
-
-
-def holds(threshold: Threshold, tally: Tally, width: float) -> bool | None:
+def holds(condition: Condition, tally: Tally, width: float) -> bool | None:
     """Tell whether the condition holds in a window; None if nothing was there to tell from."""
-    meets = OPERATORS[threshold.operator]
-    if threshold.metric == "throughput":
-        return meets(tally.part / width, threshold.limit)
+    counted = condition.counted
+    if counted.per == "second":
+        return bool(condition.is_met_by(tally.part / width))
     if not tally.total:
         return None
-    percent = percent_of(threshold)
-    if percent is not None:
-        rank = max(1, math.ceil(percent / 100 * tally.total - _ROUNDING))
-        is_within = tally.part >= rank
-        return is_within if threshold.operator in {"<", "<="} else not is_within
-    is_share = threshold.unit is Unit.RATIO or threshold.metric.endswith(".mean")
-    return meets(tally.part / tally.total if is_share else tally.part, threshold.limit)
+    if counted.percent is not None:
+        is_within = tally.part >= condition.needed(tally.total)
+        return is_within if condition.operator in {"<", "<="} else not is_within
+    is_share = counted.per == "request" or condition.unit is Unit.RATIO
+    return bool(condition.is_met_by(tally.part / tally.total if is_share else tally.part))
 
 
-def chosen(threshold: Threshold, scenario: Scenario, rows: NDArray[np.void]) -> NDArray[np.bool_]:
+def is_level(condition: Condition) -> bool:
+    """Whether windows are judged by how many arrivals are pending when they end."""
+    return condition.counted.per == "moment"
+
+
+def chosen(threshold: Condition, scenario: Scenario, rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which rows of requests are in its scope; that of the endpoint is not looked at."""
     since = Spans(((threshold.after, math.inf),))
     found: NDArray[np.bool_] = (
@@ -91,7 +88,7 @@ def chosen(threshold: Threshold, scenario: Scenario, rows: NDArray[np.void]) -> 
     return found
 
 
-def _phases(threshold: Threshold, scenario: Scenario) -> list[int]:
+def _phases(threshold: Condition, scenario: Scenario) -> list[int]:
     """Give the numbers of the phases that it is about."""
     return [
         number
@@ -100,53 +97,34 @@ def _phases(threshold: Threshold, scenario: Scenario) -> list[int]:
     ]
 
 
-def span(threshold: Threshold, scenario: Scenario) -> Spans:
+def span(threshold: Condition, scenario: Scenario) -> Spans:
     """Give the time in which windows are looked at, where it isn't requests that tell."""
     phases = bounds(scenario.phases)
     found = Spans.of(phases[number] for number in _phases(threshold, scenario))
-    if threshold.metric == "pending" and threshold.phase is None and found:
+    if is_level(threshold) and threshold.phase is None and found:
         found = found.ending(math.inf)  # the last arrivals may be at work for long
     return found.within(Spans(((threshold.after, math.inf),)))
 
 
-def parts_of(threshold: Threshold, rows: NDArray[np.void]) -> tuple[NDArray[Any], NDArray[Any]]:
+def parts_of(condition: Condition, rows: NDArray[np.void]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Give for each row whether it counts, and what it adds to the part."""
-    everything = np.ones(len(rows), dtype=bool)
-    if is_time(threshold):
-        times = rows["response"].astype(float)
-        if threshold.metric.startswith("latency."):
-            times += rows["lag"]
-        return np.isin(rows["outcome"], TIMED), _time_parts(threshold, times)
-    over = ended(rows)
-    name, _, detail = threshold.metric.partition(".")
-    if name == "throughput":
-        return everything, as_expected(rows)
-    if name == "error_rate":
-        return over, unexpected(rows)
-    if name == "errors":
-        wanted = over & ~completed(rows)
-        if detail:
-            wanted = rows["outcome"] == Outcome[detail.replace(" ", "_").upper()]
-        return over, wanted
-    low, high = status_range(detail)
-    whole = with_status(rows)
-    return whole, whole & (rows["status"] >= low) & (rows["status"] < high)
+    counted = condition.counted
+    counts, parts = _said(counted.of, rows), _said(counted.part, rows)
+    if counted.percent is not None:
+        # Beyond the limit is "not within" for ">", from the limit on is for ">=".
+        is_closed = condition.operator in {">", "<="}
+        parts = parts <= condition.limit if is_closed else parts < condition.limit
+    return counts, parts
 
 
-def _time_parts(threshold: Threshold, times: NDArray[np.float64]) -> NDArray[Any]:
-    if percent_of(threshold) is None:
-        return times
-    # Beyond the limit is "not within" for ">", from the limit on is for ">=".
-    if threshold.operator in {">", "<="}:
-        return times <= threshold.limit
-    return times < threshold.limit
-
-
-def status_range(name: str) -> tuple[int, int]:
-    """Give the first status of ``503`` or ``5xx``, and the first beyond."""
-    if name.endswith("xx"):
-        return int(name[0]) * 100, int(name[0]) * 100 + 100
-    return int(name), int(name) + 1
+def _said(which: Which, rows: NDArray[np.void]) -> NDArray[Any]:
+    if callable(which):
+        said: NDArray[Any] = which(rows)
+        return said
+    if which in _ROWS:
+        return _ROWS[which](rows)
+    outcome: NDArray[Any] = rows["outcome"] == Outcome[which.replace(" ", "_").upper()]
+    return outcome
 
 
 class Tallies:
@@ -158,7 +136,7 @@ class Tallies:
 
     def __init__(
         self,
-        thresholds: Sequence[Threshold],
+        thresholds: Sequence[Condition],
         scenario: Scenario,
         number_of: Callable[[str], int | None],
     ) -> None:
@@ -176,7 +154,7 @@ class Tallies:
         windows = np.maximum(window_number(ends, self._scenario.window), self._closed)
         numbers, places = np.unique(windows, return_inverse=True)
         for column, threshold in enumerate(self.thresholds):
-            if threshold.metric == "pending":
+            if is_level(threshold):
                 continue
             mask = chosen(threshold, self._scenario, rows)
             if threshold.endpoint is not None:
@@ -191,7 +169,7 @@ class Tallies:
     def note_pending(self, window: int, pending: float) -> None:
         """Note how many arrivals are pending at the end of a window."""
         for column, threshold in enumerate(self.thresholds):
-            if threshold.metric == "pending":
+            if is_level(threshold):
                 self._window(window)[column] = 1, pending
 
     def _window(self, number: int) -> NDArray[np.float64]:
@@ -226,7 +204,7 @@ class Watch:
     Without, everything so far is judged as one window.
     """
 
-    def __init__(self, threshold: Threshold, scenario: Scenario) -> None:
+    def __init__(self, threshold: Condition, scenario: Scenario) -> None:
         self._threshold = threshold
         self._width = scenario.window
         self._span = span(threshold, scenario)
@@ -241,12 +219,12 @@ class Watch:
     def see(self, start: float, tally: Tally) -> Spell | None:
         """Take in the window that begins at ``start``; give the spell if it is crossed by now."""
         end = start + self._width
-        of_time = self._threshold.metric in {"pending", "throughput"}
+        of_time = self._threshold.counted.per in {"moment", "second"}
         if of_time and not self._span.cover(start, end):
             return None
         lasting = self._threshold.lasting
         if lasting is None:
-            self._sum = tally if self._threshold.metric == "pending" else self._sum + tally
+            self._sum = tally if is_level(self._threshold) else self._sum + tally
             return Spell(0.0, end) if holds(self._threshold, self._sum, end) else None
         met = holds(self._threshold, tally, self._width)
         if met is None:

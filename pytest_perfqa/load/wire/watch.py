@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .tally import Spell, Tally, Watch
+from .tally import Spell, Tally, Watch, is_level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...scenario.records import Scenario, Threshold
+    from ...base.conditions import Condition
+    from ...scenario.records import Scenario
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class AbortWatch:
             for threshold, watch, tally in zip(
                 self._thresholds, self._watches, tallies, strict=True
             ):
-                if threshold.metric == "pending" and tally.total < alive:
+                if is_level(threshold) and tally.total < alive:
                     continue  # one of them did not look at that moment
                 spell = watch.see(start, tally)
                 if spell is not None:
@@ -96,6 +97,6 @@ class AbortWatch:
         return None
 
 
-def aborting(scenario: Scenario) -> tuple[Threshold, ...]:
+def aborting(scenario: Scenario) -> tuple[Condition, ...]:
     """Give the thresholds that stop a run."""
     return tuple(threshold for threshold in scenario.thresholds if threshold.abort)

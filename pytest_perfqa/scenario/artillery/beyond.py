@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from ...base.intervals import EVERYWHERE, added, divided, multiplied, negated
 from ...base.units import Unit, show
 from ...errors import Problem
-from .ensure import TIME_METRIC, parsed
+from .ensure import metric_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from ...base.conditions import Condition
     from ...base.intervals import Ends
     from ...base.yaml_file import Document
-    from ..records import Ensure, Threshold
+    from ..records import Ensure
 
 _SPANS: dict[type[ast.operator], Callable[[Ends, Ends], Ends]] = {
     ast.Add: added,
@@ -31,7 +32,7 @@ _SPANS: dict[type[ast.operator], Callable[[Ends, Ends], Ends]] = {
 
 
 def beyond_problems(
-    document: Document, ensure: Iterable[Ensure], thresholds: Iterable[Threshold], timeout: float
+    document: Document, ensure: Iterable[Ensure], thresholds: Iterable[Condition], timeout: float
 ) -> Iterator[Problem]:
     """Find limits on times that are longer than the time-out, in seconds."""
     why = f"the time-out is {show(timeout, Unit.SECOND)} (http.timeout)"
@@ -40,7 +41,7 @@ def beyond_problems(
             message = f"{one.text}: nothing gets to {limit:g}, in milliseconds: {why}"
             yield Problem(document.path, one.line, message)
     for threshold in thresholds:
-        if threshold.unit is Unit.SECOND and threshold.limit > timeout:
+        if threshold.of.is_time_of_requests and threshold.limit > timeout:
             written = show(threshold.limit, Unit.SECOND)
             message = f"{threshold.text!r}: nothing gets to {written}: {why}"
             yield Problem(document.path, threshold.line, message)
@@ -65,7 +66,7 @@ def _span(node: ast.expr, names: tuple[str, ...], timeout: float) -> Ends:
     match node:
         case ast.Constant(int() | float() as value):
             return (float(value),) * 2 if abs(value) < math.inf else EVERYWHERE
-        case ast.Name(name) if TIME_METRIC.fullmatch(names[int(name[1:])]):
+        case ast.Name(name) if metric_of(names[int(name[1:])]).startswith("latency."):
             return 0.0, timeout
         case ast.UnaryOp(ast.USub(), operand):
             return negated(_span(operand, names, timeout))

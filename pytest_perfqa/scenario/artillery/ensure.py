@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
+from ...base.metrics import ERROR_KINDS
 from ...base.yaml_file import RateField, shown, unaccepted
 from ..records import Ensure
 from .fields import Flag, Part
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ...base.yaml_file import Document, Loc
 
 #: What Artillery calls an error, and our kind of it. Our own kinds may be named, too.
-ERROR_KINDS = {
+ERROR_NAMES = {
     "ETIMEDOUT": "timeout",
     "ESOCKETTIMEDOUT": "timeout",
     "ECONNREFUSED": "refused",
@@ -30,32 +31,30 @@ ERROR_KINDS = {
     "EHOSTUNREACH": "unreachable",
     "ENETUNREACH": "unreachable",
     "EPROTO": "protocol",
-    "timeout": "timeout",
-    "refused": "refused",
-    "reset": "reset",
-    "closed": "closed",
-    "protocol": "protocol",
-    "unreachable": "unreachable",
-    "tls": "tls",
-    "expectation": "expectation",
-    "capture": "capture",
-    "redirect": "redirect",
+    **{kind: kind for kind in ERROR_KINDS if kind.isalpha()},
+}
+_METRIC_OF = {
+    "http.requests": "requests",
+    "http.responses": "answers",
+    "http.request_rate": "throughput.offered",
+    "vusers.created": "launched",
+    "vusers.completed": "completed",
+    "vusers.failed": "failed",
+    "vusers.skipped": "skipped",
 }
 METRIC_NAME = re.compile(r"(?<![\w.])(?:http|vusers|errors)\.\w+(?:\.\w+)*")
 _METRIC = re.compile(
     r"http\.(?:response_time\.(?:min|max|mean|median|p50|p75|p90|p95|p99|p999)"
-    r"|codes\.\d{3}|requests|responses|request_rate)"
+    r"|codes\.[1-5]\d\d|requests|responses|request_rate)"
     r"|vusers\.(?:created|completed|failed|skipped)"
-    rf"|errors\.(?:{'|'.join(ERROR_KINDS)})"
+    rf"|errors\.(?:{'|'.join(ERROR_NAMES)})"
 )
 _METRICS = (
     "http.response_time.{min,max,mean,median,p50,p75,p90,p95,p99,p999}, http.codes.NNN, "
     "http.requests, http.responses, http.request_rate, "
     "vusers.{created,completed,failed,skipped}, "
-    f"errors.{{{','.join(ERROR_KINDS)}}}"
+    f"errors.{{{','.join(ERROR_NAMES)}}}"
 )
-#: Metrics in milliseconds.
-TIME_METRIC = re.compile(r"http\.response_time\.\w+")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*")
 _WORDS = {"and", "or", "not"}
 _CONDITION_NODES = (
@@ -120,6 +119,16 @@ class EnsureSpec(Part):
     median: RateField | None = None
     p95: RateField | None = None
     p99: RateField | None = None
+
+
+def metric_of(name: str) -> str:
+    """Give the name of the metric that Artillery calls so; its times are in milliseconds."""
+    group, _, detail = name.rpartition(".")
+    if group == "http.response_time":
+        return f"latency.{'p99.9' if detail == 'p999' else detail}"
+    if group == "http.codes":
+        return f"status.{detail}"
+    return f"errors.{ERROR_NAMES[detail]}" if group == "errors" else _METRIC_OF[name]
 
 
 def parsed(text: str) -> tuple[ast.expr, tuple[str, ...]]:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
+from ...base.conditions import Condition, comparison
+from ...base.metrics import accepted, find, names
 from ...base.units import Unit, parse
 from ...base.yaml_file import did_you_mean, shown
 from ...errors import UnitError
-from ..records import Threshold
-from .ensure import ERROR_KINDS
+from .ensure import ERROR_NAMES
 from .phases import listed
 from .walk import each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ...base.conditions import Operator
+    from ...base.metrics import RunMetric
     from ...base.yaml_file import Document, Loc
     from ...errors import Problem
 
@@ -29,29 +32,18 @@ THRESHOLDS = ("config", "perfqa", "thresholds")
 ABORT = ("config", "perfqa", "abort")
 
 _EXAMPLE = "'p95 of GET /items > 250ms for 10s', 'error_rate > 5%', '5xx > 0, abort'"
-_METRICS = (
-    "[latency.|response.]{p50, p95, p99.9, mean, max}, error_rate, errors, errors.timeout, "
-    "5xx, 503, throughput, pending"
-)
-_TIME = re.compile(r"(?:(latency|response)\.)?(p(\d{1,2}(?:\.\d+)?)|median|mean|max)\Z")
-_STATUS = re.compile(r"(?:status\.)?([1-5]xx|[1-5]\d\d)\Z")
 _WORD = re.compile(r"""\s+(of|for|within|after)\s+(?=(?:[^"']|"[^"]*"|'[^']*')*\Z)""")
-_COMPARISON = re.compile(
-    r"""(?P<left>(?:"[^"]*"|'[^']*'|[^<>=!"'])*)(?P<operator>[<>=!]+)(?P<limit>.*)\Z""", re.DOTALL
-)
 _ABORT = re.compile(r",\s*abort\s*\Z")
 _OPERATORS = (">", ">=", "<", "<=")
-_UNITS = {"error_rate": Unit.RATIO, "throughput": Unit.PER_SECOND}
-_COUNTS = ("status.", "errors")
 
 
-def thresholds(document: Document) -> tuple[Threshold, ...]:
+def thresholds(document: Document) -> tuple[Condition, ...]:
     """Make the records of those without a mistake."""
     readers = (
         _Reader(found, document.line(loc), aborts=loc[: len(ABORT)] == ABORT)
         for loc, found in _texts(document)
     )
-    return tuple(reader.threshold() for reader in readers if not reader.mistakes)
+    return tuple(reader.condition() for reader in readers if not reader.mistakes)
 
 
 def threshold_problems(document: Document, endpoints: Sequence[str] | None) -> Iterator[Problem]:
@@ -102,13 +94,13 @@ class _Reader:
         if not self.mistakes:
             self._check_sense()
 
-    def threshold(self) -> Threshold:
+    def condition(self) -> Condition:
         """Give the record; only where there are no mistakes."""
-        return Threshold(
+        return Condition(
             text=_ABORT.sub("", self.source).strip(),
             line=self.line,
-            metric=self.metric,
-            operator=cast('Literal[">", ">=", "<", "<="]', self._operator),
+            metric=self.metric.name if self.metric else "",
+            operator=cast("Operator", self._operator),
             limit=self.limit,
             unit=self.unit,
             endpoint=self.endpoint,
@@ -119,34 +111,23 @@ class _Reader:
         )
 
     def _take(self, word: str, content: str) -> None:
-        found = _COMPARISON.match(content) if not self._operator else None
+        found = comparison(content) if not self._operator else None
         if found is not None:
-            self._operator, self._limit = found["operator"], found["limit"].strip()
-            content = found["left"]
+            content, self._operator, self._limit = found
         if word in self._said:
             self.mistakes.append(f"{word!r} is there twice")
         self._said[word] = _unquoted(content.strip())
         if not self._said[word]:
             self.mistakes.append(f"nothing follows {word!r}" if word != "metric" else "no metric")
 
-    def _metric(self, name: str) -> str:
-        time, status = _TIME.match(name), _STATUS.match(name)
-        if time is not None and (time[3] is None or float(time[3]) > 0):
-            statistic = {"median": "p50"}.get(time[2], time[2])
-            return f"{time[1] or 'latency'}.{statistic}"
-        if status is not None:
-            return f"status.{status[1]}"
+    def _metric(self, name: str) -> RunMetric | None:
         kind = name.removeprefix("errors.")
-        if kind != name and kind in ERROR_KINDS:
-            return f"errors.{ERROR_KINDS[kind]}"
-        if name in {"error_rate", "errors", "throughput", "pending"}:
-            return name
-        if name:
-            known = ["error_rate", "errors", "throughput", "pending", "mean", "max"]
-            self.mistakes.append(
-                f"unknown metric {shown(name)}; accepted: {_METRICS}{did_you_mean(name, known)}"
-            )
-        return ""
+        known = f"errors.{ERROR_NAMES[kind]}" if kind != name and kind in ERROR_NAMES else name
+        found = find(known)
+        if found is None and name:
+            near = did_you_mean(name, [*names(), "mean", "max"])
+            self.mistakes.append(f"unknown metric {shown(name)}; accepted: {accepted()}{near}")
+        return found
 
     def _read_limit(self) -> float:
         if not self._operator:
@@ -155,10 +136,9 @@ class _Reader:
         if self._operator not in _OPERATORS:
             accepted = ", ".join(_OPERATORS)
             self.mistakes.append(f"found {shown(self._operator)}; accepted: {accepted}")
-        expected = Unit.SECOND if "." in self.metric else Unit.COUNT
-        self.unit = _UNITS.get(self.metric, expected)
-        if self.metric.startswith(_COUNTS):
-            self.unit = Unit.RATIO if self._limit.endswith("%") else Unit.COUNT
+        if self.metric is not None:
+            is_share = self.metric.share is not None and self._limit.endswith("%")
+            self.unit = Unit.RATIO if is_share else self.metric.unit
         try:
             limit = parse(self._limit, self.unit if self.metric else None)
         except UnitError as error:
@@ -184,11 +164,22 @@ class _Reader:
         return seconds
 
     def _check_sense(self) -> None:
-        if self.endpoint is not None and self.metric == "pending":
-            self.mistakes.append("'pending' counts virtual users, who belong to no one endpoint")
-        counts = self.metric == "pending" or self.metric.endswith(".max")
-        counts = counts or (self.metric.startswith(_COUNTS) and self.unit is Unit.COUNT)
+        metric = self.metric
+        if metric is None:
+            return
+        if self.endpoint is not None and metric.of == "arrivals":
+            self.mistakes.append(
+                f"{metric.name!r} counts virtual users, who belong to no one endpoint"
+            )
+        if metric.of == "run" and (self.endpoint or self.phase or self.after):
+            self.mistakes.append(f"{metric.name!r} is of the whole run, and of no part of it")
+        if metric.windows is None and (self.aborts or self.lasting is not None):
+            self.mistakes.append(
+                f"{metric.name!r} is told when a run is over: it can neither last nor stop one"
+            )
+            return
         # The first request that fails makes an error rate of 100 %, and says nothing yet.
+        counts = self.unit is Unit.COUNT or (metric.windows and metric.windows.percent == 100)
         if self.aborts and self.lasting is None and not (counts and ">" in self._operator):
             self.mistakes.append(
                 "to stop a run it must last, since what is met now may not be in the end; "
