@@ -18,6 +18,7 @@ from answers import answers
 from demo_report import cell
 from hypothesis import given, settings
 
+from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError, DisturbedRun, Lasting
 from pytest_perfqa.load.wire.plan import Example, Lateness
@@ -41,7 +42,6 @@ from pytest_perfqa.scenario.records import (
     Payload,
     Request,
     Think,
-    Threshold,
 )
 from pytest_perfqa.service.config import Limits
 
@@ -104,8 +104,8 @@ def result(due: Any = None, *, readings: bool = True, **changes: Any) -> RunResu
         variables={"city": ("Rome", 3, [1, "two"])},
         ensure=(Ensure("http.response_time.p95 < 200", 3), Ensure("http.codes.503 == 0", 4, False)),
         thresholds=(
-            Threshold("latency.p95 > 2 s", 7, "latency.p95", ">", 2.0, Unit.SECOND, phase="b"),
-            Threshold(
+            Condition("latency.p95 > 2 s", 7, "latency.p95", ">", 2.0, Unit.SECOND, phase="b"),
+            Condition(
                 "error_rate > 5% for 1s", 8, "error_rate", ">", 0.05, Unit.RATIO, lasting=0.5
             ),
         ),
