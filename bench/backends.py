@@ -99,7 +99,7 @@ def main() -> int:
     today = datetime.now(UTC).date()
     print(
         f"{today}, {platform.machine()}, {len(os.sched_getaffinity(0))} cores, Docker engine "
-        f"{engine.find().version}, time scale {arguments.time_scale:g}\n"
+        f"{engine.find_engine().version}, time scale {arguments.time_scale:g}\n"
     )
     print("| service | scenario | on | launched | answers and errors | p50 | p95 | p50 / p95 off |")
     print("| --- | --- | --- | ---: | --- | ---: | ---: | --- |")

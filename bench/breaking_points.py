@@ -20,7 +20,7 @@ from characterize_servers import Server, started
 
 from pytest_perfqa.capacity.limits.breaking_point import find_breaking_point, inquiry
 from pytest_perfqa.capacity.probing.probe import Bounds, Prober
-from pytest_perfqa.capacity.probing.target import Request, Target
+from pytest_perfqa.capacity.probing.target import ProbeRequest, Target
 from pytest_perfqa.errors import PerfqaError
 from pytest_perfqa.queues import twin
 
@@ -58,7 +58,7 @@ def burst(limit: float) -> Callable[[Server], float]:
     return lambda server: max(
         size
         for size in range(1, 2000)
-        if twin.latencies(
+        if twin.sojourn_times(
             np.arange(size) / size, np.full(size, server.service), server.workers or 1
         ).max()
         <= limit
@@ -146,7 +146,7 @@ def measured(case: Case) -> str:
     truth = case.truth(server)
     try:
         with started(server) as url:
-            target = Target(url, Request("/"), server.program)
+            target = Target(url, ProbeRequest("/"), server.program)
             found = find_breaking_point(target, inquiry(**case.asked))
             worked_off = backlog(url, server) if case.name == "sustained" else math.nan
     except PerfqaError as error:

@@ -271,7 +271,7 @@ MUTATIONS = [
         ),
         (
             "steps count as arrivals that are late",
-            'samples.where(samples.rows["kind"] != Kind.STEP)',
+            'samples.where(samples.rows["kind"] != RecordKind.STEP)',
             "samples",
         ),
     ),
@@ -487,7 +487,11 @@ MUTATIONS = [
         ("test_readiness.py",),
         ("a redirect is ready", "200 <= response.status < 300", "200 <= response.status < 400"),
         ("an error is an answer", "answer.status < 500", "answer.status < 600"),
-        ("what was printed before a restart counts", "logs.read(log, start)", "logs.read(log, 0)"),
+        (
+            "what was printed before a restart counts",
+            "logs.read_log(log, start)",
+            "logs.read_log(log, 0)",
+        ),
         ("the last word is the first", "if answer.is_good or time", "if time"),
     ),
     *broken(

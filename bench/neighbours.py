@@ -34,7 +34,7 @@ from pytest_perfqa.service.shared.affinity import service_cpus, spare_cpus
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_perfqa.monitor.neighbours import Window
+    from pytest_perfqa.monitor.neighbours import CpuWindow
 
 SERVER = Path(__file__).with_name("servers") / "burner.py"
 LOOP = """
@@ -108,7 +108,7 @@ def loops(beside: Beside) -> Iterator[None]:
 
 def measure(
     mode: str, beside: Beside, seconds: float, rate: float, cpu: float, sleep: float
-) -> tuple[Sequence[Window], str]:
+) -> tuple[Sequence[CpuWindow], str]:
     """Make one run; give its windows, and what is to be told of it."""
     config = ServiceConfig(
         name="burner",
@@ -121,10 +121,10 @@ def measure(
     )
     flow = Flow("get", 1, (Request("GET", "/", "GET /"),))
     scenario = Scenario("burn", (Phase("load", seconds, rate, rate),), (flow,))
-    seen: list[Window] = []
+    seen: list[CpuWindow] = []
     honest = sampler.disturbances
 
-    def overheard(windows: Sequence[Window], start: float):  # noqa: ANN202
+    def overheard(windows: Sequence[CpuWindow], start: float):  # noqa: ANN202
         seen.extend(windows)
         return honest(windows, start)
 

@@ -118,12 +118,12 @@ def _check_report(chosen: argparse.Namespace) -> None:
     if chosen.report is not None:
         from .report.html import folder
 
-        folder.check(chosen.report, "--report")
+        folder.check_writable(chosen.report, "--report")
 
 
 def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.limits.breaking_point import find_breaking_point, inquiry
-    from .capacity.probing.target import Request, Target
+    from .capacity.probing.target import ProbeRequest, Target
     from .machine.environment import machine, versions
     from .measuring.session import Search
     from .report.record.recorder import record_of_search
@@ -137,7 +137,7 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
         timeout=chosen.timeout,
         budget=chosen.budget,
     )
-    target = Target(_url(chosen), Request(_path(chosen)), chosen.url, canary=chosen.canary)
+    target = Target(_url(chosen), ProbeRequest(_path(chosen)), chosen.url, canary=chosen.canary)
     search = Search(chosen.url, target.name)
     with _reported(chosen, lambda: record_of_search(search, 1.0, machine(), versions())):
         try:
@@ -149,7 +149,7 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
             raise
         code = OK if search.found.confirmed else INCONCLUSIVE
         search.judge(_verdict(code))
-        _tell(chosen, breaking_points.described(search.found))
+        _tell(chosen, breaking_points.breaking_point_details(search.found))
     return code
 
 
@@ -185,7 +185,7 @@ def _characterize(chosen: argparse.Namespace) -> int:
         except BaseException as error:
             came_to = error
             raise
-        _tell(chosen, character.described(came_to).splitlines())
+        _tell(chosen, character.character_details(came_to).splitlines())
     if came_to.untold:
         _say(f"perfqa: the data can't tell {', nor '.join(came_to.untold)}")
         return INCONCLUSIVE
@@ -197,7 +197,7 @@ def _url(chosen: argparse.Namespace) -> str:
 
     url = str(chosen.url)
     try:
-        host = address.split(url).hostname or ""
+        host = address.split_address(url).hostname or ""
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     if not chosen.allow_remote and not address.is_test_host(host):
@@ -266,7 +266,7 @@ def _write(directory: Path, record: SearchRecord | CharacterRecord, *, interrupt
     searches = [record] if isinstance(record, SearchRecord) else []
     characters = [] if isinstance(record, SearchRecord) else [record]
     try:
-        page = folder.write(directory, (), searches, characters, interrupted=interrupted)
+        page = folder.write_pages(directory, (), searches, characters, interrupted=interrupted)
     except OSError as error:
         _say(f"perfqa: report: not written: {error}")
     else:

@@ -139,9 +139,9 @@ def pytest_assertrepr_compare(
     if not any(hasattr(type(side), "evidence") for side in (left, right)):
         return None
     from .door.screen import encoding
-    from .report.terminal.assertion import comparison
+    from .report.terminal.assertion import explained_comparison
 
-    return comparison(op, left, right, encoding(config))
+    return explained_comparison(op, left, right, encoding(config))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.machine.environment import machine, versions
 from pytest_perfqa.measuring.session import Cell, Key
-from pytest_perfqa.report.comparison import compare, conclude
+from pytest_perfqa.report.comparison import compare, compare_services
 from pytest_perfqa.report.html import folder
 from pytest_perfqa.report.record.characterisation import record_of_character, record_of_failure
 from pytest_perfqa.report.record.recorder import record_of
@@ -178,7 +178,7 @@ def conclusions() -> tuple[Conclusion, ...]:
             one = result(service, number, seed=number)
             one.scenario = scenario
             found.append(one)
-    return conclude(compare(found), ())
+    return compare_services(compare(found), ())
 
 
 def searches() -> list[SearchRecord]:
@@ -321,4 +321,4 @@ def characters() -> list[CharacterRecord]:
 
 
 if __name__ == "__main__":
-    print(folder.write(Path(sys.argv[1]), records(), searches(), characters(), conclusions()))  # noqa: T201
+    print(folder.write_pages(Path(sys.argv[1]), records(), searches(), characters(), conclusions()))  # noqa: T201

@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, replace
 
 from pytest_perfqa.monitor import kernel, proc
-from pytest_perfqa.monitor.neighbours import Look, Window, window
+from pytest_perfqa.monitor.neighbours import CpuWindow, Look, window
 from pytest_perfqa.monitor.source import Census
 from pytest_perfqa.monitor.surroundings import as_group, clocks, identity, stalled_seconds
 from pytest_perfqa.monitor.tree import ProcessTable, ProcessTree
@@ -30,7 +30,7 @@ class Onlooker:
     """That process, as long as this one wants to know."""
 
     def __init__(self) -> None:
-        self._windows: list[Window] = []
+        self._windows: list[CpuWindow] = []
         self._process = subprocess.Popen(
             [sys.executable, __file__, str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -39,7 +39,7 @@ class Onlooker:
             start_new_session=True,  # Ctrl-C is not for it
         )
 
-    def windows(self) -> list[Window]:
+    def windows(self) -> list[CpuWindow]:
         """Give all that was seen until now; less where it has died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -54,10 +54,10 @@ class Onlooker:
             self._process.communicate()
 
 
-def _read(found: dict[str, object]) -> Window:
+def _read(found: dict[str, object]) -> CpuWindow:
     takers = found.pop("takers")
     assert isinstance(takers, list)
-    return Window(**found, takers=tuple(map(tuple, takers)))  # type: ignore[arg-type]
+    return CpuWindow(**found, takers=tuple(map(tuple, takers)))  # type: ignore[arg-type]
 
 
 class Machine:
@@ -69,7 +69,7 @@ class Machine:
         self._contained = Contained(self._table)
         self._before: Look | None = None
 
-    def look(self) -> Window | None:
+    def look(self) -> CpuWindow | None:
         """Judge the time since the last look; None at the first one."""
         before, self._before = self._before, self._look()
         return None if before is None else window(before, self._before, identity)
@@ -80,12 +80,12 @@ class Machine:
         group = as_group([source.census(moment) for source in (self._ours, self._contained)])
         return Look(
             moment=time.monotonic(),
-            cpus=kernel.cpus(proc.read("/proc/stat")),
+            cpus=kernel.cpus(proc.read_kernel_file("/proc/stat")),
             clocks=dict(clocks(self._table)),
             # Whoever disturbs a service disturbs the test, even if he gives way to its generator.
             groups=(replace(group, weight=kernel.USUAL_WEIGHT),),
             stalled=stalled_seconds(),
-            memory=kernel.memory_in_use(proc.read("/proc/meminfo")),
+            memory=kernel.memory_in_use(proc.read_kernel_file("/proc/meminfo")),
         )
 
 
@@ -120,7 +120,7 @@ class Contained:
 
 def _cgroups(pid: int | str) -> bytes:
     try:
-        return proc.read(f"/proc/{pid}/cgroup")
+        return proc.read_kernel_file(f"/proc/{pid}/cgroup")
     except OSError:
         return b""
 
@@ -129,7 +129,7 @@ def main() -> None:
     """Look until nobody wants to know."""
     machine = Machine(int(sys.argv[1]))
     machine.look()
-    seen: list[Window | None] = []
+    seen: list[CpuWindow | None] = []
     while True:
         is_asked = bool(select.select([0], [], [], _LOOK_SECONDS)[0])
         if is_asked and not os.read(0, 1):

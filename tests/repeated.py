@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from _pytest._io import TerminalWriter
 
-    from pytest_perfqa.monitor.neighbours import Window
+    from pytest_perfqa.monitor.neighbours import CpuWindow
 
     #: Begin and end, on ``time.monotonic``.
     Stretch = tuple[float, float]
@@ -159,7 +159,7 @@ def lines(report: pytest.TestReport) -> list[str]:
     return [f"INVALID, repeated: {report.nodeid}: {cause}" for cause in causes]
 
 
-def disturbed(windows: list[Window], stretches: list[Stretch]) -> tuple[str, ...]:
+def disturbed(windows: list[CpuWindow], stretches: list[Stretch]) -> tuple[str, ...]:
     """Say how others disturbed some stretches of time; nothing if they did not."""
     found = [
         one

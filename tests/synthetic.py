@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_perfqa.load.wire.plan import Summary
-from pytest_perfqa.load.wire.record import NO_REPLICA, WITH_ANSWER, Kind, Outcome
-from pytest_perfqa.monitor.readings import Metric, Readings, Series
+from pytest_perfqa.load.wire.record import NO_REPLICA, WITH_ANSWER, Outcome, RecordKind
+from pytest_perfqa.monitor.readings import Metric, Readings, ReadingSeries
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result.context import Context
 from pytest_perfqa.result.run_result import RunResult
@@ -41,7 +41,7 @@ def samples(
     outcome: ArrayLike = Outcome.ANSWERED,
     endpoint: ArrayLike = 0,
     replica: ArrayLike = NO_REPLICA,
-    kind: ArrayLike = Kind.SINGLE,
+    kind: ArrayLike = RecordKind.SINGLE,
     size: ArrayLike = 2,
     weight: ArrayLike = 1,
 ) -> Samples:
@@ -143,7 +143,9 @@ def readings(times: ArrayLike, **parts: Mapping[Metric, ArrayLike]) -> Readings:
     moments = np.asarray(times, dtype=float)
     series = {
         part: {
-            metric: Series(moments, np.broadcast_to(np.asarray(values, float), moments.shape))
+            metric: ReadingSeries(
+                moments, np.broadcast_to(np.asarray(values, float), moments.shape)
+            )
             for metric, values in metrics.items()
         }
         for part, metrics in parts.items()

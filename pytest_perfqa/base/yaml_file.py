@@ -207,7 +207,7 @@ def did_you_mean(wrong: str, accepted: Iterable[str]) -> str:
 # Reading -----------------------------------------------------------------------------------
 
 
-def load(path: Path) -> Document:
+def load_yaml(path: Path) -> Document:
     """Read a YAML file.
 
     Raises:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..capacity.probing.target import Request, only_request
+from ..capacity.probing.target import ProbeRequest, only_request
 from ..errors import ConfigurationError, FileProblems, PrerequisiteMissing, Problem
 from ..measuring.faults import part_problem
 from ..scenario.artillery import read_scenario
@@ -48,14 +48,14 @@ def _titles(path: Path) -> Iterator[str]:
     yield str(path)
 
 
-def request_of(what: str, item: pytest.Item) -> Request:
+def request_of(what: str, item: pytest.Item) -> ProbeRequest:
     """Give the request that a path, or the only step of a scenario file, stands for.
 
     Raises:
         ConfigurationError: it is neither, or a scenario that is more than one request.
     """
     if what.startswith("/"):
-        return Request(what)
+        return ProbeRequest(what)
     if not what.endswith((".yaml", ".yml")):
         raise ConfigurationError(f"{what!r}: accepted: a path such as '/heavy', or a scenario file")
     path = scenario_path(what, item.path.parent)

@@ -138,14 +138,14 @@ class Hooks:
 
 def _summary(session: PerfSession) -> list[str]:
     """Give a line per run and search, and services side by side."""
-    from ..report.comparison import compare, conclude
+    from ..report.comparison import compare, compare_services
     from ..report.terminal import summary as terminal
     from ..report.text import breaking_points, character, side_by_side
 
-    lines = terminal.summary(session.cells.values()) if session.cells else []
-    lines += breaking_points.summary(session.searches.values()) if session.searches else []
-    lines += character.summary(session.characterised()) if session.characters else []
+    lines = terminal.runs_summary(session.cells.values()) if session.cells else []
+    lines += breaking_points.searches_summary(session.searches.values()) if session.searches else []
+    lines += character.characters_summary(session.characterised()) if session.characters else []
     compared = compare(session.results())
-    lines += side_by_side.summary(compared)
-    lines += side_by_side.overall(conclude(compared, session.breaking_points()))
+    lines += side_by_side.comparison_summary(compared)
+    lines += side_by_side.overall(compare_services(compared, session.breaking_points()))
     return lines

@@ -10,7 +10,7 @@ from ..base.verdicts import Verdict
 from ..errors import Inconclusive, InvalidRun
 from ..report.ci.properties import properties
 from ..report.terminal.summary import evidence
-from ..report.text.character import described
+from ..report.text.character import character_details
 from ..result.requirements import about_errors, is_told
 from .marks import service_of, wish
 
@@ -96,7 +96,7 @@ def _evidence(
     service = service_of(item)
     yield from evidence(cells, session.running(service or ""))
     for character in _characters(item, session):
-        yield "perfqa characterisation", described(character)
+        yield "perfqa characterisation", character_details(character)
 
 
 def _characters(item: pytest.Item, session: PerfSession) -> list[Character]:

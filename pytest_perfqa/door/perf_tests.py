@@ -106,7 +106,7 @@ class PerfTests:
         if options.report is not None:
             from ..report.html import folder
 
-            folder.check(options.report, options.spelled("report"))
+            folder.check_writable(options.report, options.spelled("report"))
 
     @property
     def agenda(self) -> Agenda:

@@ -27,7 +27,7 @@ __tracebackhide__ = True
 _PATIENCE_SECONDS = 1.0
 
 
-def check(scenario: Scenario, service: Service) -> None:
+def check_fault_parts(scenario: Scenario, service: Service) -> None:
     """Make sure that a started service has all the parts that faults are for.
 
     Raises:

@@ -15,7 +15,7 @@ from ..result.samples import read_samples
 from ..result.validity import causes, examine
 from ..scenario.records import MAX_ERROR_RATE
 from ..service.shared.affinity import are_apart
-from .faults import Faults, check
+from .faults import Faults, check_fault_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,7 +79,7 @@ def run(
         ConfigurationError: a fault is for a part that the service doesn't have.
         KeyboardInterrupt: it came while the load was on, and no result could be made of that.
     """
-    check(scenario, service)
+    check_fault_parts(scenario, service)
     beside = service.beside
     scaled = scenario.scaled(bench.time_scale)
     directory.mkdir(parents=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..capacity.character.question import Question
     from ..capacity.limits.breaking_point import Inquiry
     from ..capacity.limits.found import BreakingPoint
-    from ..capacity.probing.target import Request
+    from ..capacity.probing.target import ProbeRequest
     from ..errors import Inconclusive
     from ..load.driver.generator import Progress
     from ..load.driver.warm import Warm
@@ -393,7 +393,7 @@ class PerfSession:
         return [one for one in found if service is None or one.service == service]
 
     def breaking_point(
-        self, service: str, request: Request, asked: Inquiry, test: str = ""
+        self, service: str, request: ProbeRequest, asked: Inquiry, test: str = ""
     ) -> BreakingPoint:
         """Look for how much a service takes; the same question is asked once.
 

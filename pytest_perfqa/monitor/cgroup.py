@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .members import Members
-from .proc import read
+from .proc import read_kernel_file
 from .readings import Metric
 from .source import Census, Counter
 
@@ -56,17 +56,17 @@ class Version1:
 
     def cpu_seconds(self) -> float:
         """CPU time, from nanoseconds."""
-        return int(read(f"{self.folder}/cpuacct.usage")) / 1e9
+        return int(read_kernel_file(f"{self.folder}/cpuacct.usage")) / 1e9
 
     def memory(self) -> int:
         """Usage without inactive file pages."""
         folder = _present(self.memory_folder, "memory")
-        usage = int(read(f"{folder}/memory.usage_in_bytes"))
+        usage = int(read_kernel_file(f"{folder}/memory.usage_in_bytes"))
         return max(0, usage - _field(f"{folder}/memory.stat", b"total_inactive_file"))
 
     def threads(self) -> int:
         """Threads, as the kernel counts them for its limit."""
-        return int(read(f"{_present(self.pids_folder, 'pids')}/pids.current"))
+        return int(read_kernel_file(f"{_present(self.pids_folder, 'pids')}/pids.current"))
 
     def throttled(self) -> float:
         """From nanoseconds."""
@@ -85,12 +85,12 @@ class Version2:
 
     def memory(self) -> int:
         """Usage without inactive file pages."""
-        usage = int(read(f"{self.folder}/memory.current"))
+        usage = int(read_kernel_file(f"{self.folder}/memory.current"))
         return max(0, usage - _field(f"{self.folder}/memory.stat", b"inactive_file"))
 
     def threads(self) -> int:
         """Threads, as the kernel counts them for its limit."""
-        return int(read(f"{self.folder}/pids.current"))
+        return int(read_kernel_file(f"{self.folder}/pids.current"))
 
     def throttled(self) -> float:
         """From microseconds."""
@@ -119,14 +119,14 @@ def _present(folder: Path | None, controller: str) -> Path:
 
 
 def _field(path: str, name: bytes) -> int:
-    for line in read(path).splitlines():
+    for line in read_kernel_file(path).splitlines():
         key, _, value = line.partition(b" ")
         if key == name:
             return int(value)
     raise _NoControllerError(f"{path} has no {name.decode()}")
 
 
-def find(pid: int, container: str, proc: Path = _PROC) -> Layout | None:
+def find_layout(pid: int, container: str, proc: Path = _PROC) -> Layout | None:
     """Find the cgroup of a container from one of its processes.
 
     None if it isn't to be seen here: the engine runs on another machine (whose process numbers mean
@@ -258,7 +258,7 @@ class ContainerCgroup:
         for folder, _, files in os.walk(self._layout.folder):
             if "cgroup.procs" in files:
                 try:
-                    found += map(int, read(f"{folder}/cgroup.procs").split())
+                    found += map(int, read_kernel_file(f"{folder}/cgroup.procs").split())
                 except OSError:
                     continue  # it has just ended
         return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from .neighbours import Window
+    from .neighbours import CpuWindow
 
 How = Literal["CPU", "steal", "memory"]
 
@@ -48,7 +48,7 @@ class Disturbance:
         return self.start < end and start < self.end
 
 
-def disturbances(windows: Sequence[Window], start: float) -> tuple[Disturbance, ...]:
+def disturbances(windows: Sequence[CpuWindow], start: float) -> tuple[Disturbance, ...]:
     """Join disturbed windows, with the windows that they left their traces in.
 
     Args:
@@ -90,7 +90,7 @@ def _joined(reaches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield open_
 
 
-def _reach(windows: Sequence[Window], first: int, last: int) -> tuple[int, int]:
+def _reach(windows: Sequence[CpuWindow], first: int, last: int) -> tuple[int, int]:
     """Give the windows that a disturbance reaches.
 
     Those after it, until their CPUs had as much time to spare as the service was denied: then it
@@ -114,14 +114,14 @@ def _reach(windows: Sequence[Window], first: int, last: int) -> tuple[int, int]:
     return begin, end
 
 
-def _disturbance(windows: Sequence[Window], start: float) -> Disturbance:
+def _disturbance(windows: Sequence[CpuWindow], start: float) -> Disturbance:
     found = told([one for one in windows if one.is_disturbed])
     begin, end = windows[0].start - start, windows[-1].end - start
     text = f"from {max(0.0, begin):.1f} s to {end:.1f} s of the run {found.text}"
     return replace(found, start=begin, end=end, text=text)
 
 
-def told(disturbed: Sequence[Window]) -> Disturbance:
+def told(disturbed: Sequence[CpuWindow]) -> Disturbance:
     """Say how disturbed windows were, from the start of the first to the end of the last."""
     sums: dict[How, float] = {
         "CPU": sum(one.denied for one in disturbed),
@@ -152,7 +152,7 @@ def told(disturbed: Sequence[Window]) -> Disturbance:
     )
 
 
-def takers(windows: Iterable[Window]) -> tuple[list[tuple[str, float]], float]:
+def takers(windows: Iterable[CpuWindow]) -> tuple[list[tuple[str, float]], float]:
     """Give who took the most seconds of CPU, by name, and how much all took together."""
     sums: dict[tuple[int | None, str], float] = {}
     for one in windows:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from .proc import read
+from .proc import read_kernel_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
-class Cpu:
+class CpuTimes:
     """What became of one CPU's time since the machine booted, in seconds.
 
     Attributes:
@@ -45,7 +45,7 @@ class Cpu:
     steal: float
 
 
-def cpus(text: bytes) -> dict[int, Cpu]:
+def cpus(text: bytes) -> dict[int, CpuTimes]:
     """Read /proc/stat, see proc(5)."""
     found = {}
     for line in text.splitlines():
@@ -53,7 +53,7 @@ def cpus(text: bytes) -> dict[int, Cpu]:
         if name.startswith(b"cpu") and name != b"cpu":
             # user, nice, system, idle, iowait, irq, softirq, steal
             ticks = [int(count) * TICK for count in counts[:8]]
-            found[int(name[3:])] = Cpu(ticks[3] + ticks[4], ticks[7])
+            found[int(name[3:])] = CpuTimes(ticks[3] + ticks[4], ticks[7])
     return found
 
 
@@ -66,14 +66,14 @@ def stalled(text: bytes) -> float:
 
 
 @dataclass(frozen=True)
-class Run:
+class ThreadTimes:
     """Seconds for which a thread ran, and waited for a CPU while it could run."""
 
     ran: float
     waited: float
 
 
-def threads(pid: int) -> dict[int, Run]:
+def threads(pid: int) -> dict[int, ThreadTimes]:
     """Look at the threads of a process that live, by their numbers.
 
     Raises:
@@ -82,10 +82,10 @@ def threads(pid: int) -> dict[int, Run]:
     found = {}
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
         try:
-            ran, waited, _ = read(f"/proc/{pid}/task/{thread}/schedstat").split()
+            ran, waited, _ = read_kernel_file(f"/proc/{pid}/task/{thread}/schedstat").split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has just ended, or this kernel doesn't account for that
-        found[int(thread)] = Run(int(ran) * _NANOSECOND, int(waited) * _NANOSECOND)
+        found[int(thread)] = ThreadTimes(int(ran) * _NANOSECOND, int(waited) * _NANOSECOND)
     return found
 
 
@@ -95,7 +95,7 @@ def major_faults(pid: int) -> int:
     Raises:
         OSError: it is gone.
     """
-    return int(read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[9])
+    return int(read_kernel_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()[9])
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Identity:
     weight: float = USUAL_WEIGHT
 
 
-def identity(pid: int) -> Identity:
+def identify(pid: int) -> Identity:
     """Look at a process.
 
     Raises:
@@ -142,15 +142,15 @@ def resident(pid: int) -> int:
     Raises:
         OSError: it is gone.
     """
-    return int(read(f"/proc/{pid}/statm").split()[1]) * _PAGE
+    return int(read_kernel_file(f"/proc/{pid}/statm").split()[1]) * _PAGE
 
 
 def _name(pid: int) -> str:
-    words = [os.fsdecode(word) for word in read(f"/proc/{pid}/cmdline").split(b"\0")]
+    words = [os.fsdecode(word) for word in read_kernel_file(f"/proc/{pid}/cmdline").split(b"\0")]
     # A program may have written a title there: "nginx: worker process".
     program = PurePath(words[0].partition(" ")[0]).name.rstrip(":")
     if not program:
-        return os.fsdecode(read(f"/proc/{pid}/comm").strip())
+        return os.fsdecode(read_kernel_file(f"/proc/{pid}/comm").strip())
     # Other programs' arguments are nobody's business: they may hold a password.
     if program.startswith(_INTERPRETERS) and len(words) > 1 and not words[1].startswith("-"):
         return f"{program} {PurePath(words[1]).name}"

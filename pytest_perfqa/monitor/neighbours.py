@@ -20,7 +20,7 @@ from .kernel import TICK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from .kernel import Cpu, Identity, Run
+    from .kernel import CpuTimes, Identity, ThreadTimes
 
 # The service was disturbed where it was denied this share of the CPU that it used ...
 _SHARE = 0.15
@@ -60,7 +60,7 @@ class Group:
     cpu: float
     cpus: frozenset[int]
     weight: float = 1024.0
-    threads: Mapping[int, Run] = field(default_factory=dict)
+    threads: Mapping[int, ThreadTimes] = field(default_factory=dict)
     throttled: float = 0.0
     faults: int = 0
     memory: float = 0.0
@@ -81,7 +81,7 @@ class Look:
     """
 
     moment: float
-    cpus: Mapping[int, Cpu]
+    cpus: Mapping[int, CpuTimes]
     clocks: Mapping[int, float]
     groups: tuple[Group, ...]
     ours: frozenset[int] = frozenset()
@@ -90,7 +90,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Window:
+class CpuWindow:
     """What happened between two looks.
 
     Attributes:
@@ -134,7 +134,7 @@ class Window:
         return is_felt or self.stalled > _STALLED * self.length
 
 
-def window(before: Look, after: Look, who: Callable[[int], Identity | None]) -> Window:
+def window(before: Look, after: Look, who: Callable[[int], Identity | None]) -> CpuWindow:
     """Judge the time between two looks.
 
     Args:
@@ -244,7 +244,7 @@ class _Part:
         """Give how much of its CPU a process can hold against the group."""
         return min(1.0, self._machine.known[pid].weight / self._after.weight)
 
-    def window(self) -> Window:
+    def window(self) -> CpuWindow:
         """Sum it up."""
         machine = self._machine
         others = sum(self._taken.values()) + self._unknown
@@ -253,7 +253,7 @@ class _Part:
             *((pid, machine.known[pid].name, cpu) for pid, cpu in self._taken.items()),
             (None, "", self._unknown),
         ]
-        return Window(
+        return CpuWindow(
             machine.before.moment,
             machine.after.moment,
             own=self._own,

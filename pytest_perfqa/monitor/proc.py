@@ -19,7 +19,7 @@ _ONE_READ = 1 << 16
 _DEAD = (b"Z", b"X")
 
 
-def read(path: str) -> bytes:
+def read_kernel_file(path: str) -> bytes:
     """Give a small file of the kernel's; ``open`` would take three times as long.
 
     Raises:
@@ -58,7 +58,7 @@ def stat(pid: int) -> Stat:
         OSError: there is none.
     """
     # The second field is the program's name in parentheses, which may hold anything.
-    fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    fields = read_kernel_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return Stat(
         parent=int(fields[1]),
         session=int(fields[3]),
@@ -84,7 +84,7 @@ def proportional_memory(pid: int) -> int:
     Raises:
         OSError: it is gone or not ours to read.
     """
-    text = read(f"/proc/{pid}/smaps_rollup")
+    text = read_kernel_file(f"/proc/{pid}/smaps_rollup")
     _, found, rest = text.partition(b"\nPss:")
     # A process that has just ended has no memory any more.
     return int(rest.split(maxsplit=1)[0]) * _KIBIBYTE if found else 0
@@ -110,7 +110,7 @@ def switches(pid: int) -> dict[int, int]:
     found = {}
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
         try:
-            text = read(f"/proc/{pid}/task/{thread}/status")
+            text = read_kernel_file(f"/proc/{pid}/task/{thread}/status")
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has just ended
         pairs = text[text.rfind(b"\nvoluntary_ctxt_switches:") :].split()
@@ -134,7 +134,7 @@ def network_bytes(pid: int) -> tuple[int, int]:
         OSError: it is gone.
     """
     received = sent = 0
-    for line in read(f"/proc/{pid}/net/dev").splitlines()[2:]:
+    for line in read_kernel_file(f"/proc/{pid}/net/dev").splitlines()[2:]:
         name, _, counts = line.partition(b":")
         if name.strip() != b"lo":
             fields = counts.split()

@@ -96,7 +96,7 @@ class Others:
         for leader in (*service.leaders.values(), *service.beside.values()):
             if leader.container is None:
                 self._leaders.add(leader.pid)
-            elif layout := cgroup.find(leader.pid, leader.container):
+            elif layout := cgroup.find_layout(leader.pid, leader.container):
                 self._containers.append(ContainerCgroup(layout))
 
     def look(self) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ class Others:
         exactly = time.monotonic()
         return Look(
             moment=exactly,
-            cpus=kernel.cpus(proc.read("/proc/stat")),
+            cpus=kernel.cpus(proc.read_kernel_file("/proc/stat")),
             clocks=dict(clocks(self._table)),
             groups=(),
             ours=frozenset({os.getpid()} | self._carriers | ours),

@@ -53,7 +53,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Series:
+class ReadingSeries:
     """One metric of one part.
 
     Attributes:
@@ -66,7 +66,7 @@ class Series:
     values: NDArray[np.float64]
 
     @classmethod
-    def of(cls, track: Track, start: float) -> Series:
+    def of(cls, track: Track, start: float) -> ReadingSeries:
         """Freeze a track; ``start`` of the run is on the clock of its moments."""
         return cls(np.array(track.moments) - start, np.array(track.values))
 
@@ -87,7 +87,7 @@ class Readings:
         disturbances: when others took what the service was entitled to.
     """
 
-    parts: Mapping[str, Mapping[Metric, Series]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[Metric, ReadingSeries]] = field(default_factory=dict)
     missing: Mapping[str, Mapping[Metric, str]] = field(default_factory=dict)
     reason: str = "the run was not monitored"
     cpu: float = 0.0
@@ -96,7 +96,7 @@ class Readings:
     beside: frozenset[str] = frozenset()
     disturbances: tuple[Disturbance, ...] = ()
 
-    def series(self, part: str, metric: Metric) -> Series:
+    def series(self, part: str, metric: Metric) -> ReadingSeries:
         """Give the values of a metric.
 
         Raises:

@@ -12,7 +12,7 @@ from ..errors import PerfqaError
 from . import cgroup
 from .disturbance import disturbances
 from .engine_stream import EngineStream
-from .readings import Metric, Readings, Series, Track
+from .readings import Metric, Readings, ReadingSeries, Track
 from .source import failure
 from .surroundings import Around
 from .tree import ProcessTable, ProcessTree
@@ -115,7 +115,7 @@ class Monitor:
         }
         parts = {
             name: {
-                metric: Series.of(track, start)
+                metric: ReadingSeries.of(track, start)
                 for metric, track in self._tracks.get(name, {}).items()
                 if name not in self._failed and track.moments
             }
@@ -271,7 +271,7 @@ def _sources(
 def _source(leader: Leader, table: ProcessTable, reaper: Reaper) -> Source:
     if leader.container is None:
         return ProcessTree(lambda: leader.pid if leader.alive else None, table)
-    layout = cgroup.find(leader.pid, leader.container)
+    layout = cgroup.find_layout(leader.pid, leader.container)
     if layout is not None:
         return cgroup.ContainerCgroup(layout)
     return EngineStream(leader.container, reaper)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from ..machine.children import Reaper
     from ..service.backend import Service
-    from .kernel import Identity, Run
-    from .neighbours import Window
+    from .kernel import Identity, ThreadTimes
+    from .neighbours import CpuWindow
     from .source import Census, Source
     from .tree import ProcessTable
 
@@ -74,7 +74,7 @@ class Around:
             yield f"whether others took CPU or memory from the service is not known: {self._blind}"
 
     @property
-    def windows(self) -> Sequence[Window]:
+    def windows(self) -> Sequence[CpuWindow]:
         """What happened between looks, as far as it is known."""
         return self._found.windows if self._found is not None else ()
 
@@ -121,7 +121,7 @@ class Surroundings:
             carriers: who carries the load to the service, such as the engine's proxy.
             shortest: seconds; a shorter window goes with the one before it.
         """
-        self.windows: list[Window] = []
+        self.windows: list[CpuWindow] = []
         self._groups = groups
         self._table = table
         self._reaper = reaper
@@ -153,12 +153,12 @@ class Surroundings:
         exactly = time.monotonic()
         return Look(
             moment=exactly,
-            cpus=kernel.cpus(proc.read("/proc/stat")),
+            cpus=kernel.cpus(proc.read_kernel_file("/proc/stat")),
             clocks=dict(clocks(self._table)),
             groups=tuple(groups),
             ours=frozenset(self._ours()),
             stalled=stalled_seconds(),
-            memory=kernel.memory_in_use(proc.read("/proc/meminfo")),
+            memory=kernel.memory_in_use(proc.read_kernel_file("/proc/meminfo")),
         )
 
     def _ours(self) -> set[int]:
@@ -188,7 +188,7 @@ def as_group(parts: Iterable[Census]) -> Group:
     """Look at all processes of some parts."""
     parts = list(parts)
     pids = frozenset[int]().union(*(part.pids for part in parts))
-    threads: dict[int, Run] = {}
+    threads: dict[int, ThreadTimes] = {}
     cpus: set[int] = set()
     weight, faults, memory = 0.0, 0, 0
     for pid in pids:
@@ -213,7 +213,7 @@ def as_group(parts: Iterable[Census]) -> Group:
 def stalled_seconds() -> float:
     """Give for how long somebody has waited for memory, in seconds; 0 where nobody counts that."""
     try:
-        return kernel.stalled(proc.read("/proc/pressure/memory"))
+        return kernel.stalled(proc.read_kernel_file("/proc/pressure/memory"))
     except OSError:
         return 0.0  # this kernel doesn't account for that
 
@@ -221,7 +221,7 @@ def stalled_seconds() -> float:
 def identity(pid: int) -> Identity | None:
     """Look at who a process is; None if it has gone."""
     try:
-        return kernel.identity(pid)
+        return kernel.identify(pid)
     except OSError:
         return None
 

@@ -31,7 +31,7 @@ def arrivals(
     return np.cumsum(gaps)
 
 
-def latencies(
+def sojourn_times(
     moments: NDArray[np.float64], services: NDArray[np.float64], workers: int
 ) -> NDArray[np.float64]:
     """Give how long each arrival is in the system: first come, first served."""
@@ -61,7 +61,7 @@ def highest_rate(
         random = np.random.default_rng(seed)
         drawn = random.choice(services, _ARRIVALS)
         moments = arrivals(middle, _ARRIVALS, poisson=poisson, random=random)
-        if meets(latencies(moments, drawn, workers)[_ARRIVALS // 10 :]):
+        if meets(sojourn_times(moments, drawn, workers)[_ARRIVALS // 10 :]):
             low = middle
         else:
             high = middle

@@ -61,7 +61,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Limit:
+class RankedBreakingPoint:
     """Where a service breaks.
 
     Attributes:
@@ -92,7 +92,7 @@ class Conclusion:
     service: str
     queues: Mapping[str, bool | None]
     recoveries: tuple[Recovery | None, ...]
-    limits: Mapping[str, Limit | None]
+    limits: Mapping[str, RankedBreakingPoint | None]
     cpu_seconds: Quantity | None
     memory: Quantity | None
 
@@ -122,7 +122,7 @@ def _same_scenario(one: RunResult, other: RunResult) -> bool:
     return one.scenario == other.scenario and one.definition == other.definition
 
 
-def conclude(
+def compare_services(
     compared: Mapping[str, tuple[Row, ...]], found: Iterable[BreakingPoint]
 ) -> tuple[Conclusion, ...]:
     """Give a line per service over all that was compared; nothing where one table says it all.
@@ -156,7 +156,7 @@ def _conclusion(
     service: str,
     rows: Mapping[str, Row],
     *,
-    limits: Mapping[str, Limit | None],
+    limits: Mapping[str, RankedBreakingPoint | None],
     ran_under_all: bool,
 ) -> Conclusion:
     return Conclusion(
@@ -175,7 +175,9 @@ def _cpu_seconds(rows: Iterable[Row]) -> Quantity | None:
     return Quantity(sum(known), Unit.SECOND) if len(known) == len(spent) else None
 
 
-def _limits(found: Iterable[BreakingPoint]) -> Iterator[tuple[str, Mapping[str, Limit]]]:
+def _limits(
+    found: Iterable[BreakingPoint],
+) -> Iterator[tuple[str, Mapping[str, RankedBreakingPoint]]]:
     """Give what more than one service was asked, and each one's answer by its name."""
     asked: dict[str, dict[str, BreakingPoint]] = {}
     for one in found:
@@ -183,7 +185,10 @@ def _limits(found: Iterable[BreakingPoint]) -> Iterator[tuple[str, Mapping[str, 
     for question, answers in asked.items():
         if len(answers) > 1:
             lowest = min(answers.values(), key=lambda one: float(one.rate))
-            limits = {name: Limit(one, _factor(one, lowest)) for name, one in answers.items()}
+            limits = {
+                name: RankedBreakingPoint(one, _factor(one, lowest))
+                for name, one in answers.items()
+            }
             yield question, limits
 
 

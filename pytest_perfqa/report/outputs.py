@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..base import files
 from ..machine.environment import machine, versions
 from .ci import markdown
-from .comparison import compare, conclude
+from .comparison import compare, compare_services
 from .export import openmetrics
 from .export.graphite import GraphiteExport
 from .html import folder
@@ -59,19 +59,19 @@ class Outputs:
             record_of_search(one, scale(one.service), *here) for one in session.searches.values()
         ]
         characters = list(_characters(session))
-        conclusions = conclude(compare(session.results()), session.breaking_points())
+        conclusions = compare_services(compare(session.results()), session.breaking_points())
         if self._report is not None:
             report = self._report
             yield _told(
                 "report",
-                lambda: folder.write(
+                lambda: folder.write_pages(
                     report, found, searches, characters, conclusions, interrupted=interrupted
                 ),
             )
         for path in self._targets.openmetrics:
             yield _told("OpenMetrics", lambda path=path: _write_openmetrics(path, found))  # type: ignore[misc]
         if (page := _step_summary()) is not None:
-            text = markdown.summary(
+            text = markdown.markdown_summary(
                 found, searches, characters, conclusions, interrupted=interrupted
             )
             yield _told("summary", lambda: _append(page, text))
@@ -101,7 +101,7 @@ def _told(what: str, write: Callable[[], Path]) -> str:
 
 
 def _write_openmetrics(path: Path, records: Sequence[Record]) -> Path:
-    files.write(path, openmetrics.text(records))
+    files.write(path, openmetrics.exposition(records))
     return path
 
 

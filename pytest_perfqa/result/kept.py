@@ -29,7 +29,7 @@ from ..errors import ConfigurationError, Lasting
 from ..load.wire.plan import Example
 from ..load.wire.watch import Aborted
 from ..monitor.disturbance import Disturbance
-from ..monitor.readings import Metric, Readings, Series
+from ..monitor.readings import Metric, Readings, ReadingSeries
 from ..scenario.records import Scenario
 from ..service.config import Limits
 from .context import Context
@@ -142,7 +142,7 @@ class _Document:
     sha256: dict[str, str]
 
 
-def write(folder: Path, kept: Kept) -> None:
+def write_kept(folder: Path, kept: Kept) -> None:
     """Write a result in one step; one that was there is gone then.
 
     Raises:
@@ -270,7 +270,7 @@ def _document(
     )
 
 
-def read(folder: Path) -> Kept:
+def read_kept(folder: Path) -> Kept:
     """Read what ``write`` has written.
 
     Raises:
@@ -284,7 +284,7 @@ def read(folder: Path) -> Kept:
         document,
         Samples(rows),
         _readings(document.readings, series, folder / _READINGS),
-        tuple(read(folder / f"{_EARLIER}{number}") for number in earlier),
+        tuple(read_kept(folder / f"{_EARLIER}{number}") for number in earlier),
     )
 
 
@@ -357,7 +357,7 @@ def _readings(document: _Readings, arrays: Arrays, path: Path) -> Readings:
     try:
         parts = {
             part: {
-                metric: Series(arrays[f"times_{number}"], arrays[f"values_{number}"])
+                metric: ReadingSeries(arrays[f"times_{number}"], arrays[f"values_{number}"])
                 for metric, number in numbers.items()
             }
             for part, numbers in document.series.items()

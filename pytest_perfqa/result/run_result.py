@@ -31,7 +31,7 @@ from .attributes.origin import Figure, Origin
 from .attributes.queueing import Pending
 from .attributes.recovery import Course, Recovery, recovery, stretches
 from .attributes.resources import Resources, Stretch
-from .attributes.stability import Drift, Series, drift
+from .attributes.stability import Drift, TimeSeries, drift
 from .attributes.throughput import Throughput
 from .attributes.timeline import Timeline, timeline
 from .attributes.unexpected import Unexpected
@@ -496,7 +496,7 @@ class Slice(KnowsItsNames):
         return within.as_expected.count / within.count if within.count else 1.0
 
     @_undisturbed
-    def drift(self, of: str | Series = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
+    def drift(self, of: str | TimeSeries = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
         """Tell whether a figure rises while the load lasts; true if it does.
 
         Args:
@@ -518,7 +518,7 @@ class Slice(KnowsItsNames):
         return drift(f"{name} of {self.name}", times[within], values[within], unit, scale)
 
     def _figure(
-        self, of: str | Series, unit: Unit
+        self, of: str | TimeSeries, unit: Unit
     ) -> tuple[str, NDArray[np.float64], NDArray[np.float64], Unit]:
         if not isinstance(of, str):
             return "the series", of.times, of.values, unit
@@ -707,7 +707,7 @@ class RunResult(Slice):
         """
         from . import kept  # noqa: PLC0415 - what only who keeps one needs
 
-        kept.write(Path(folder), self._kept())
+        kept.write_kept(Path(folder), self._kept())
         return Path(folder)
 
     def _kept(self) -> Kept:
@@ -737,7 +737,7 @@ class RunResult(Slice):
         """
         from . import kept  # noqa: PLC0415
 
-        return cls._of(kept.read(Path(folder)))
+        return cls._of(kept.read_kept(Path(folder)))
 
     @classmethod
     def _of(cls, kept: Kept) -> RunResult:

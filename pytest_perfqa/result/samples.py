@@ -22,7 +22,7 @@ from ..load.wire.record import (
     NO_REPLICA,
     OTHER_ENDPOINTS,
     RECORD,
-    Kind,
+    RecordKind,
     as_expected,
     ended,
     read_records,
@@ -70,12 +70,12 @@ class Samples:
     @property
     def requests(self) -> Samples:
         """The rows that stand for one request each."""
-        return self.where(self.rows["kind"] != Kind.ARRIVAL)
+        return self.where(self.rows["kind"] != RecordKind.ARRIVAL)
 
     @property
     def arrivals(self) -> Samples:
         """The rows that stand for one arrival each, however many requests it made."""
-        return self.where(self.rows["kind"] != Kind.STEP)
+        return self.where(self.rows["kind"] != RecordKind.STEP)
 
     @property
     def ended(self) -> Samples:
@@ -241,7 +241,9 @@ def _together(
     the phase is over.
     """
     numbers = window_number(rows["intended"], seconds)
-    keys = (numbers << 17) + (rows["phase"].astype(np.int64) << 1) + (rows["kind"] == Kind.STEP)
+    keys = (
+        (numbers << 17) + (rows["phase"].astype(np.int64) << 1) + (rows["kind"] == RecordKind.STEP)
+    )
     _, groups = np.unique(keys, return_inverse=True)
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))

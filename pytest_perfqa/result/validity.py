@@ -14,7 +14,7 @@ import numpy as np
 from ..base.units import Unit, show
 from ..errors import Lasting
 from ..load.wire.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
-from ..load.wire.record import Kind, Outcome
+from ..load.wire.record import Outcome, RecordKind
 from ..scenario.records import Model
 from .samples import quantile
 
@@ -85,7 +85,7 @@ def examine(
 ) -> Generator:
     """Look at how the generator did; in a closed model no arrival can be late."""
     told = None if aborted is None else aborted.reason
-    sent = samples.where(samples.rows["kind"] != Kind.STEP)
+    sent = samples.where(samples.rows["kind"] != RecordKind.STEP)
     lag = sent.rows["lag"].astype(float)
     weights = sent.rows["weight"]
     reasons = [summary.stopped for summary in summaries]

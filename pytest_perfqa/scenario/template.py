@@ -42,7 +42,7 @@ def expressions(value: Any) -> Iterator[str]:
             yield from expressions(inner)
 
 
-def call(expression: str) -> tuple[str, tuple[int, ...]] | None:
+def function_call(expression: str) -> tuple[str, tuple[int, ...]] | None:
     """Read ``$function(1, 2)``, or give None where the expression is the name of a variable.
 
     Raises:
@@ -70,7 +70,7 @@ def variable(expression: str) -> str:
     return match[1] if match and match[1] else expression
 
 
-def render(value: Any, variables: Mapping[str, Any], random: random.Random) -> Any:
+def render_templates(value: Any, variables: Mapping[str, Any], random: random.Random) -> Any:
     """Replace every template within texts, lists and mappings.
 
     Raises:
@@ -80,11 +80,13 @@ def render(value: Any, variables: Mapping[str, Any], random: random.Random) -> A
         return _render_text(value, variables, random)
     if isinstance(value, Mapping):
         return {
-            str(render(key, variables, random)): render(inner, variables, random)
+            str(render_templates(key, variables, random)): render_templates(
+                inner, variables, random
+            )
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return [render(inner, variables, random) for inner in value]
+        return [render_templates(inner, variables, random) for inner in value]
     return value
 
 
@@ -92,16 +94,16 @@ def _render_text(text: str, variables: Mapping[str, Any], random: random.Random)
     whole = _TEMPLATE.match(text)
     if whole and whole.end() == len(text):
         return _evaluate(whole[1], variables, random)
-    return _TEMPLATE.sub(lambda match: printed(_evaluate(match[1], variables, random)), text)
+    return _TEMPLATE.sub(lambda match: template_text(_evaluate(match[1], variables, random)), text)
 
 
-def printed(value: Any) -> str:
+def template_text(value: Any) -> str:
     """Print a value as it goes into a text: JSON for anything but a text."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _evaluate(expression: str, variables: Mapping[str, Any], random: random.Random) -> Any:
-    called = call(expression)
+    called = function_call(expression)
     if called is not None:
         return _FUNCTIONS[called[0]](random, *called[1])
     if expression in variables:

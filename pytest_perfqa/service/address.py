@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 _TEST_DOMAINS = ("localhost", "test", "local", "internal")
 
 
-def split(url: str) -> SplitResult:
+def split_address(url: str) -> SplitResult:
     """Take an http(s) address apart.
 
     Raises:

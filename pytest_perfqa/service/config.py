@@ -209,6 +209,6 @@ def placeholders(text: str) -> set[str]:
     return set(_PLACEHOLDER.findall(text))
 
 
-def filled(text: str, port: int) -> str:
+def with_port(text: str, port: int) -> str:
     """Give a command or a value with ``{port}`` replaced."""
     return text.replace("{port}", str(port))

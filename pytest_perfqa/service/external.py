@@ -38,7 +38,7 @@ def configuration(
         ConfigurationError: it is no http(s) address, or a public host without ``allow_remote``.
     """
     try:
-        host = address.split(url).hostname or ""
+        host = address.split_address(url).hostname or ""
     except ValueError as error:
         raise ConfigurationError(f"{said}: {error}") from None
     if not allow_remote and not address.is_test_host(host):
@@ -54,7 +54,7 @@ def configuration(
     )
 
 
-def connect(config: ServiceConfig) -> Service:
+def attach(config: ServiceConfig) -> Service:
     """Wait until an external service answers.
 
     Raises:
@@ -72,7 +72,7 @@ class ExternalService:
     def __init__(self, config: ServiceConfig, external: External) -> None:
         self._config = config
         self._external = external
-        parts = address.split(external.url)
+        parts = address.split_address(external.url)
         is_tls = parts.scheme == "https"
         port = parts.port or (443 if is_tls else 80)
         self._address = readiness.Address(
@@ -106,7 +106,7 @@ class ExternalService:
     @property
     def beside(self) -> Mapping[str, Leader]:
         """What serves it but was started elsewhere."""
-        return beside.find(self.name, self._config.beside)
+        return beside.find_beside(self.name, self._config.beside)
 
     @property
     def limits(self) -> Limits:
@@ -175,7 +175,7 @@ class ExternalService:
         )
 
     def _wait_until_ready(self) -> None:
-        def probe(limit: float) -> readiness.Answer:
+        def probe(limit: float) -> readiness.ProbeResult:
             self.check()
             if self._config.ready.tcp:
                 return readiness.connect(self._address, limit)

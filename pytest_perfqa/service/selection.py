@@ -107,7 +107,7 @@ def start(config: ServiceConfig, choice: Choice, directory: Path, *, reaper: Rea
         PerfqaError: it can't be started.
     """
     if choice.backend == _EXTERNAL:
-        return external.connect(config)
+        return external.attach(config)
     if choice.backend == DOCKER:
         return docker.start(config, directory, reaper=reaper)
     return process.start(config, directory, reaper=reaper)

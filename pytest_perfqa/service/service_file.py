@@ -49,7 +49,7 @@ def read_service(folder: Path, *, allow_remote: bool = False) -> ServiceConfig:
     Raises:
         FileProblems: with all that is wrong with the file.
     """
-    document = yaml_file.load(folder / FILE_NAME)
+    document = yaml_file.load_yaml(folder / FILE_NAME)
     problems = list(_contradictions(document, allow_remote=allow_remote))
     try:
         content = yaml_file.validate(document, _Service)
@@ -407,7 +407,7 @@ def _external_problems(document: Document, *, allow_remote: bool) -> Iterator[Pr
     if not isinstance(url, str):
         return
     try:
-        host = address.split(url).hostname or ""
+        host = address.split_address(url).hostname or ""
     except ValueError as error:
         yield document.problem(loc, str(error))
         return

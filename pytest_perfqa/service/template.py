@@ -20,6 +20,6 @@ def variables_in(text: str) -> set[str]:
     return set(_VARIABLE.findall(text))
 
 
-def render(text: str, variables: Mapping[str, str]) -> str:
+def fill_in(text: str, variables: Mapping[str, str]) -> str:
     """Fill in ``variables``; a name that isn't one of them, such as nginx's ``$host``, stays."""
     return _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), text)

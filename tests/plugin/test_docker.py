@@ -292,7 +292,7 @@ def test_an_engine_that_dies_is_an_error(
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*docker container inspect*", "*Cannot connect*"])
     result.stdout.fnmatch_lines(["perfqa: service one could not be stopped: *"])
-    ownership.sweep(engine.find())
+    ownership.sweep(engine.find_engine())
     assert everything() == before
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import synthetic
 from hypothesis import strategies as st
 
-from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL, Kind, Outcome
+from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL, Outcome, RecordKind
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result.samples import Samples, fold
@@ -138,7 +138,7 @@ def _steps(due: Floats, rows: dict[str, Floats]) -> Samples:
     half = rows["response"] / 2
     number = len(due)
     answered = rows["outcome"] == Outcome.ANSWERED
-    kinds = np.tile([Kind.ARRIVAL, Kind.STEP, Kind.STEP], number)
+    kinds = np.tile([RecordKind.ARRIVAL, RecordKind.STEP, RecordKind.STEP], number)
     whole = np.where(answered & (rows["status"] >= 400), Outcome.UNEXPECTED, rows["outcome"])
     table = synthetic.samples(np.zeros(3 * number), kind=kinds).rows
     columns = {

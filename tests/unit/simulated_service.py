@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from pytest_perfqa.capacity.probing.exchange import Exchange
+from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.capacity.probing.probe import Drained, Volley
 from pytest_perfqa.load.wire.record import Outcome
 
@@ -170,7 +170,7 @@ class SimulatedProber:
     drains: int = 0
     sent: int = 0
     now: float = 0.0
-    _open: dict[int, Exchange] = field(default_factory=dict)
+    _open: dict[int, ProbeExchange] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float:
@@ -192,7 +192,7 @@ class SimulatedProber:
             self._canary(volley)
             return volley
         due = deque(volley.begin + offset for offset in offsets)
-        ages: deque[Exchange] = deque()
+        ages: deque[ProbeExchange] = deque()
         is_fast = len(offsets) > self.fastest * max(offsets[-1], TICK)
         lag = 1.0 if is_fast else self.lag
         tick = self.now + TICK
@@ -224,14 +224,14 @@ class SimulatedProber:
         self._open.clear()
         return volley
 
-    def _next_event(self, due: deque[float], ages: deque[Exchange], patience: float) -> float:
+    def _next_event(self, due: deque[float], ages: deque[ProbeExchange], patience: float) -> float:
         """Skip ticks in which nothing happens: a watcher learns nothing at them but an age."""
         expiry = ages[0].intended + patience if ages else math.inf
         event = min(due[0] if due else math.inf, expiry, self.server.next_done())
         return self.now + TICK * max(1.0, (event - self.now) // TICK // 20)
 
-    def _arrive(self, volley: Volley, due: float) -> Exchange:
-        one = Exchange(len(volley.exchanges), due, begun=self.now, sent=self.now)
+    def _arrive(self, volley: Volley, due: float) -> ProbeExchange:
+        one = ProbeExchange(len(volley.exchanges), due, begun=self.now, sent=self.now)
         volley.exchanges.append(one)
         self.sent += 1
         number = self.server.arrive(self.now)
@@ -241,7 +241,7 @@ class SimulatedProber:
             self._open[number] = one
         return one
 
-    def _end(self, volley: Volley, one: Exchange | None, status: int) -> None:
+    def _end(self, volley: Volley, one: ProbeExchange | None, status: int) -> None:
         if one is None or not one.pending:
             return
         one.outcome = Outcome.ANSWERED if status else Outcome.TIMEOUT
@@ -249,7 +249,7 @@ class SimulatedProber:
         volley.finished.append(one)
 
     def _canary(self, volley: Volley) -> None:
-        one = Exchange(0, self.now, begun=self.now, sent=self.now)
+        one = ProbeExchange(0, self.now, begun=self.now, sent=self.now)
         self.now += CANARY
         volley.exchanges.append(one)
         self._end(volley, one, 200)

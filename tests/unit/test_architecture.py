@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ LAYERS = {
     for contract in CONTRACTS
     if contract["type"] == "layers"
     for container in contract["containers"]
+}
+# Names that more than one module may give to a class or a function, and why.
+SHARED_NAMES = {
+    "main": "what a program runs is called so",
+    "check_prerequisites": "what backends have in common",
+    "start": "what backends have in common",
+    "Condition": "",
+    "Door": "",
+    "Judgement": "",
+    "implied_services": "",
+    "judge": "",
 }
 
 
@@ -61,3 +73,13 @@ def test_layers_name_what_is_there(container: str) -> None:
 def test_paths_lead_somewhere(path: str) -> None:
     """Where something is said to be added, there is something to add it to."""
     assert (PACKAGE / path).exists()
+
+
+def test_a_name_has_one_home() -> None:
+    """Who reads the name of a class or a function need not look at the imports to know which."""
+    homes = defaultdict(list)
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                homes[node.name].append(str(path.relative_to(PACKAGE)))
+    assert not {name: at for name, at in homes.items() if len(at) > 1 and name not in SHARED_NAMES}

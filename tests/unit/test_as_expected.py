@@ -13,11 +13,11 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
-from pytest_perfqa.capacity.probing.exchange import Exchange
+from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.errors import RequirementMissed
 from pytest_perfqa.load.wire import record
 from pytest_perfqa.load.wire.plan import Example
-from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Outcome, RecordKind
 from pytest_perfqa.load.wire.tally import Tallies, Tally
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.record.recorder import measured
@@ -96,7 +96,7 @@ def test_scalars_and_records_agree(outcome: Outcome) -> None:
     over = outcome is not Outcome.PENDING
     assert record.unexpected(rows).tolist() == [over and not one for one in alone]
     assert alone == [is_good(outcome, status) for status in range(601)]
-    probes = [Exchange(0, 0.0, outcome=outcome, status=status) for status in range(601)]
+    probes = [ProbeExchange(0, 0.0, outcome=outcome, status=status) for status in range(601)]
     assert [one.is_good for one in probes] == alone
 
 
@@ -106,9 +106,9 @@ def flow(*arrivals: tuple[Outcome, int]) -> RunResult:
     for number, (outcome, status) in enumerate(arrivals):
         whole = Outcome.UNEXPECTED if outcome is Outcome.ANSWERED and status >= 400 else outcome
         rows += [
-            {"due": number, "status": 200, "outcome": Outcome.ANSWERED, "kind": Kind.STEP},
-            {"due": number + 0.1, "status": status, "outcome": outcome, "kind": Kind.STEP},
-            {"due": number, "status": 0, "outcome": whole, "kind": Kind.ARRIVAL},
+            {"due": number, "status": 200, "outcome": Outcome.ANSWERED, "kind": RecordKind.STEP},
+            {"due": number + 0.1, "status": status, "outcome": outcome, "kind": RecordKind.STEP},
+            {"due": number, "status": 0, "outcome": whole, "kind": RecordKind.ARRIVAL},
         ]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return run(samples(columns.pop("due"), 0.1, **columns))
@@ -242,11 +242,11 @@ def test_the_requirement_is_one_of_any_part_of_a_run() -> None:
         (samples([]), "there was no request"),
         (samples([0.1], outcome=Outcome.PENDING), "none of 1 requests came to an end"),
         (
-            samples([0.1, 0.2], outcome=Outcome.USER_CODE, kind=Kind.ARRIVAL, endpoint=255),
+            samples([0.1, 0.2], outcome=Outcome.USER_CODE, kind=RecordKind.ARRIVAL, endpoint=255),
             "2 of 2 requests were not answered as expected: 2 x user code",
         ),
         # Nothing was asked for by arrivals that nothing stopped.
-        (samples([0.1], kind=Kind.ARRIVAL), "there was no request"),
+        (samples([0.1], kind=RecordKind.ARRIVAL), "there was no request"),
     ],
 )
 def test_a_run_without_an_answer_is_no_pass(rows: Samples, said: str) -> None:

@@ -8,7 +8,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.evidence import Evidence, Point
 from pytest_perfqa.base.units import Quantity, Unit
-from pytest_perfqa.report.terminal.assertion import comparison, undecided, verdict
+from pytest_perfqa.report.terminal.assertion import explained_comparison, undecided, verdict
 from pytest_perfqa.report.terminal.sparkline import sparkline
 
 
@@ -34,8 +34,8 @@ def test_a_figure_over_time_as_a_word(values: list[float | None], encoding: str,
 )
 def test_what_knows_nothing_is_left_to_pytest(sign: str, other: object) -> None:
     """Plain values, other operators, figures without evidence."""
-    assert comparison(sign, 3, other) is None
-    assert comparison(sign, Quantity(3, Unit.COUNT), other) is None
+    assert explained_comparison(sign, 3, other) is None
+    assert explained_comparison(sign, Quantity(3, Unit.COUNT), other) is None
     assert undecided(sign, 3, other) == []
 
 
@@ -44,18 +44,18 @@ def test_anything_can_be_compared_with() -> None:
     launched = run(samples(np.arange(10.0))).launched
     fewer = run(samples(np.arange(9.0))).launched
     for other in (None, [1], pytest.approx(3), float("nan"), True, fewer):
-        lines = comparison("==", launched, other)
+        lines = explained_comparison("==", launched, other)
         assert lines
         assert "launched arrivals of the run: 10" in lines[1]
-        assert comparison("==", other, launched)
+        assert explained_comparison("==", other, launched)
 
 
 @pytest.mark.parametrize(("sign", "other"), [("==", 10), ("<=", 10), (">", 9), ("!=", 3)])
 def test_what_holds_is_not_told_as_missed(sign: str, other: int) -> None:
     """Pytest asks about every part of ``assert a and b``, and about ``assert not a``."""
     launched = run(samples(np.arange(10.0))).launched
-    assert comparison(sign, launched, other) is None
-    assert comparison(sign, launched, np.arange(3)) is not None
+    assert explained_comparison(sign, launched, other) is None
+    assert explained_comparison(sign, launched, np.arange(3)) is not None
 
 
 def test_the_moment_when_a_count_went_over_the_limit() -> None:
@@ -70,9 +70,9 @@ def test_the_moment_when_a_count_went_over_the_limit() -> None:
         ("==", 0): "first too high from 0 s on",
     }
     for (sign, limit), line in said.items():
-        assert line in (comparison(sign, count, limit) or [])
+        assert line in (explained_comparison(sign, count, limit) or [])
     for sign, limit in ((">=", 30), ("==", 30), ("!=", 20)):
-        assert "first" not in "\n".join(comparison(sign, count, limit) or [])
+        assert "first" not in "\n".join(explained_comparison(sign, count, limit) or [])
 
 
 def test_a_verdict_is_printed_from_its_evidence() -> None:

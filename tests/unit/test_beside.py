@@ -19,7 +19,7 @@ from pytest_perfqa.scenario.spans import Spans
 from pytest_perfqa.service.config import Beside, Command, Limits, Ready, ServiceConfig
 from pytest_perfqa.service.process import service as process
 from pytest_perfqa.service.service_file import read_service
-from pytest_perfqa.service.shared.beside import find, holder, listener
+from pytest_perfqa.service.shared.beside import find_beside, holder, listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,9 +161,9 @@ def test_who_listens_in_a_container_is_found_behind_its_engine(tmp_path: Path) -
 def test_what_does_not_run_is_an_error() -> None:
     """Before the load: its CPU would be laid to others."""
     with pytest.raises(ServiceError, match=r"shop: 'db' beside it: no process .* port 1 of this"):
-        find("shop", {"db": Beside(port=1)})
+        find_beside("shop", {"db": Beside(port=1)})
     with pytest.raises(ServiceError, match="shop: 'db' beside it: no process 4194305"):
-        find("shop", {"db": Beside(pid=4194305)})
+        find_beside("shop", {"db": Beside(pid=4194305)})
 
 
 def test_it_is_watched_like_a_part_but_is_none_of_the_limits(

@@ -17,7 +17,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Outcome, RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +196,7 @@ def test_nobody_knows_how_long_the_users_own_code_takes() -> None:
 
 def test_a_virtual_user_of_several_steps_waits_for_longer_than_a_request() -> None:
     """Five requests of up to 10 s each: 40 s in the queue are possible."""
-    kinds = np.full(400, Kind.ARRIVAL)
+    kinds = np.full(400, RecordKind.ARRIVAL)
     pending = run(samples(np.arange(400) / 10, 0.2, kind=kinds)).pending
     assert pending.wait.max < 40
     assert pending.service_time < 40

@@ -19,7 +19,7 @@ from simulated_service import (
 
 from pytest_perfqa.capacity.limits.breaking_point import inquiry, search
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
-from pytest_perfqa.capacity.probing.target import Declared, Request, Target
+from pytest_perfqa.capacity.probing.target import Declared, ProbeRequest, Target
 from pytest_perfqa.errors import (
     ConfigurationError,
     DisturbedRun,
@@ -54,7 +54,7 @@ def find(
     prober = SimulatedProber(server, patience, timeout, budget, lag, fastest)
     target = Target(
         "http://simulated",
-        Request("/"),
+        ProbeRequest("/"),
         "simulated",
         canary="/ping",
         time_scale=scale,
@@ -243,7 +243,7 @@ class Disturbed(SimulatedProber):
 
 def test_a_probe_that_others_disturbed_is_made_again() -> None:
     """It decides nothing, and what was found is what is found on a quiet machine."""
-    target = Target("http://simulated", Request("/"), "simulated", canary="/ping")
+    target = Target("http://simulated", ProbeRequest("/"), "simulated", canary="/ping")
     asked = inquiry(burst_within=1.0)
     quiet = search(SimulatedProber(Fifo(1, constant(0.5)), T), target, asked, 1024)
     found = search(Disturbed(Fifo(1, constant(0.5)), T, times=2), target, asked, 1024)
@@ -256,7 +256,7 @@ def test_a_probe_that_others_disturbed_is_made_again() -> None:
 
 def test_a_probe_that_others_disturb_again_and_again_is_no_bound() -> None:
     """Not as where the generator can't: what has passed before says nothing of what is beyond."""
-    target = Target("http://simulated", Request("/"), "simulated", canary="/ping")
+    target = Target("http://simulated", ProbeRequest("/"), "simulated", canary="/ping")
     for asked in (inquiry(burst_within=1.0), inquiry(slo="p95 <= 5s"), inquiry()):
         with pytest.raises(DisturbedRun, match="others took 2 s"):
             search(Disturbed(Fifo(3, constant(0.5)), T, budget=600, times=99), target, asked, 1024)

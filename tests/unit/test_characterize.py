@@ -15,7 +15,7 @@ import pytest
 from pytest_perfqa.capacity.character.characterize import characterize
 from pytest_perfqa.capacity.character.question import Question, question
 from pytest_perfqa.errors import ConfigurationError, ServiceError
-from pytest_perfqa.report.text.character import described, summary
+from pytest_perfqa.report.text.character import character_details, characters_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,8 +135,8 @@ def test_synchronous_workers_are_counted(serve: Callable[..., Server]) -> None:
     assert sum(step.is_good for step in found.staircases[-1].steps) == found.staircases[-1].size
     assert any("had to wait" in line for line in found.evidence)
     assert found.wall < BUDGET
-    assert "synchronous" in described(found)
-    assert "toy" in summary([found])[1]
+    assert "synchronous" in character_details(found)
+    assert "toy" in characters_summary([found])[1]
 
 
 @pytest.mark.timed

@@ -16,7 +16,7 @@ from pytest_perfqa.capacity.character.held import hold
 from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.capacity.character.seen import Seen
 from pytest_perfqa.capacity.probing import accept_queue
-from pytest_perfqa.capacity.probing.exchange import Exchange
+from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.capacity.probing.probe import Drained, Volley
 from pytest_perfqa.errors import DisturbedRun
 from pytest_perfqa.load.wire.record import Outcome
@@ -63,8 +63,8 @@ class Simulated:
         self._is_synchronous = is_synchronous
         self._free = [[0.0] * workers for _ in range(replicas)]
         self._delay = delay
-        self._arriving: list[tuple[float, int, Exchange, Volley, bool]] = []
-        self._coming: list[tuple[float, int, Exchange, Volley, int]] = []
+        self._arriving: list[tuple[float, int, ProbeExchange, Volley, bool]] = []
+        self._coming: list[tuple[float, int, ProbeExchange, Volley, int]] = []
         self.now = 0.0
         self.sent = 0
 
@@ -91,7 +91,7 @@ class Simulated:
         for index, offset in enumerate(offsets):
             due = volley.begin + offset
             self._go_on(max(due, self.now + GAP))
-            one = Exchange(index, due, begun=self.now, connected=self.now, sent=self.now)
+            one = ProbeExchange(index, due, begun=self.now, connected=self.now, sent=self.now)
             volley.exchanges.append(one)
             self.sent += 1
             arrival = self.now + self._random.exponential(self._delay)
@@ -182,8 +182,8 @@ class Shared(Simulated):
     ) -> None:
         super().__init__(random, workers, service, cv)
         self._workers = workers
-        self._left: dict[int, tuple[float, Exchange, Volley, int]] = {}
-        self._waiting: list[tuple[int, Exchange, Volley, bool]] = []
+        self._left: dict[int, tuple[float, ProbeExchange, Volley, int]] = {}
+        self._waiting: list[tuple[int, ProbeExchange, Volley, bool]] = []
         self._worked = 0.0
 
     def _arrive(self) -> None:

@@ -185,7 +185,7 @@ def test_a_report_that_can_not_be_written_is_told(
     def end(*_: object) -> None:
         raise ServiceError("it does not answer")
 
-    monkeypatch.setattr("pytest_perfqa.report.html.folder.write", full)
+    monkeypatch.setattr("pytest_perfqa.report.html.folder.write_pages", full)
     monkeypatch.setattr("pytest_perfqa.capacity.character.characterize.characterize", end)
     folder = tmp_path / "report"
     assert cli.main(["characterize", "http://127.0.0.1:1", "--report", str(folder)]) == cli.FAILED

@@ -12,8 +12,8 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
-from pytest_perfqa.report.comparison import compare, conclude, row
-from pytest_perfqa.report.text.side_by_side import cells, overall, summary
+from pytest_perfqa.report.comparison import compare, compare_services, row
+from pytest_perfqa.report.text.side_by_side import cells, comparison_summary, overall
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_services_stand_in_columns() -> None:
     """Figures are aligned, and columns in which nobody has anything are left out."""
     first = run(samples(EVEN, 0.05, status=200), service="one")
     second = run(samples(EVEN, 0.05, status=504), service="another")
-    lines = list(summary(compare([first, second])))
+    lines = list(comparison_summary(compare([first, second])))
     assert lines[0] == "steady, side by side:"
     assert lines[1].split() == ["service", "served", "5xx", "p95", "throughput", "queue"]
     assert lines[2].split()[:3] == ["one", "100", "%"]
@@ -87,7 +87,9 @@ def matrix() -> dict[str, tuple[Row, ...]]:
 
 def test_conclusions_are_drawn_over_all_scenarios() -> None:
     """Who queues under what, and how many times as much as the weakest each takes."""
-    one, another = conclude(matrix(), [breaking_point("one", 4), breaking_point("another", 1.25)])
+    one, another = compare_services(
+        matrix(), [breaking_point("one", 4), breaking_point("another", 1.25)]
+    )
     assert one.service == "one"
     assert one.queues == {"light": False, "heavy": False}
     assert another.queues == {"light": False, "heavy": True}
@@ -103,7 +105,7 @@ def test_conclusions_are_drawn_over_all_scenarios() -> None:
 def test_conclusions_as_text() -> None:
     """Columns in which nobody has anything are left out; a bound that was not met is no factor."""
     found = [breaking_point("one", 4, broken=False), breaking_point("another", 1.25)]
-    lines = list(overall(conclude(matrix(), found)))
+    lines = list(overall(compare_services(matrix(), found)))
     assert lines[0] == "over all scenarios:"
     columns = [re.split(r"\s{2,}", line) for line in lines[1:]]
     assert columns == [
@@ -117,7 +119,7 @@ def test_of_several_questions_each_has_its_column() -> None:
     """Also where a service was not asked: then nothing stands there."""
     other = [replace(breaking_point(name, 9), target="GET /ping") for name in ("another", "third")]
     found = [breaking_point("one", 4), breaking_point("another", 1.25), *other]
-    table = cells(conclude(matrix(), found))
+    table = cells(compare_services(matrix(), found))
     assert table == [
         (
             "service",
@@ -135,7 +137,7 @@ def test_of_several_questions_each_has_its_column() -> None:
 def test_a_bound_that_was_not_met_is_no_measure() -> None:
     """Three times "more than 1.25/s" says nothing."""
     found = [breaking_point("one", 4), breaking_point("another", 1.25, broken=False)]
-    table = cells(conclude(matrix(), found))
+    table = cells(compare_services(matrix(), found))
     assert [row[1] for row in table] == ["breaks at", "4/s", "> 1.25/s"]
 
 
@@ -150,7 +152,7 @@ def test_what_can_not_be_believed_or_told_is_no_conclusion() -> None:
     compared = compare([*unknown, doubtful])
     assert [each.service for each in compared["light"]] == ["one", "another"]
     compared["heavy"] = matrix()["heavy"]
-    _, *rows = cells(conclude(compared, []))
+    _, *rows = cells(compare_services(compared, []))
     assert [line[-1] for line in rows] == ["light?", "light?, heavy"]
 
 
@@ -160,8 +162,8 @@ def test_a_run_that_was_ended_early_is_marked() -> None:
     light = tuple(replace(each, cpu_seconds=Quantity(3, Unit.SECOND)) for each in compared["light"])
     heavy = tuple(replace(each, cpu_seconds=Quantity(4, Unit.SECOND)) for each in compared["heavy"])
     compared = {"light": light, "heavy": (heavy[0], replace(heavy[1], ended_early=True))}
-    assert [one.cpu_seconds for one in conclude(compared, [])] == [7, None]
-    assert any("another (ended early)" in line for line in summary(compared))
+    assert [one.cpu_seconds for one in compare_services(compared, [])] == [7, None]
+    assert any("another (ended early)" in line for line in comparison_summary(compared))
 
 
 def test_scenarios_of_one_name_are_told_apart() -> None:
@@ -179,10 +181,10 @@ def test_one_table_needs_no_conclusion() -> None:
     compared = matrix()
     found = [breaking_point("one", 4), breaking_point("another", 1.25)]
     light = {"light": compared["light"]}
-    assert conclude(light, []) == ()
-    assert conclude({}, found) == ()
-    assert conclude(light, found[:1]) == ()
-    assert len(conclude(light, found)) == 2
+    assert compare_services(light, []) == ()
+    assert compare_services({}, found) == ()
+    assert compare_services(light, found[:1]) == ()
+    assert len(compare_services(light, found)) == 2
 
 
 def test_who_did_not_run_under_all_is_marked() -> None:
@@ -190,7 +192,7 @@ def test_who_did_not_run_under_all_is_marked() -> None:
     compared = matrix()
     third = run(samples(EVEN, 0.05), scenario="light", service="third")
     compared["light"] = (*compared["light"], row(third))
-    headings, *rows = cells(conclude(compared, []))
+    headings, *rows = cells(compare_services(compared, []))
     assert headings[:2] == ("service", "scenarios")
     assert [one[1] for one in rows] == ["2 of 2", "2 of 2", "1 of 2"]
 
@@ -207,7 +209,7 @@ def test_recoveries_are_counted_over_all_peaks() -> None:
         for service, latency in (("one", 0.05), ("another", late))
         for scenario in ("first", "second")
     ]
-    found = conclude(compare(results), [])
+    found = compare_services(compare(results), [])
     assert [[each is not None and each.recovered for each in one.recoveries] for one in found] == [
         [True, True],
         [False, False],

@@ -109,7 +109,7 @@ def test_reports_are_written_all_the_same() -> None:
     assert [(mark.at, mark.until) for mark in marks] == [(12.0, 15.0), (20.0, 21.0)]
     assert "loop (pid 7)" in marks[0].name
     asked = cell("toy", "steady", result)
-    assert any("1500" in line for line in terminal.summary([asked]))
+    assert any("1500" in line for line in terminal.runs_summary([asked]))
     told = dict(properties.properties(Verdict.INVALID, "toy", [asked]))
     assert "from 12.0 s to 15.0 s" in told["perfqa_disturbed"]
 
@@ -212,11 +212,11 @@ def test_what_a_test_has_failed_of_is_told_once(stretches: tuple[tuple[float, fl
     due = np.arange(0, 30, 0.02) + 0.01
     result = disturbed(*stretches, recorded=samples(due, status=404))
     asked = cell("toy", "steady", result)
-    assert any("answers were 4xx" in line for line in terminal.summary([asked]))
+    assert any("answers were 4xx" in line for line in terminal.runs_summary([asked]))
     with pytest.raises(RequirementMissed) as caught:
         requirements.require(result, held=True)
     asked.judge("test", Verdict.FAILED, str(caught.value))
-    assert not any("answers were 4xx" in line for line in terminal.summary([asked]))
+    assert not any("answers were 4xx" in line for line in terminal.runs_summary([asked]))
 
 
 @given(

@@ -145,8 +145,8 @@ def test_what_the_user_keeps_under_fixed_names_is_left_alone(
 ) -> None:
     """A container and a volume of theirs may be there, in use; ours are others."""
     name = f"precious-{os.getpid()}"
-    engine.call("volume", "create", name)
-    request.addfinalizer(lambda: engine.call("volume", "rm", name))
+    engine.run_docker("volume", "create", name)
+    request.addfinalizer(lambda: engine.run_docker("volume", "rm", name))
     text = COMPOSE.replace('["./server.py', '["data:/data", "./server.py')
     text += f"    container_name: {name}\nvolumes: {{data: {{name: {name}}}}}\n"
     service = start(single(tmp_path, text))
@@ -154,7 +154,9 @@ def test_what_the_user_keeps_under_fixed_names_is_left_alone(
     assert facts["Name"].startswith("/perfqa-")
     assert name not in [mount.get("Name") for mount in facts["Mounts"]]
     service.stop()
-    assert engine.call("volume", "ls", "--quiet", "--filter", f"name={name}").split() == [name]
+    assert engine.run_docker("volume", "ls", "--quiet", "--filter", f"name={name}").split() == [
+        name
+    ]
 
 
 def test_a_build_is_told_while_it_runs(
@@ -167,7 +169,7 @@ def test_a_build_is_told_while_it_runs(
     config = single(tmp_path, text.replace("web:\n", f"web:\n    image: {name}\n"))
     (tmp_path / "user" / "Dockerfile").write_text(f"FROM {images['PYTHON_IMAGE']}\n")
     start(config).stop()
-    engine.call("image", "rm", name)
+    engine.run_docker("image", "rm", name)
     said = [record.getMessage() for record in caplog.records]
     assert any("FROM" in line for line in said)
     assert any("Started" in line or "done" in line for line in said)
@@ -246,20 +248,24 @@ def test_a_layer_that_a_builder_ends_unheard_is_removed(
     """It stands in no log. What was there before stays: it is somebody else's."""
     base = images["PYTHON_IMAGE"]
     log = tmp_path / "build.log"
-    log.write_text(f"Step 1/3 : FROM {base}\n ---> {engine.call('image', 'ls', '-q', base)}")
-    container = engine.call("container", "create", base).strip()
+    log.write_text(f"Step 1/3 : FROM {base}\n ---> {engine.run_docker('image', 'ls', '-q', base)}")
+    container = engine.run_docker("container", "create", base).strip()
     made = []
     try:
-        made.append(engine.call("container", "commit", "--message", "other", container).strip())
+        made.append(
+            engine.run_docker("container", "commit", "--message", "other", container).strip()
+        )
         before = service_images.unnamed()
         assert set(made) <= before
-        made.append(engine.call("container", "commit", "--message", "ours", container).strip())
+        made.append(
+            engine.run_docker("container", "commit", "--message", "ours", container).strip()
+        )
         service_images.remove_unfinished(log, before)
         left = service_images.unnamed()
         assert made[0] in left
         assert made[1] not in left
     finally:
-        engine.call("container", "rm", container)
+        engine.run_docker("container", "rm", container)
         service_images.remove_unnamed(made)
 
 
@@ -295,12 +301,12 @@ def test_one_that_never_becomes_ready_shows_its_log(
 def test_an_engine_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unreachable engine is one line, at once."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    engine.find.cache_clear()
+    engine.find_engine.cache_clear()
     begin = time.monotonic()
     with pytest.raises(PrerequisiteMissing, match=r"no Docker|docker' is missing"):
         docker.check_prerequisites()
     assert time.monotonic() - begin < 10
-    engine.find.cache_clear()
+    engine.find_engine.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -322,17 +328,17 @@ def test_an_engine_elsewhere_is_said(
         return json.dumps({"ServerVersion": "20", "KernelVersion": "other"} if arguments else {})
 
     monkeypatch.setenv("DOCKER_HOST", host)
-    monkeypatch.setattr(engine, "call", info)
+    monkeypatch.setattr(engine, "run_docker", info)
     monkeypatch.setattr(engine.shutil, "which", lambda _: "docker")
-    engine.find.cache_clear()
+    engine.find_engine.cache_clear()
     try:
         if is_here:
-            assert not engine.find().is_local
+            assert not engine.find_engine().is_local
         else:
             with pytest.raises(PrerequisiteMissing, match=rf"{host} is on another machine"):
-                engine.find()
+                engine.find_engine()
     finally:
-        engine.find.cache_clear()
+        engine.find_engine.cache_clear()
 
 
 def test_an_engine_that_is_dead_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,11 +347,11 @@ def test_an_engine_that_is_dead_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         listener.bind(str(tmp_path / "dead.sock"))
         listener.listen()
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/dead.sock")
-        engine.find.cache_clear()
+        engine.find_engine.cache_clear()
         said = r"gave no answer within 0.5 s|docker' is missing"
         with pytest.raises(PrerequisiteMissing, match=said):
-            engine.find(0.5)
-    engine.find.cache_clear()
+            engine.find_engine(0.5)
+    engine.find_engine.cache_clear()
 
 
 # While it runs -----------------------------------------------------------------------------
@@ -443,7 +449,7 @@ def test_memory_is_one_budget(tmp_path: Path, start: Starter) -> None:
 
 def test_without_a_parent_cgroup_each_container_gets_a_share() -> None:
     """Whole CPUs are shared by binding, memory is divided; the note says which."""
-    found = engine.Engine("1", is_local=False, cgroups=("systemd", "2"))
+    found = engine.DockerEngine("1", is_local=False, cgroups=("systemd", "2"))
     divided = budget.make(Limits(cpus=1, memory=2**30), found, containers=4, suffix="test")
     assert divided.keys == {"cpus": 0.25, "mem_limit": 2**28}
     assert divided.note == "1 CPU split over 4 containers; 1 GiB split over 4 containers"
@@ -453,7 +459,7 @@ def test_without_a_parent_cgroup_each_container_gets_a_share() -> None:
 def test_a_parent_cgroup_weighs_what_its_containers_would(images: dict[str, str]) -> None:
     """Else four containers would get the time of one beside other programs of the machine."""
     del images
-    made = budget.make(Limits(memory=2**30), engine.find(), containers=4, suffix="0-weight")
+    made = budget.make(Limits(memory=2**30), engine.find_engine(), containers=4, suffix="0-weight")
     try:
         if "parent cgroup" not in made.note:
             pytest.skip(f"no parent cgroup here: {made.note}")
@@ -500,7 +506,7 @@ def test_what_the_dead_left_is_swept(
         docker.start(single(tmp_path / "two"), tmp_path / "run2")
         monkeypatch.undo()
         assert len(everything()["containers"]) == len(with_alive["containers"]) + 1
-        ownership.sweep(engine.find())
+        ownership.sweep(engine.find_engine())
         assert everything() == with_alive
     finally:
         alive.stop()

@@ -75,7 +75,7 @@ def wait_for_looks(monitor: Monitor, more: int) -> None:
 def test_a_container_by_its_cgroup(service: Service, reaper: Reaper) -> None:
     """Half a second of work and 100 answers, among looks at files and switches of its processes."""
     part = service.parts["web"]
-    if part.container is None or cgroup.find(part.pid, part.container) is None:
+    if part.container is None or cgroup.find_layout(part.pid, part.container) is None:
         pytest.skip("the engine's cgroups can't be seen here")
     with Monitor(service, reaper=reaper, interval=0.05) as monitor:
         start = time.monotonic()
@@ -156,7 +156,7 @@ def test_a_container_by_what_its_engine_says(
     service: Service, reaper: Reaper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the engine runs elsewhere: the same figures, once a second, and no files."""
-    monkeypatch.setattr(cgroup, "find", lambda *_: None)
+    monkeypatch.setattr(cgroup, "find_layout", lambda *_: None)
     before = threading.active_count()
     with Monitor(service, reaper=reaper, interval=0.2) as monitor:
         start = time.monotonic()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_perfqa.load.engine.effort import Effort
 from pytest_perfqa.load.wire.plan import LATE_SECONDS, Plan
-from pytest_perfqa.load.wire.record import RECORD, Kind
+from pytest_perfqa.load.wire.record import RECORD, RecordKind
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Process:
         self.effort.look(self.now)
 
 
-def sent(*arrivals: tuple[float, float], kind: Kind = Kind.SINGLE) -> NDArray[np.void]:
+def sent(*arrivals: tuple[float, float], kind: RecordKind = RecordKind.SINGLE) -> NDArray[np.void]:
     """Give records of arrivals: when they were due and how late they were."""
     rows = np.zeros(len(arrivals), RECORD)
     rows["kind"] = kind
@@ -67,7 +67,7 @@ def test_what_it_did_while_arrivals_were_late() -> None:
         process.passes(0.1, computed=0.9)
     # Others may end long after; requests within an arrival have no time to keep.
     process.effort.sent(sent((0.5, 0.001), (1.05, 0.1), (1.9, 0.0)))
-    process.effort.sent(sent((0.2, 1.0), kind=Kind.STEP))
+    process.effort.sent(sent((0.2, 1.0), kind=RecordKind.STEP))
     found = process.effort.lateness()
     assert (found.count, found.of) == (1, 3)
     assert found.worst == pytest.approx(0.1)

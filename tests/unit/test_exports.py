@@ -32,10 +32,10 @@ from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.measuring.session import Search
 from pytest_perfqa.report.ci.github import annotation
-from pytest_perfqa.report.ci.markdown import summary
+from pytest_perfqa.report.ci.markdown import markdown_summary
 from pytest_perfqa.report.ci.properties import properties
 from pytest_perfqa.report.export import openmetrics
-from pytest_perfqa.report.export.graphite import Address, GraphiteExport, recorded, segment
+from pytest_perfqa.report.export.graphite import GraphiteExport, GraphiteServer, recorded, segment
 from pytest_perfqa.report.export.targets import targets
 from pytest_perfqa.report.record.schema import Series
 
@@ -49,7 +49,7 @@ SAMPLE = re.compile(
 @pytest.mark.parametrize("name", HOSTILE)
 def test_openmetrics_stays_well_formed(name: str) -> None:
     """Every line is a comment or a sample; what a service calls itself is in quotes."""
-    text = openmetrics.text([hostile(records()[2], name)])
+    text = openmetrics.exposition([hostile(records()[2], name)])
     text.encode()
     *lines, end, nothing = text.split("\n")
     assert (end, nothing) == ("# EOF", "")
@@ -61,7 +61,7 @@ def test_openmetrics_families_stand_together_and_time_goes_on() -> None:
     """Counters rise, series aren't interleaved, the sums are those of the run."""
     record = records()[0]
     assert record.measured is not None
-    lines = openmetrics.text([record]).splitlines()
+    lines = openmetrics.exposition([record]).splitlines()
     declared = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert declared == [family.name for family in openmetrics.FAMILIES]
     series: dict[str, list[tuple[float, float]]] = {}
@@ -87,7 +87,7 @@ def test_openmetrics_of_many_runs_has_no_series_twice() -> None:
     """Those of one name, at one time, are told apart; each has its own sums."""
     one = next(record for record in records() if record.measured is not None)
     others = [replace(one, scenario="spike_heavy #2"), replace(one, service="other")]
-    text = openmetrics.text([one, one, *others, *records(), one])
+    text = openmetrics.exposition([one, one, *others, *records(), one])
     node = [(name, "node") for name in ("spike_heavy", *(f"spike_heavy #{n}" for n in range(2, 5)))]
     found = runs_in(text)
     assert {*node, ("spike_heavy #2 #2", "node"), ("spike_heavy", "other")} <= found
@@ -100,7 +100,7 @@ def test_openmetrics_of_many_runs_has_no_series_twice() -> None:
 def test_openmetrics_of_names_that_print_alike() -> None:
     """What can't be printed becomes what somebody may have written."""
     one = next(record for record in records() if record.measured is not None)
-    text = openmetrics.text(
+    text = openmetrics.exposition(
         [replace(one, scenario=name) for name in ("a\x01", "a\\x01", "a\nb", "a b")]
     )
     assert len(runs_in(text)) == 4
@@ -112,13 +112,13 @@ def test_openmetrics_of_two_looks_in_a_millisecond() -> None:
     looks = Series((1.0, 2.0, 2.0001, 3.0), (0.1, 0.2, 0.3, 0.4))
     part = replace(one.measured.parts[0], cpu=looks, memory=None)
     record = replace(one, measured=replace(one.measured, parts=(part,)))
-    (points,) = strictly(openmetrics.text([record]))["perfqa_cpu_ratio"].values()
+    (points,) = strictly(openmetrics.exposition([record]))["perfqa_cpu_ratio"].values()
     assert [value for _, value in points] == [0.1, 0.3, 0.4]
 
 
 def test_graphite_of_names_that_are_one_word_there() -> None:
     """Each run has a path of its own, the same one every time."""
-    export = GraphiteExport(Address("127.0.0.1", 1, "p"))
+    export = GraphiteExport(GraphiteServer("127.0.0.1", 1, "p"))
     base = run(samples([0.0])).definition
     paths = {}
     for _ in range(2):
@@ -133,7 +133,7 @@ def test_graphite_of_names_that_are_one_word_there() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_markdown_shows_names_as_they_are(name: str) -> None:
     """No row has more cells for it, and no tag or link comes of it."""
-    text = summary([hostile(records()[0], name)], interrupted=True)
+    text = markdown_summary([hostile(records()[0], name)], interrupted=True)
     row = text.splitlines()[4]
     assert len(re.split(r"(?<!\\)\|", row)) == 11
     assert "<script" not in text
@@ -145,7 +145,7 @@ def test_markdown_of_breaking_points_and_characterisations(name: str) -> None:
     """Tables of their own, and why there is no answer."""
     found, missed = (replace(one, service=name, target=name) for one in searches())
     one, failed = (replace(one, service=name, path=name) for one in characters())
-    text = summary([], [found, missed], [one, failed])
+    text = markdown_summary([], [found, missed], [one, failed])
     lines = text.splitlines()
     assert lines[0] == "### perfqa: 2 breaking points, 2 characterisations, 1 passed"
     rows = [re.split(r"(?<!\\)\|", line) for line in lines if line.startswith("|")]
@@ -160,7 +160,7 @@ def test_markdown_of_breaking_points_and_characterisations(name: str) -> None:
 def test_markdown_of_configurations_over_all_scenarios(name: str) -> None:
     """A table of its own, a row for each."""
     found = [replace(one, queues={name: True}) for one in conclusions()]
-    text = summary([], conclusions=[replace(found[0], service=name), *found[1:]])
+    text = markdown_summary([], conclusions=[replace(found[0], service=name), *found[1:]])
     rows = [re.split(r"(?<!\\)\|", line) for line in text.splitlines() if line.startswith("|")]
     assert rows[0] == ["", " service ", " recovers ", " queue grows under ", ""]
     assert [len(row) for row in rows] == [5] * 5
@@ -170,7 +170,7 @@ def test_markdown_of_configurations_over_all_scenarios(name: str) -> None:
 
 def test_markdown_of_many_runs_has_an_end() -> None:
     """A page of a CI takes so much, and says what it leaves out."""
-    text = summary([replace(records()[0], service=f"s{number}") for number in range(300)])
+    text = markdown_summary([replace(records()[0], service=f"s{number}") for number in range(300)])
     assert "100 more are not shown." in text
     assert len(text) < 200_000
 
@@ -283,7 +283,7 @@ def test_what_graphite_is_told_adds_up() -> None:
 def test_what_graphite_is_told_while_a_run_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rates since the time before, names in one step; a code that has gone is told to be 0."""
     sent: list[str] = []
-    export = GraphiteExport(Address("127.0.0.1", 9))
+    export = GraphiteExport(GraphiteServer("127.0.0.1", 9))
     monkeypatch.setattr(export._sender, "put", sent.extend)
     monkeypatch.setattr("time.time", lambda: 1000.0)
     hostile = dict.fromkeys(HOSTILE, 3)
@@ -314,7 +314,7 @@ def test_a_receiver_that_is_gone_costs_nothing_but_a_note() -> None:
     """Nobody listens; then somebody who never reads."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        export = GraphiteExport(Address("127.0.0.1", listener.getsockname()[1]))
+        export = GraphiteExport(GraphiteServer("127.0.0.1", listener.getsockname()[1]))
         result = run(samples(np.arange(20) / 10))
         export.begin("toy", result.definition)
         export.progress(Progress(1.0, 10, 1, 9, 0, 0.1))
@@ -336,7 +336,7 @@ def test_a_receiver_gets_every_second_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=receive, daemon=True)
         thread.start()
-        export = GraphiteExport(Address("127.0.0.1", listener.getsockname()[1]))
+        export = GraphiteExport(GraphiteServer("127.0.0.1", listener.getsockname()[1]))
         export.begin("toy", run(samples([0.0])).definition)
         for second in range(1, 61):
             export.progress(Progress(second, second, 0, second, 0, None))
@@ -352,7 +352,7 @@ def test_a_receiver_that_comes_back_is_found_again() -> None:
     """Each connection takes what is sent while it lasts."""
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        export = GraphiteExport(Address("127.0.0.1", listener.getsockname()[1], "p"))
+        export = GraphiteExport(GraphiteServer("127.0.0.1", listener.getsockname()[1], "p"))
         export.begin("toy", run(samples([0.0])).definition)
         export.progress(Progress(1.0, 10, 1, 9, 0, 0.1))
         connection, _ = listener.accept()
@@ -380,12 +380,12 @@ def test_a_receiver_that_comes_back_is_found_again() -> None:
 @pytest.mark.parametrize(
     ("written", "read"),
     [
-        ("graphite:127.0.0.1:2003", Address("127.0.0.1", 2003)),
-        ("graphite:carbon:2003/a.b", Address("carbon", 2003, "a.b")),
-        ("graphite:[::1]:2003/x", Address("::1", 2003, "x")),
+        ("graphite:127.0.0.1:2003", GraphiteServer("127.0.0.1", 2003)),
+        ("graphite:carbon:2003/a.b", GraphiteServer("carbon", 2003, "a.b")),
+        ("graphite:[::1]:2003/x", GraphiteServer("::1", 2003, "x")),
     ],
 )
-def test_addresses_of_graphite(written: str, read: Address) -> None:
+def test_addresses_of_graphite(written: str, read: GraphiteServer) -> None:
     """Host, port and prefix."""
     assert targets(written, Path()).graphite == (read,)
 

@@ -11,7 +11,7 @@ import pytest
 from artillery_files import problems, read, with_config
 
 from pytest_perfqa.errors import ConfigurationError, ServiceError
-from pytest_perfqa.measuring.faults import Faults, check, part_problem
+from pytest_perfqa.measuring.faults import Faults, check_fault_parts, part_problem
 from pytest_perfqa.scenario.records import Fault, Scenario
 
 if TYPE_CHECKING:
@@ -214,4 +214,4 @@ def test_parts_that_there_are_not() -> None:
     those = (fault("kill"), Fault("pause db", 2, 0, "pause", "db"))
     scenario = Scenario("s", (), (), faults=those)
     with pytest.raises(ConfigurationError, match="s: pause db: service toy has no part 'db'"):
-        check(scenario, Toy())  # type: ignore[arg-type]
+        check_fault_parts(scenario, Toy())  # type: ignore[arg-type]

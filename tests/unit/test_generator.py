@@ -26,7 +26,7 @@ from waiting import wait_for
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load.driver.generator import Progress, Recording, generate
 from pytest_perfqa.load.wire.plan import Plan, Summary
-from pytest_perfqa.load.wire.record import Kind, Outcome, as_expected
+from pytest_perfqa.load.wire.record import Outcome, RecordKind, as_expected
 from pytest_perfqa.result import validity
 from pytest_perfqa.result.samples import Samples, quantile, read_samples
 from pytest_perfqa.scenario.records import (
@@ -743,7 +743,7 @@ def test_what_was_asked_for_is_as_expected_whatever_its_status(put: Any) -> None
         "then a miss": {("ANSWERED", False)},
     }
     rows = load.samples.rows
-    whole = rows[rows["kind"] == Kind.ARRIVAL]
+    whole = rows[rows["kind"] == RecordKind.ARRIVAL]
     assert {Outcome(one).name for one in whole["outcome"]} == {
         "ANSWERED",
         "UNEXPECTED",
@@ -759,7 +759,7 @@ def test_think_and_loops_take_their_time_and_their_number(put: Any) -> None:
         load = put(scenario(flow(*steps), count=20), server.url)
     assert server.paths() == {"/a": 20, "/b": 60}
     rows = load.samples.rows
-    whole = rows[rows["kind"] == Kind.ARRIVAL]
+    whole = rows[rows["kind"] == RecordKind.ARRIVAL]
     assert len(whole) == 20
     assert 0.6 < np.median(whole["response"]) < 0.9
     assert np.median(whole["lag"]) < 0.1

@@ -22,9 +22,9 @@ from synthetic import run, samples
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings
-from pytest_perfqa.monitor.readings import Series as Reading
+from pytest_perfqa.monitor.readings import ReadingSeries as Reading
 from pytest_perfqa.report.export import openmetrics
-from pytest_perfqa.report.export.graphite import Address, GraphiteExport
+from pytest_perfqa.report.export.graphite import GraphiteExport, GraphiteServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -215,7 +215,7 @@ def test_graphite_answers_every_query(graphite: tuple[int, str]) -> None:
     """Each panel of the dashboard has the curves of a run that was exported; sums are the run's."""
     port, web = graphite
     start = datetime.now(UTC) - timedelta(minutes=5)
-    export = GraphiteExport(Address("127.0.0.1", port))
+    export = GraphiteExport(GraphiteServer("127.0.0.1", port))
     exported = result(start)
     export.begin("node", exported.definition)
     export.end(exported)
@@ -234,7 +234,7 @@ def test_graphite_draws_a_run_while_it_goes(
     """Load, latency, status codes and errors, from what is told every second."""
     port, web = graphite
     start = datetime.now(UTC) - timedelta(minutes=5)
-    export = GraphiteExport(Address("127.0.0.1", port))
+    export = GraphiteExport(GraphiteServer("127.0.0.1", port))
     export.begin("node", result(start).definition)
     for second in range(1, 31):
         moment = start.timestamp() + second
@@ -317,7 +317,7 @@ def prometheus(tmp_path: Path) -> Iterator[tuple[datetime, str]]:
         if record.measured
         for moment in [start + timedelta(minutes=15 * number)]
     ]
-    (tmp_path / "metrics.txt").write_text(openmetrics.text(made))
+    (tmp_path / "metrics.txt").write_text(openmetrics.exposition(made))
     (tmp_path / "prometheus.yml").write_text("")
     data = tmp_path / "data"
     tool = ["promtool", "tsdb", "create-blocks-from", "openmetrics"]

@@ -22,7 +22,7 @@ from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError, DisturbedRun, Lasting
 from pytest_perfqa.load.wire.plan import Example, Lateness
-from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Outcome, RecordKind
 from pytest_perfqa.load.wire.tally import Spell
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.disturbance import Disturbance
@@ -78,7 +78,7 @@ def result(due: Any = None, *, readings: bool = True, **changes: Any) -> RunResu
         outcome=outcome,
         endpoint=number % 2,
         replica=number % 2,
-        kind=np.where(number % 50 == 3, Kind.STEP, Kind.SINGLE),
+        kind=np.where(number % 50 == 3, RecordKind.STEP, RecordKind.SINGLE),
         size=number,
     )
     seen = synthetic.readings(

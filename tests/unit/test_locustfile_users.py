@@ -26,7 +26,7 @@ from waiting import wait_for
 
 from pytest_perfqa.errors import GeneratorError, InvalidRun
 from pytest_perfqa.load.driver.generator import Progress, generate
-from pytest_perfqa.load.wire.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Kind, Outcome
+from pytest_perfqa.load.wire.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Outcome, RecordKind
 from pytest_perfqa.result.samples import merged_endpoints
 from pytest_perfqa.scenario.records import Phase, Scenario
 
@@ -514,7 +514,7 @@ def test_records_of_users(put: Any) -> None:
         load = put(code, server.url)
     check_account(load)
     kinds = collections.Counter(load.samples.rows["kind"].tolist())
-    assert kinds == {Kind.STEP: 40, Kind.ARRIVAL: 40}
+    assert kinds == {RecordKind.STEP: 40, RecordKind.ARRIVAL: 40}
     assert generate is not None
 
 

@@ -11,7 +11,7 @@ import pytest
 import synthetic
 
 from pytest_perfqa.capacity.limits.breaking_point import inquiry
-from pytest_perfqa.capacity.probing.target import Request
+from pytest_perfqa.capacity.probing.target import ProbeRequest
 from pytest_perfqa.errors import InvalidRun, ServiceError
 from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.machine import alone as machine
@@ -145,7 +145,7 @@ def test_it_is_held_for_probes(
     error = InvalidRun(["it rained"])
     monkeypatch.setattr(session_module, "find_breaking_point", _probing(steps, error))
     with pytest.raises(InvalidRun):
-        session.breaking_point("toy", Request("/"), inquiry(burst_within="1s"))
+        session.breaking_point("toy", ProbeRequest("/"), inquiry(burst_within="1s"))
     assert steps.names.count("probes") == 3
     assert steps.names.count("wait") == 2
     assert steps.names.count("settle") > 2

@@ -207,7 +207,7 @@ def test_someone_elses_service_with_a_known_process(toy: Service, reaper: Reaper
     config = external.configuration(toy.url)
     assert config.external is not None
     known = dataclasses.replace(config.external, pid=toy.parts["app"].pid)
-    theirs = external.connect(dataclasses.replace(config, external=known))
+    theirs = external.attach(dataclasses.replace(config, external=known))
     leader = theirs.leaders["process"]
     assert leader.alive
     with sampler.Monitor(theirs, reaper=reaper, interval=0.05) as monitor:
@@ -218,4 +218,4 @@ def test_someone_elses_service_with_a_known_process(toy: Service, reaper: Reaper
     assert not leader.alive
     threads = monitor.readings(start).series("process", Metric.THREADS).values
     assert (threads[0], threads[-1]) == (1, 0)
-    assert not external.connect(config).leaders
+    assert not external.attach(config).leaders

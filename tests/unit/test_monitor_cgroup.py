@@ -55,7 +55,7 @@ class Machine:
 
     def find(self) -> cgroup.Layout | None:
         """Find the container."""
-        return cgroup.find(PID, ID, self.proc)
+        return cgroup.find_layout(PID, ID, self.proc)
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_a_cgroup_that_is_not_to_be_seen(machine: Machine) -> None:
     assert machine.find() is None
     (machine.proc / "self" / "mountinfo").write_text("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
     assert machine.find() is None
-    assert cgroup.find(99, ID, machine.proc) is None
+    assert cgroup.find_layout(99, ID, machine.proc) is None
 
 
 def look(source: cgroup.ContainerCgroup) -> dict[Metric, float]:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pytest_perfqa.machine.children import Reaper, kill_all, spawn
 from pytest_perfqa.monitor import disturbance, neighbours
 from pytest_perfqa.monitor.disturbance import disturbances
-from pytest_perfqa.monitor.kernel import TICK, Cpu, Identity, Run
-from pytest_perfqa.monitor.neighbours import Group, Look, Window, window
+from pytest_perfqa.monitor.kernel import TICK, CpuTimes, Identity, ThreadTimes
+from pytest_perfqa.monitor.neighbours import CpuWindow, Group, Look, window
 from pytest_perfqa.monitor.surroundings import Surroundings
 from pytest_perfqa.monitor.tree import ProcessTable
 
@@ -68,7 +68,7 @@ class Act:
         """The CPU that the service used."""
         return sum(ran for ran, _ in self.threads) + self.ended
 
-    def window(self) -> Window:
+    def window(self) -> CpuWindow:
         """Judge it, from looks that begin at odd moments of the clock's ticks."""
         busy = {
             0: sum(process.elsewhere for process in self.processes),
@@ -78,7 +78,7 @@ class Act:
         everyone = {1: Process(self.own), **pids}
         first = Look(
             moment=50.0,
-            cpus={cpu: Cpu(_ticks(7.777), _ticks(3.1)) for cpu in busy},
+            cpus={cpu: CpuTimes(_ticks(7.777), _ticks(3.1)) for cpu in busy},
             clocks={1: 5.0, **dict.fromkeys(pids, 1.0)},
             groups=(Group(frozenset({1}), 5.0, self.cpus, threads=self._threads(0.0)),),
         )
@@ -86,7 +86,7 @@ class Act:
             first,
             moment=50.0 + self.length,
             cpus={
-                cpu: Cpu(
+                cpu: CpuTimes(
                     _ticks(7.777 + max(0.0, self.length - each - self.steal * cpu)),
                     _ticks(3.1 + self.steal * cpu),
                 )
@@ -114,9 +114,9 @@ class Act:
             first, second, lambda pid: Identity("other", everyone[pid].cpus, everyone[pid].weight)
         )
 
-    def _threads(self, so_far: float) -> dict[int, Run]:
+    def _threads(self, so_far: float) -> dict[int, ThreadTimes]:
         return {
-            number: Run(2.0 + ran * so_far, 1.0 + waited * so_far)
+            number: ThreadTimes(2.0 + ran * so_far, 1.0 + waited * so_far)
             for number, (ran, waited) in enumerate(self.threads)
         }
 
@@ -223,7 +223,7 @@ def test_what_was_denied_is_felt_as_a_share_of_what_was_used(
     assume(abs(share - 0.15) > 1e-6 and share * own > 0.02)
     lost = share * own
     denied, steal = (0.0, lost) if by_the_host else (lost, 0.0)
-    one = Window(0.0, 1.0, own, denied, steal, spare=0.0, capacity=1.0)
+    one = CpuWindow(0.0, 1.0, own, denied, steal, spare=0.0, capacity=1.0)
     assert one.is_disturbed == (share > 0.15)
 
 
@@ -257,10 +257,10 @@ def test_processes_that_ended_between_two_looks_are_others() -> None:
 
 def test_a_generator_that_ended_between_two_looks_is_no_other() -> None:
     """What it did after the first of them is nobody's any more, but it was no other's."""
-    group = Group(frozenset({7}), 0.0, SERVICE, threads={7: Run(0.0, 0.0)})
-    ran = replace(group, cpu=0.1, threads={7: Run(0.1, 0.1)})
-    first = Look(0.0, {1: Cpu(0, 0)}, {7: 0.0, 8: 1.0}, (group,), ours=frozenset({8}))
-    second = Look(0.5, {1: Cpu(0.1, 0)}, {7: 0.1}, (ran,))
+    group = Group(frozenset({7}), 0.0, SERVICE, threads={7: ThreadTimes(0.0, 0.0)})
+    ran = replace(group, cpu=0.1, threads={7: ThreadTimes(0.1, 0.1)})
+    first = Look(0.0, {1: CpuTimes(0, 0)}, {7: 0.0, 8: 1.0}, (group,), ours=frozenset({8}))
+    second = Look(0.5, {1: CpuTimes(0.1, 0)}, {7: 0.1}, (ran,))
     assert not window(first, second, lambda _: Identity("?", SERVICE)).is_disturbed
     stranger = replace(first, ours=frozenset())
     assert window(stranger, second, lambda _: Identity("?", SERVICE)).is_disturbed
@@ -303,36 +303,36 @@ def test_memory_that_others_took_is_a_disturbance_where_the_service_waited_for_i
 
 def test_a_reused_number_is_another_process() -> None:
     """Its clock and its threads began at 0."""
-    first = Look(0.0, {1: Cpu(0, 0)}, {7: 100.0}, (Group(frozenset({7}), 100.0, SERVICE),))
-    group = Group(frozenset({8}), 100.2, SERVICE, threads={8: Run(0.2, 0.0)})
-    second = Look(0.5, {1: Cpu(0.2, 0)}, {7: 0.1, 8: 0.2}, (group,))
+    first = Look(0.0, {1: CpuTimes(0, 0)}, {7: 100.0}, (Group(frozenset({7}), 100.0, SERVICE),))
+    group = Group(frozenset({8}), 100.2, SERVICE, threads={8: ThreadTimes(0.2, 0.0)})
+    second = Look(0.5, {1: CpuTimes(0.2, 0)}, {7: 0.1, 8: 0.2}, (group,))
     seen = window(first, second, lambda _: Identity("other", SERVICE))
     assert [taker[2] for taker in seen.takers] == [pytest.approx(0.1)]
 
 
 def test_a_reused_number_of_a_thread_is_another_thread() -> None:
     """What it waited for since it was born counts."""
-    group = Group(frozenset({7}), 1.0, SERVICE, threads={7: Run(2.0, 1.0)})
-    after = replace(group, cpu=1.1, threads={7: Run(0.1, 0.08)})
-    first = Look(0.0, {1: Cpu(0, 0)}, {7: 1.0, 9: 0.0}, (group,))
-    second = Look(0.5, {1: Cpu(0.1, 0)}, {7: 1.1, 9: 0.3}, (after,))
+    group = Group(frozenset({7}), 1.0, SERVICE, threads={7: ThreadTimes(2.0, 1.0)})
+    after = replace(group, cpu=1.1, threads={7: ThreadTimes(0.1, 0.08)})
+    first = Look(0.0, {1: CpuTimes(0, 0)}, {7: 1.0, 9: 0.0}, (group,))
+    second = Look(0.5, {1: CpuTimes(0.1, 0)}, {7: 1.1, 9: 0.3}, (after,))
     assert window(first, second, lambda _: Identity("?", SERVICE)).denied == pytest.approx(0.08)
 
 
 def test_what_stands_beside_the_service_is_no_other_and_may_be_disturbed_itself() -> None:
     """A database whose CPU others took holds the service up."""
-    service = Group(frozenset({7}), 0.0, SERVICE, threads={7: Run(0.0, 0.0)})
-    beside = Group(frozenset({8}), 0.0, OURS, threads={8: Run(0.0, 0.0)})
-    cpus, clocks = dict.fromkeys((0, 1), Cpu(0, 0)), dict.fromkeys((7, 8, 9), 0.0)
+    service = Group(frozenset({7}), 0.0, SERVICE, threads={7: ThreadTimes(0.0, 0.0)})
+    beside = Group(frozenset({8}), 0.0, OURS, threads={8: ThreadTimes(0.0, 0.0)})
+    cpus, clocks = dict.fromkeys((0, 1), CpuTimes(0, 0)), dict.fromkeys((7, 8, 9), 0.0)
     looks = Look(0.0, cpus, clocks, (service, beside))
     ran = (
-        replace(service, cpu=0.1, threads={7: Run(0.1, 0.0)}),
-        replace(beside, cpu=0.1, threads={8: Run(0.1, 0.1)}),
+        replace(service, cpu=0.1, threads={7: ThreadTimes(0.1, 0.0)}),
+        replace(beside, cpu=0.1, threads={8: ThreadTimes(0.1, 0.1)}),
     )
     homes = {7: SERVICE, 8: OURS, 9: OURS}
 
     def after(stranger: float, idle: float) -> Look:
-        cpus = {0: Cpu(idle, 0), 1: Cpu(0.4, 0)}
+        cpus = {0: CpuTimes(idle, 0), 1: CpuTimes(0.4, 0)}
         return Look(0.5, cpus, {7: 0.1, 8: 0.1, 9: stranger}, ran)
 
     alone = window(looks, after(0.0, 0.4), lambda pid: Identity(str(pid), homes[pid]))
@@ -345,10 +345,10 @@ def test_what_stands_beside_the_service_is_no_other_and_may_be_disturbed_itself(
 # Stretches -----------------------------------------------------------------------------------
 
 
-def windows(*lost: float, spare: float = 0.3, own: float = 0.2) -> list[Window]:
+def windows(*lost: float, spare: float = 0.3, own: float = 0.2) -> list[CpuWindow]:
     """Windows of half a second, with what the service was denied in each."""
     return [
-        Window(
+        CpuWindow(
             number / 2,
             (number + 1) / 2,
             own=own,
@@ -362,7 +362,7 @@ def windows(*lost: float, spare: float = 0.3, own: float = 0.2) -> list[Window]:
     ]
 
 
-def spans(windows: list[Window], start: float = 0.0) -> list[tuple[float, float]]:
+def spans(windows: list[CpuWindow], start: float = 0.0) -> list[tuple[float, float]]:
     """When the run was disturbed."""
     return [(one.start, one.end) for one in disturbances(windows, start)]
 

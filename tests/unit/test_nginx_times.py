@@ -119,7 +119,7 @@ def prepared(tmp_path: Path, text: str, env: dict[str, str], scale: float) -> tu
     parts = {"app": Command("app", "x"), "proxy": Nginx("proxy", tmp_path / "proxy.tmpl", "app")}
     config = ServiceConfig("s", tmp_path, tmp_path / "service.yaml", env=env, process=parts)
     (proxy,) = config.scaled(scale).proxies
-    argv = nginx.prepare(
+    argv = nginx.write_configuration(
         proxy.template,
         tmp_path / "run",
         port=18080,

@@ -680,7 +680,7 @@ def test_a_program_that_cannot_run_is_an_error_with_its_name(tmp_path: Path) -> 
 def test_an_external_service_is_asked_and_left_alone(tmp_path: Path, start: Starter) -> None:
     """It has no parts; what we can't do is refused in words; settling only waits."""
     other = start(single(tmp_path))
-    found = external.connect(external.configuration(other.url))
+    found = external.attach(external.configuration(other.url))
     assert found.url == other.url
     assert dict(found.parts) == {}
     with pytest.raises(ServiceError, match="was started by someone else"):
@@ -700,7 +700,7 @@ def test_an_external_service_whose_process_ends_is_noticed(tmp_path: Path, start
     config = external.configuration(other.url)
     assert config.external is not None
     known = dataclasses.replace(config.external, pid=other.parts["app"].pid)
-    found = external.connect(dataclasses.replace(config, external=known))
+    found = external.attach(dataclasses.replace(config, external=known))
     found.check()
     other.kill("app")
     with pytest.raises(ServiceError, match="doesn't exist"):
@@ -712,7 +712,7 @@ def test_an_external_service_that_does_not_answer(tmp_path: Path) -> None:
     config = external.configuration(f"http://127.0.0.1:{ports.take()}")
     config = dataclasses.replace(config, folder=tmp_path, ready=Ready(path="/", within=0.3))
     with pytest.raises(ServiceError, match=r"not ready within 0.3 s.*ConnectionRefused"):
-        external.connect(config)
+        external.attach(config)
 
 
 def test_children_of_two_threads_keep_their_cpus(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def trend(workers: int, service: float, variation: float, load: float, seed: int
     moments = twin.arrivals(rate, test.arrivals, poisson=False, random=random)
     shape = 1 / max(variation, 1e-3) ** 2
     services = random.gamma(shape, service / shape, test.arrivals)
-    ends = np.sort(moments + twin.latencies(moments, services, workers))
+    ends = np.sort(moments + twin.sojourn_times(moments, services, workers))
     pending = np.arange(1, len(moments) + 1) - np.searchsorted(ends, moments, "right")
     watch = QueueWatch(test)
     for count in pending.tolist():

@@ -12,7 +12,7 @@ from waiting import wait_for
 
 from pytest_perfqa.machine.children import Reaper, spawn, terminate
 from pytest_perfqa.monitor import quiet
-from pytest_perfqa.monitor.kernel import TICK, Cpu, Identity
+from pytest_perfqa.monitor.kernel import TICK, CpuTimes, Identity
 from pytest_perfqa.monitor.neighbours import Look
 from pytest_perfqa.monitor.quiet import wait_for_quiet
 
@@ -109,10 +109,12 @@ def test_who_is_busy(
         pid: 7.0 + sum(spent for (who, _), spent in used.items() if who == pid) for pid in KNOWN
     }
     ours = frozenset({OURS})
-    before = Look(50.0, dict.fromkeys(range(3), Cpu(9.0, 0.0)), dict.fromkeys(KNOWN, 7.0), (), ours)
+    before = Look(
+        50.0, dict.fromkeys(range(3), CpuTimes(9.0, 0.0)), dict.fromkeys(KNOWN, 7.0), (), ours
+    )
     after = Look(
         50.0 + length,
-        {cpu: Cpu(9.0 + length - spent, 0.0) for cpu, spent in busy.items()},
+        {cpu: CpuTimes(9.0 + length - spent, 0.0) for cpu, spent in busy.items()},
         clocks,
         (),
         ours,
@@ -123,8 +125,8 @@ def test_who_is_busy(
 
 def test_the_host_is_somebody() -> None:
     """What it takes can't be used either."""
-    before = Look(0.0, {0: Cpu(0.0, 0.0), 1: Cpu(0.0, 0.0)}, {}, ())
-    after = Look(1.0, {0: Cpu(0.7, 0.3), 1: Cpu(1.0, 0.0)}, {}, ())
+    before = Look(0.0, {0: CpuTimes(0.0, 0.0), 1: CpuTimes(0.0, 0.0)}, {}, ())
+    after = Look(1.0, {0: CpuTimes(0.7, 0.3), 1: CpuTimes(1.0, 0.0)}, {}, ())
     said = list(quiet._busy(before, after, frozenset({0, 1})))
     assert said == ["the host of this machine uses 30% of a CPU"]
     assert TICK < 0.1
@@ -185,7 +187,7 @@ def test_that_it_can_not_be_seen_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(_: str) -> bytes:
         raise PermissionError(13, "Permission denied", "/proc/stat")
 
-    monkeypatch.setattr(quiet.proc, "read", fail)
+    monkeypatch.setattr(quiet.proc, "read_kernel_file", fail)
     said: list[str] = []
     assert not wait_for_quiet([], [frozenset({0})], Reaper(), said.append)
     assert said == [

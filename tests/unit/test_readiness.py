@@ -11,7 +11,7 @@ import pytest
 
 from pytest_perfqa.service.config import Ready
 from pytest_perfqa.service.shared import readiness
-from pytest_perfqa.service.shared.readiness import Address, Answer
+from pytest_perfqa.service.shared.readiness import Address, ProbeResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,23 +83,23 @@ def test_only_what_was_printed_since_counts(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("listening on 80\n")
     before = log.stat().st_size
-    assert readiness.printed(log, r"^listening on \d+$").is_good
-    assert not readiness.printed(log, r"^listening on \d+$", before).is_good
+    assert readiness.find_in_log(log, r"^listening on \d+$").is_good
+    assert not readiness.find_in_log(log, r"^listening on \d+$", before).is_good
     with log.open("a") as more:
         more.write("starting\nlistening on 81\n")
-    assert readiness.printed(log, r"^listening on \d+$", before).is_good
+    assert readiness.find_in_log(log, r"^listening on \d+$", before).is_good
 
 
 def test_the_first_good_answer_ends_the_waiting() -> None:
     """Each before it is followed by another; the last one is told where time runs out."""
     asked = []
 
-    def probe(limit: float) -> Answer:
+    def probe(limit: float) -> ProbeResult:
         asked.append(limit)
-        return Answer(is_good=len(asked) >= 3, detail=str(len(asked)))
+        return ProbeResult(is_good=len(asked) >= 3, detail=str(len(asked)))
 
     assert readiness.wait(probe, time.monotonic() + 60).detail == "3"
     assert max(asked) <= 5.0, "one probe must not take all of the time"
 
-    late = readiness.wait(lambda _: Answer(is_good=False, detail="no"), time.monotonic() + 0.1)
+    late = readiness.wait(lambda _: ProbeResult(is_good=False, detail="no"), time.monotonic() + 0.1)
     assert (late.is_good, late.detail) == (False, "no")

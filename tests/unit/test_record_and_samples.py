@@ -15,9 +15,9 @@ from pytest_perfqa.load.wire.plan import Plan, Summary
 from pytest_perfqa.load.wire.record import (
     NO_REPLICA,
     RECORD,
-    Kind,
     Outcome,
     Recorder,
+    RecordKind,
     latencies,
     read_records,
 )
@@ -53,7 +53,11 @@ def record(path: Path, rows: list[tuple[Any, ...]]) -> None:
 def row(intended: float = 1.0, **fields: Any) -> tuple[Any, ...]:
     """Give one record."""
     given = {"lag": 0.25, "response": 0.5, "size": 7, "status": 200, "phase": 1, "endpoint": 2}
-    given |= {"outcome": Outcome.ANSWERED, "replica": NO_REPLICA, "kind": Kind.SINGLE} | fields
+    given |= {
+        "outcome": Outcome.ANSWERED,
+        "replica": NO_REPLICA,
+        "kind": RecordKind.SINGLE,
+    } | fields
     return (intended, *given.values())
 
 
@@ -114,7 +118,7 @@ def test_a_file_that_ends_within_a_record_is_an_error(tmp_path: Path) -> None:
 
 def test_kinds_count_requests_and_arrivals(tmp_path: Path) -> None:
     """A single is both; steps are requests; an arrival is no request."""
-    kinds = [Kind.SINGLE, Kind.STEP, Kind.STEP, Kind.ARRIVAL]
+    kinds = [RecordKind.SINGLE, RecordKind.STEP, RecordKind.STEP, RecordKind.ARRIVAL]
     found, *_ = read_samples(recording(tmp_path, (summary(), [row(kind=kind) for kind in kinds])))
     assert (found.count, found.requests.count, found.arrivals.count) == (4, 3, 2)
 

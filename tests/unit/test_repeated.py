@@ -14,7 +14,7 @@ from onlooker import Onlooker
 from repeated import disturbed
 from waiting import wait_for
 
-from pytest_perfqa.monitor.neighbours import Window
+from pytest_perfqa.monitor.neighbours import CpuWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def pytest_collection_finish(session):
 """
 NOISE = """
 import contextlib, time
-from pytest_perfqa.monitor.neighbours import Window
+from pytest_perfqa.monitor.neighbours import CpuWindow
 
 heard = []
 
@@ -55,7 +55,9 @@ def noise():
 
 def windows():
     return [
-        Window(*one, own=0.5, denied=0.4, steal=0, spare=0, capacity=2, takers=((7, "cc1", 0.9),))
+        CpuWindow(
+            *one, own=0.5, denied=0.4, steal=0, spare=0, capacity=2, takers=((7, "cc1", 0.9),)
+        )
         for one in heard
     ]
 """
@@ -347,9 +349,9 @@ def test_only_the_time_of_a_test_counts() -> None:
     assert "took 2.7 s of its CPUs in 3 s" in said
 
 
-def _window(start: float, denied: float = 0.0) -> Window:
+def _window(start: float, denied: float = 0.0) -> CpuWindow:
     takers = ((7, "cc1", 0.9),) if denied else ()
-    return Window(start, start + 1, 0.5, denied, 0.0, 1.0, 2.0, takers)
+    return CpuWindow(start, start + 1, 0.5, denied, 0.0, 1.0, 2.0, takers)
 
 
 BUSY = "import os\nos.sched_setaffinity(0, [{cpu}])\nwhile True: pass"

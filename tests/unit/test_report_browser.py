@@ -38,7 +38,7 @@ RUN = "spike_heavy-on-node_replicated"
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of three configurations, an INVALID run and one without a result."""
     directory = tmp_path_factory.mktemp("report")
-    folder.write(directory, records(), searches(), characters(), conclusions())
+    folder.write_pages(directory, records(), searches(), characters(), conclusions())
     return directory
 
 
@@ -332,7 +332,7 @@ def probes(visit: Visit, tmp_path: Path) -> Callable[..., tuple[Page, dict[str, 
     """Give what draws the page of a search, and its charts: their titles, points and lines."""
 
     def draw(record: SearchRecord) -> tuple[Page, dict[str, Any]]:
-        folder.write(tmp_path, [], [record])
+        folder.write_pages(tmp_path, [], [record])
         (page,) = tmp_path.glob("breaking-point-*/index.html")
         visit.page.goto(page.as_uri())
         visit.page.wait_for_selector("body[data-drawn]")

@@ -97,7 +97,7 @@ def test_names_stay_text(name: str, made: list[Record], tmp_path: Path) -> None:
     said = {"service": name, "path": name, "beyond_queue": name, "machine": {name: name}}
     found = replace(found, **said, evidence=(name,), notes=(name,))
     concluded = replace(conclusions()[0], service=name, queues={name: True})
-    folder.write(tmp_path, [hostile(made[0], name), made[1]], (), [found], [concluded])
+    folder.write_pages(tmp_path, [hostile(made[0], name), made[1]], (), [found], [concluded])
     written = list(tmp_path.rglob("*.html"))
     assert len(written) == 4
     for page in written:
@@ -125,7 +125,7 @@ def test_names_that_look_alike_have_folders_of_their_own(
 ) -> None:
     """What is left out of a folder's name does not make two runs one."""
     few = [replace(made[3], service=name) for name in ("a/b", "a b", "a-b", "A-B", "a-b")]
-    folder.write(tmp_path, few)
+    folder.write_pages(tmp_path, few)
     assert len(list(tmp_path.glob("*/result.json"))) == 5
 
 
@@ -133,10 +133,10 @@ def test_what_an_earlier_report_left_goes_and_nothing_else(
     made: list[Record], tmp_path: Path
 ) -> None:
     """Stale pages are removed with their folders, foreign files stay, even in them."""
-    folder.write(tmp_path, made)
+    folder.write_pages(tmp_path, made)
     (tmp_path / "mine.txt").write_text("keep")
     (tmp_path / "endurance-on-gunicorn" / "mine.txt").write_text("keep")
-    first = folder.write(tmp_path, made[:1])
+    first = folder.write_pages(tmp_path, made[:1])
     assert first == tmp_path / "index.html"
     assert not (tmp_path / "spike_heavy-on-gunicorn").exists()
     assert [path.name for path in (tmp_path / "endurance-on-gunicorn").iterdir()] == ["mine.txt"]
@@ -148,20 +148,20 @@ def test_the_list_can_not_lead_out_of_the_folder(made: list[Record], tmp_path: P
     """A list that somebody changed removes nothing elsewhere."""
     report = tmp_path / "report"
     (tmp_path / "precious.txt").write_text("keep")
-    folder.write(report, made[:1])
+    folder.write_pages(report, made[:1])
     listed = report / ".perfqa-report.json"
     listed.write_text(json.dumps({"files": ["../precious.txt", str(tmp_path / "precious.txt")]}))
-    folder.write(report, made[:1])
+    folder.write_pages(report, made[:1])
     assert (tmp_path / "precious.txt").exists()
     listed.write_text("nonsense")
-    folder.write(report, made[:1])
+    folder.write_pages(report, made[:1])
 
 
 def test_a_crash_leaves_no_half_written_page(
     made: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file is the old or the new one; the report after that one still tidies up."""
-    folder.write(tmp_path, made)
+    folder.write_pages(tmp_path, made)
     before = (tmp_path / "index.html").read_text()
 
     def full(*_: object) -> str:
@@ -170,7 +170,7 @@ def test_a_crash_leaves_no_half_written_page(
     with monkeypatch.context() as patch:
         patch.setattr(pages, "run_page", full)
         with pytest.raises(OSError, match="No space"):
-            folder.write(tmp_path, made[:1])
+            folder.write_pages(tmp_path, made[:1])
     assert (tmp_path / "index.html").read_text() == before
 
     def torn(*_: object) -> None:
@@ -188,13 +188,13 @@ def test_a_rate_that_broke_nothing_is_a_lower_bound(tmp_path: Path) -> None:
     """Also in the table of all breaking points, where nothing else says so."""
     found = searches()[0]
     for broken, shown in ((True, ">1.3/s<"), (False, ">&gt; 1.3/s<")):
-        folder.write(tmp_path, [], [replace(found, broken=broken, low=1.2)], [])
+        folder.write_pages(tmp_path, [], [replace(found, broken=broken, low=1.2)], [])
         assert shown in (tmp_path / "index.html").read_text()
 
 
 def test_conclusions_over_all_scenarios_stand_first(made: list[Record], tmp_path: Path) -> None:
     """Who queues, who recovers; below, each scenario's table has it as well."""
-    text = folder.write(tmp_path, made, (), (), conclusions()).read_text()
+    text = folder.write_pages(tmp_path, made, (), (), conclusions()).read_text()
     first, _, spike, *_ = re.findall(r"<table.*?</table>", text, re.DOTALL)
     assert "Queue grows under" in first
     assert re.findall(r'class="name">([^<]+)<', first) == [
@@ -216,7 +216,7 @@ def test_conclusions_over_all_scenarios_stand_first(made: list[Record], tmp_path
 
 def test_a_report_of_nothing(tmp_path: Path) -> None:
     """An interrupted session without a run has an index that says so."""
-    page = folder.write(tmp_path, [], interrupted=True)
+    page = folder.write_pages(tmp_path, [], interrupted=True)
     assert "No run was made" in page.read_text()
     assert "INTERRUPTED" in page.read_text()
 
@@ -225,7 +225,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
     """Said before anything starts."""
     (tmp_path / "report").write_text("")
     with pytest.raises(ConfigurationError, match="is a file; accepted: a folder"):
-        folder.check(tmp_path / "report")
+        folder.check_writable(tmp_path / "report")
 
 
 def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_page_stays_small(made: list[Record], tmp_path: Path) -> None:
     """Ten minutes on three configurations, all that their pages load but the shared scripts."""
-    folder.write(tmp_path, made[:3])
+    folder.write_pages(tmp_path, made[:3])
     shared = tmp_path / "assets"
     own = [path for path in tmp_path.rglob("*.*") if shared not in path.parents]
     assert sum(path.stat().st_size for path in own if path.suffix in {".js", ".html"}) < 1_000_000

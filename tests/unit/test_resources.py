@@ -10,7 +10,7 @@ from synthetic import readings, run, samples
 
 from pytest_perfqa.base.units import Quantity, Unit, parse
 from pytest_perfqa.errors import Inconclusive, NoData, UnitError
-from pytest_perfqa.monitor.readings import Metric, Readings, Series, Track
+from pytest_perfqa.monitor.readings import Metric, Readings, ReadingSeries, Track
 from pytest_perfqa.service.config import Limits
 
 if TYPE_CHECKING:
@@ -146,12 +146,12 @@ def test_looks_of_different_parts_at_different_moments() -> None:
     found = Readings(
         {
             "a": {
-                Metric.CPU: Series(often, often * 0.5),
-                Metric.MEMORY: Series(often, np.full_like(often, MIB)),
+                Metric.CPU: ReadingSeries(often, often * 0.5),
+                Metric.MEMORY: ReadingSeries(often, np.full_like(often, MIB)),
             },
             "b": {
-                Metric.CPU: Series(seldom, seldom * 0.25),
-                Metric.MEMORY: Series(seldom, seldom * 0 + 2 * MIB),
+                Metric.CPU: ReadingSeries(seldom, seldom * 0.25),
+                Metric.MEMORY: ReadingSeries(seldom, seldom * 0 + 2 * MIB),
             },
         }
     )
@@ -227,7 +227,7 @@ def test_a_track_keeps_its_order() -> None:
     track = Track()
     for moment in (1.0, 2.0, 2.0, 1.5, 3.0):
         track.add(moment, moment * 10)
-    series = Series.of(track, start=1.0)
+    series = ReadingSeries.of(track, start=1.0)
     assert series.times.tolist() == [0.0, 1.0, 2.0]
     assert series.values.tolist() == [10.0, 20.0, 30.0]
 

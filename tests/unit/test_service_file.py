@@ -194,7 +194,7 @@ def test_derived_variables_are_whole_and_at_least_one() -> None:
 def test_templates_leave_nginx_variables_alone() -> None:
     """Only ``${NAME}`` of ours is filled in, as in the nginx image."""
     text = "listen ${LISTEN}; a $host ${upstream_addr} ${OTHER} $LISTEN;"
-    rendered = template.render(text, {"LISTEN": "80", "host": "no"})
+    rendered = template.fill_in(text, {"LISTEN": "80", "host": "no"})
     assert rendered == "listen 80; a $host ${upstream_addr} ${OTHER} $LISTEN;"
 
 

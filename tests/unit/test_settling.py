@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.service.shared import backlog, settling
-from pytest_perfqa.service.shared.readiness import Answer
+from pytest_perfqa.service.shared.readiness import ProbeResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,10 +42,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def canary(clock: Clock, answers: Iterator[Answer]) -> Callable[[float], Answer]:
+def canary(clock: Clock, answers: Iterator[ProbeResult]) -> Callable[[float], ProbeResult]:
     """Give a canary that is answered like this, one after the other, after its time."""
 
-    def ask(limit: float) -> Answer:
+    def ask(limit: float) -> ProbeResult:
         answer = next(answers)
         clock.sleep(min(answer.seconds, limit))
         return answer
@@ -54,7 +54,11 @@ def canary(clock: Clock, answers: Iterator[Answer]) -> Callable[[float], Answer]
 
 
 def settles(
-    clock: Clock, answers: Iterator[Answer], *, idle: float = IDLE, replicas: tuple[str, ...] = ()
+    clock: Clock,
+    answers: Iterator[ProbeResult],
+    *,
+    idle: float = IDLE,
+    replicas: tuple[str, ...] = (),
 ) -> bool:
     """Tell whether a service is found at rest within a minute."""
     return settling.wait_until_settled(
@@ -67,26 +71,28 @@ def test_four_times_as_slow_as_at_rest_is_not_at_rest(clock: Clock, idle: float)
     """A queue of five before a canary is one; what the clock itself wavers by, 30 ms, is none."""
     limit = max(4 * idle, 0.03)
     for share, expected in ((0.5, True), (0.99, True), (1.01, False), (1.25, False), (9.0, False)):
-        answers = itertools.repeat(Answer(is_good=True, detail="200", seconds=share * limit))
+        answers = itertools.repeat(ProbeResult(is_good=True, detail="200", seconds=share * limit))
         assert settles(clock, answers, idle=idle) is expected, share
 
 
 def test_a_failure_is_not_at_rest_however_fast(clock: Clock) -> None:
     """A proxy turns canaries away in no time while its replicas are busy."""
-    assert not settles(clock, itertools.repeat(Answer(is_good=False, detail="503", seconds=0.001)))
+    assert not settles(
+        clock, itertools.repeat(ProbeResult(is_good=False, detail="503", seconds=0.001))
+    )
 
 
 def test_a_service_at_rest_is_found_so_at_once(clock: Clock) -> None:
     """It costs as many canaries as it takes, and not one more."""
-    assert settles(clock, itertools.repeat(Answer(is_good=True, detail="200", seconds=IDLE)))
+    assert settles(clock, itertools.repeat(ProbeResult(is_good=True, detail="200", seconds=IDLE)))
     assert clock.now == pytest.approx(settling.canary_count(1) * IDLE)
 
 
 @pytest.mark.parametrize("row", [1, 2, 3, 4])
 def test_a_row_begins_anew_after_one_that_was_slow(clock: Clock, row: int) -> None:
     """Two good ones, by the one worker that is free, are not three in a row."""
-    good = Answer(is_good=True, detail="200", seconds=IDLE)
-    slow = Answer(is_good=True, detail="200", seconds=9 * IDLE)
+    good = ProbeResult(is_good=True, detail="200", seconds=IDLE)
+    slow = ProbeResult(is_good=True, detail="200", seconds=9 * IDLE)
     assert settles(clock, itertools.cycle([*[good] * row, slow])) is (row >= 3)
 
 
@@ -95,7 +101,7 @@ def test_each_replica_must_have_answered(clock: Clock, *, back: bool) -> None:
     """One that a proxy has taken out is not at rest: it isn't there."""
     turns = ["a", "b", "c"] if back else ["a", "b"]
     answers = (
-        Answer(is_good=True, detail="200", seconds=IDLE, replica=one)
+        ProbeResult(is_good=True, detail="200", seconds=IDLE, replica=one)
         for one in itertools.cycle(turns)
     )
     assert settles(clock, answers, replicas=("a", "b", "c")) is back
@@ -115,9 +121,9 @@ def test_what_is_usual_at_rest_is_a_median(replicas: int, times: list[float]) ->
     """Of three canaries at least, of whole rounds over all replicas: one stray says nothing."""
     asked = []
 
-    def ask(limit: float) -> Answer:
+    def ask(limit: float) -> ProbeResult:
         asked.append(limit)
-        return Answer(is_good=True, detail="200", seconds=times[len(asked) - 1])
+        return ProbeResult(is_good=True, detail="200", seconds=times[len(asked) - 1])
 
     usual = settling.idle_seconds(ask, replicas, 7.0)
     assert set(asked) == {7.0}

@@ -12,7 +12,7 @@ from synthetic import readings, run, samples
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import NoData
-from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Outcome, RecordKind
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.report.comparison import row
@@ -348,7 +348,7 @@ def test_a_run_that_was_ended_in_its_warm_up_has_no_figures() -> None:
 def test_requests_that_come_later_are_of_their_arrival() -> None:
     """By their phase those of its arrivals, by their time those that were due then."""
     due = np.repeat(even(1, 10), 3) + np.tile([0.0, 0.0, 0.5], 10)
-    kinds = np.tile([Kind.ARRIVAL, Kind.STEP, Kind.STEP], 10)
+    kinds = np.tile([RecordKind.ARRIVAL, RecordKind.STEP, RecordKind.STEP], 10)
     made = samples(due, 0.1, kind=kinds)
     made.rows["phase"] = np.repeat([0, 1], 15)
     phases = [Phase("a", 5.0, 1.0, 1.0), Phase("b", 5.0, 1.0, 1.0)]

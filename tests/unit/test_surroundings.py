@@ -16,8 +16,8 @@ import pytest
 from pytest_perfqa.machine import children
 from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.monitor import kernel
-from pytest_perfqa.monitor.kernel import Cpu
-from pytest_perfqa.monitor.proc import read
+from pytest_perfqa.monitor.kernel import CpuTimes
+from pytest_perfqa.monitor.proc import read_kernel_file
 from pytest_perfqa.monitor.sampler import Monitor, onlooking
 from pytest_perfqa.monitor.surroundings import Around, Surroundings
 from pytest_perfqa.monitor.tree import ProcessTable, ProcessTree
@@ -64,10 +64,10 @@ def test_idle_and_steal_of_each_cpu() -> None:
     """Who waits for a disk leaves the CPU idle; the first line is the sum of all."""
     tick = kernel.TICK
     assert kernel.cpus(STAT) == {
-        0: Cpu(pytest.approx(40071 * tick), pytest.approx(5 * tick)),
-        1: Cpu(pytest.approx(38551 * tick), pytest.approx(8 * tick)),
+        0: CpuTimes(pytest.approx(40071 * tick), pytest.approx(5 * tick)),
+        1: CpuTimes(pytest.approx(38551 * tick), pytest.approx(8 * tick)),
     }
-    assert set(kernel.cpus(read("/proc/stat"))) >= os.sched_getaffinity(0)
+    assert set(kernel.cpus(read_kernel_file("/proc/stat"))) >= os.sched_getaffinity(0)
 
 
 def test_memory_pressure() -> None:
@@ -106,7 +106,7 @@ def test_names_tell_no_secrets(tmp_path: Path) -> None:
     assert identity([sys.executable, str(script), "secret"], "app").name == f"{python} app.py"
     assert identity([sys.executable, "-c", SLEEP, "secret"], "python").name == python
     assert identity(["sleep", "60"], "sleep").name == "sleep"
-    assert kernel.identity(2).name  # a thread of the kernel's
+    assert kernel.identify(2).name  # a thread of the kernel's
 
 
 def identity(words: list[str], name: str) -> kernel.Identity:
@@ -118,10 +118,10 @@ def identity(words: list[str], name: str) -> kernel.Identity:
         while time.monotonic() < deadline:
             now = line.read_bytes().rstrip(b"\0").split(b"\0")
             is_it = now[-1] == last and Path(os.fsdecode(now[0])).name not in {"nice", "chrt"}
-            if is_it and name in kernel.identity(running.pid).name:
+            if is_it and name in kernel.identify(running.pid).name:
                 break
             time.sleep(0.01)
-        found = kernel.identity(running.pid)
+        found = kernel.identify(running.pid)
         running.kill()
     return found
 

@@ -18,7 +18,7 @@ USER = {"name": "Ann", "tags": ["a", "b"], "home": {"rooms": [{"id": 7}]}}
 
 def render(value: Any, seed: int = 0, **variables: Any) -> Any:
     """Expand with a seeded source of chance."""
-    return template.render(value, variables, random.Random(seed))
+    return template.render_templates(value, variables, random.Random(seed))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_functions_repeat_with_their_seed() -> None:
 def test_a_wrong_call_says_what_is_accepted(expression: str, message: str) -> None:
     """Arguments are never ignored."""
     with pytest.raises(ValueError, match=message):
-        template.call(expression)
+        template.function_call(expression)
 
 
 def test_expressions_are_found_everywhere() -> None:

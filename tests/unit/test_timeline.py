@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
-from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Outcome, RecordKind
 from pytest_perfqa.result.attributes.timeline import PERCENTS, timeline
 from pytest_perfqa.result.samples import Samples, fold, quantile
 from pytest_perfqa.scenario.spans import Spans
@@ -89,7 +89,7 @@ def test_what_stands_on_an_edge_is_in_the_window_that_ends_there() -> None:
 
 def test_steps_are_requests_and_arrivals_are_not() -> None:
     """Codes count requests, launched counts arrivals."""
-    kinds = [Kind.ARRIVAL, Kind.STEP, Kind.STEP]
+    kinds = [RecordKind.ARRIVAL, RecordKind.STEP, RecordKind.STEP]
     course = timeline(samples([0.1, 0.1, 0.2], kind=kinds), SECOND, 1.0)
     assert course.launched.tolist() == [1]
     assert course.completed.tolist() == [1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_perfqa.errors import InvalidRun, Lasting
 from pytest_perfqa.load.wire.plan import FELL_BEHIND, Lateness, Summary
-from pytest_perfqa.load.wire.record import Kind, Outcome
+from pytest_perfqa.load.wire.record import Outcome, RecordKind
 from pytest_perfqa.result.samples import ROW, Samples
 from pytest_perfqa.result.validity import Generator, causes, examine
 
@@ -226,7 +226,7 @@ def test_what_comes_late_within_an_arrival_is_not_the_schedules_fault() -> None:
     """Its second request waits for the first to be answered: only the arrival can be late."""
     rows = np.zeros(3 * ARRIVALS, ROW)
     rows["weight"], rows["status"], rows["response"] = 1, 200, 0.1
-    rows["kind"] = np.tile([Kind.STEP, Kind.STEP, Kind.ARRIVAL], ARRIVALS)
+    rows["kind"] = np.tile([RecordKind.STEP, RecordKind.STEP, RecordKind.ARRIVAL], ARRIVALS)
     rows["lag"] = np.tile([0.0, 0.5, 0.0], ARRIVALS)
     assert examine((SUMMARY,), Samples(rows)).late == 0
     rows["lag"] = np.tile([0.0, 0.0, 0.5], ARRIVALS)

@@ -17,7 +17,7 @@ from pytest_perfqa.base.yaml_file import (
     RateField,
     Refused,
     Strict,
-    load,
+    load_yaml,
     validate,
 )
 from pytest_perfqa.errors import FileProblems
@@ -55,7 +55,7 @@ def written(folder: Path, content: str | bytes) -> Path:
 def problems(folder: Path, content: str | bytes) -> list[str]:
     """Give what is wrong with a file, as ``line: message``."""
     with pytest.raises(FileProblems) as caught:
-        validate(load(written(folder, content)), File)
+        validate(load_yaml(written(folder, content)), File)
     return [f"{problem.line}: {problem.message}" for problem in caught.value.problems]
 
 
@@ -112,7 +112,7 @@ def test_duplicate_keys_are_all_told(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path, name: str) -> None:
     """A missing file, a folder and an impossible name are problems in line 1."""
     with pytest.raises(FileProblems) as caught:
-        load(tmp_path / name)
+        load_yaml(tmp_path / name)
     assert caught.value.problems[0].line == 1
 
 
@@ -122,7 +122,7 @@ def test_too_large(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(yaml_file.MAX_BYTES + 1)
     with pytest.raises(FileProblems, match="larger than 5 MB"):
-        load(path)
+        load_yaml(path)
 
 
 @pytest.mark.parametrize(
@@ -145,12 +145,12 @@ def test_too_large(tmp_path: Path) -> None:
 )
 def test_values_are_those_of_yaml_1_2(tmp_path: Path, text: str, value: object) -> None:
     """Values mean what they mean to the JavaScript tools that share the files."""
-    assert load(written(tmp_path, f"a: {text}")).data == {"a": value}
+    assert load_yaml(written(tmp_path, f"a: {text}")).data == {"a": value}
 
 
 def test_keys_are_texts(tmp_path: Path) -> None:
     """A number as a key is its text, and an alias to it stays a number elsewhere."""
-    document = load(written(tmp_path, "200: &x 5\ntrue: *x\n"))
+    document = load_yaml(written(tmp_path, "200: &x 5\ntrue: *x\n"))
     assert document.data == {"200": 5, "true": 5}
 
 
@@ -170,20 +170,22 @@ def test_keys_are_texts(tmp_path: Path) -> None:
 )
 def test_lines(tmp_path: Path, loc: yaml_file.Loc, key: bool, line: int) -> None:
     """A place gives the line of its value or key, or of the nearest known parent."""
-    document = load(written(tmp_path, "a:\n- 1\n- b:\n    text\n"))
+    document = load_yaml(written(tmp_path, "a:\n- 1\n- b:\n    text\n"))
     assert document.line(loc, key=key) == line
 
 
 def test_merged_keys_have_the_lines_they_were_written_in(tmp_path: Path) -> None:
     """What ``<<`` brings is found at its anchor, what overrides it in its own line."""
-    document = load(written(tmp_path, "base: &base\n  a: 1\n  b: 2\nuse:\n  <<: *base\n  b: 3\n"))
+    document = load_yaml(
+        written(tmp_path, "base: &base\n  a: 1\n  b: 2\nuse:\n  <<: *base\n  b: 3\n")
+    )
     assert document.data["use"] == {"a": 1, "b": 3}
     assert (document.line(("use", "a")), document.line(("use", "b"))) == (2, 6)
 
 
 def test_overlaid(tmp_path: Path) -> None:
     """Mappings merge by key, lists by position, and lines follow what won."""
-    document = load(
+    document = load_yaml(
         written(tmp_path, "a: {x: 1, l: [1, {p: 1, q: 2}]}\nb:\n  x: 5\n  l: [7, {q: 8}, 9]\n")
     ).overlaid(("a",), ("b",))
     assert document.data["a"] == {"x": 5, "l": [7, {"p": 1, "q": 8}, 9]}
@@ -232,7 +234,7 @@ def test_missing_key_and_long_value(tmp_path: Path) -> None:
 )
 def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
     """Durations are seconds, or texts with a unit."""
-    file = validate(load(written(tmp_path, f"parts: [{{duration: {text}, pause: 0}}]")), File)
+    file = validate(load_yaml(written(tmp_path, f"parts: [{{duration: {text}, pause: 0}}]")), File)
     assert (file.parts[0].duration, file.parts[0].pause) == (seconds, 0)
 
 
@@ -261,6 +263,6 @@ def test_any_text(tmp_path: Path, content: str | bytes) -> None:
     """Whatever a file holds, it is read or a FileProblems tells why not."""
     raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     try:
-        validate(load(written(tmp_path, raw)), File)
+        validate(load_yaml(written(tmp_path, raw)), File)
     except FileProblems as error:
         assert error.problems  # noqa: PT017 - not raising is right too

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from ...errors import ServiceError
-from .seen import outcome_label, shown
+from .seen import outcome_label, seconds_text
 
 if TYPE_CHECKING:
-    from ..probing.exchange import Exchange
+    from ..probing.exchange import ProbeExchange
     from .seen import Seen
 
 __tracebackhide__ = True
@@ -31,7 +31,7 @@ _QUICK_SHARE = 0.3
 def send_singles(seen: Seen) -> None:
     """Measure requests that come alone; the first may find the service cold."""
     begin = time.monotonic()
-    failures: list[Exchange] = []
+    failures: list[ProbeExchange] = []
     while _wants_single(seen, time.monotonic() - begin):
         volley = seen.prober.send([0.0])
         seen.refuse_shortages(volley)
@@ -73,8 +73,8 @@ def _look_for_cold_start(seen: Seen) -> None:
         seen.cold_start = first - usual
         seen.singles = rest
         seen.evidence.append(
-            f"the first request took {shown(first)}, the {len(rest)} after it {shown(usual)}: "
-            f"cold start {shown(first - usual)}"
+            f"the first request took {seconds_text(first)}, the {len(rest)} after it "
+            f"{seconds_text(usual)}: cold start {seconds_text(first - usual)}"
         )
 
 
@@ -90,6 +90,6 @@ def try_quick_path(seen: Seen) -> None:
         seen.quick_seconds = seconds
     else:
         seen.evidence.append(
-            f"{seen.question.quick} takes {shown(seconds)}, not much less than "
+            f"{seen.question.quick} takes {seconds_text(seconds)}, not much less than "
             f"{seen.question.path}: no quick path to ask"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..probing import accept_queue
 from . import shapes
 from .growth import grow
-from .seen import FAIR, shown
+from .seen import FAIR, seconds_text
 
 if TYPE_CHECKING:
     from ..probing.probe import Volley
@@ -37,8 +37,8 @@ def hold(seen: Seen) -> None:
     if seen.slice is not None:
         seen.kind = "asynchronous"
         seen.evidence.append(
-            f"latency grows by {shown(seen.slice)} from each request to the next, along a line: "
-            "an event loop that each keeps busy for so long"
+            f"latency grows by {seconds_text(seen.slice)} from each request to the next, along a "
+            "line: an event loop that each keeps busy for so long"
         )
         return
     _ask_behind(seen, seen.bound())
@@ -80,7 +80,7 @@ def _ask_behind(seen: Seen, bound: int | None) -> None:
         return
     seen.evidence.append(
         f"with {held} requests held, {sum(waits)} of {len(waits)} requests to "
-        f"{seen.question.quick} ({shown(seen.quick_seconds)} at rest) had to wait"
+        f"{seen.question.quick} ({seconds_text(seen.quick_seconds)} at rest) had to wait"
     )
     seen.kind = _kind(seen, sum(waits))
     if seen.kind == "synchronous" and bound is None:
@@ -195,7 +195,7 @@ def _look_for_accept_queue(seen: Seen, bound: int) -> None:
     if most < 1 or not _can_hold(seen, bound):
         return
     held = _hold(seen, bound)
-    accepted = accept_queue.accepted(seen.prober.peer, most)
+    accepted = accept_queue.count_accepted(seen.prober.peer, most)
     seen.prober.wait(held)
     if accepted < most:
         seen.queue_limit = accepted

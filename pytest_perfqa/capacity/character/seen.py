@@ -16,7 +16,7 @@ from . import shapes
 from .kind import Staircase, Step
 
 if TYPE_CHECKING:
-    from ..probing.exchange import Exchange
+    from ..probing.exchange import ProbeExchange
     from ..probing.probe import Prober, Volley
     from .kind import Kind
     from .question import Question
@@ -150,7 +150,7 @@ class Seen:
         if volley.shortages:
             raise InvalidRun(volley.shortages)
 
-    def note_replica(self, one: Exchange) -> None:
+    def note_replica(self, one: ProbeExchange) -> None:
         """Remember which replica answered, if it was said."""
         if one.is_good and one.replica is not None:
             self.replica_values.add(one.replica)
@@ -237,11 +237,11 @@ def _point(burst: Burst) -> tuple[float, float]:
     return together / lasted, burst.size / lasted
 
 
-def outcome_label(one: Exchange) -> str:
+def outcome_label(one: ProbeExchange) -> str:
     """Give the status, or how a request failed."""
     return str(one.status) if one.status else one.outcome.label
 
 
-def shown(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
     """Print a time."""
     return str(Quantity(seconds, Unit.SECOND))

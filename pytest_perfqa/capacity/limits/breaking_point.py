@@ -18,7 +18,7 @@ from ...errors import ConfigurationError, UnitError
 from ..probing.probe import Bounds, Prober
 from .burst import find_burst
 from .found import BreakingPoint, Capacity, per_second
-from .series import Rest, Series
+from .series import ProbeSeries, Rest
 from .slo import Slo, parse_slo
 from .slo_capacity import find_slo_capacity
 from .sustained import find_sustained
@@ -178,7 +178,7 @@ def search(sender: Sender, target: Target, asked: Inquiry, at_once: int) -> Brea
     Args:
         at_once: requests that may be open at one time.
     """
-    series = Series(sender, Rest(target.canary, target.replicas), time_scale=target.time_scale)
+    series = ProbeSeries(sender, Rest(target.canary, target.replicas), time_scale=target.time_scale)
     bracket = _bracket(series, asked, target, at_once)
     probes = tuple(series.probes)
     scale = target.time_scale
@@ -201,7 +201,7 @@ def search(sender: Sender, target: Target, asked: Inquiry, at_once: int) -> Brea
     )
 
 
-def _bracket(series: Series, asked: Inquiry, target: Target, at_once: int) -> Bracket:
+def _bracket(series: ProbeSeries, asked: Inquiry, target: Target, at_once: int) -> Bracket:
     scale = target.time_scale
     slo = asked.slo.scaled(scale)
     if asked.window is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..probing.probe import Until, Volley
     from ..probing.target import Declared
-    from .series import Series
+    from .series import ProbeSeries
     from .slo import Slo
 
 __tracebackhide__ = True
@@ -34,7 +34,7 @@ _LOOK_SECONDS = 0.02
 
 
 def find_burst(
-    series: Series, slo: Slo, window: float, ceiling: int, declared: Declared | None = None
+    series: ProbeSeries, slo: Slo, window: float, ceiling: int, declared: Declared | None = None
 ) -> Bracket:
     """Look for the largest burst.
 

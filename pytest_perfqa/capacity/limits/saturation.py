@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..probing.probe import Volley
-    from .series import Series
+    from .series import ProbeSeries
 
 __tracebackhide__ = True
 
@@ -64,7 +64,7 @@ class Saturation:
     variation: float
 
 
-def saturate(series: Series, most: int) -> Saturation:
+def saturate(series: ProbeSeries, most: int) -> Saturation:
     """Send bursts until the service's rate shows, and is known well enough.
 
     Args:
@@ -96,7 +96,7 @@ def saturate(series: Series, most: int) -> Saturation:
     return found
 
 
-def _burst(series: Series, size: int) -> Burst:
+def _burst(series: ProbeSeries, size: int) -> Burst:
     """Send a burst; give its good answers."""
 
     def until(volley: Volley, _now: float) -> bool:

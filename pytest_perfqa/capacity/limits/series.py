@@ -92,7 +92,7 @@ class Ruling:
         return verdicts[self.met]
 
 
-class Series:
+class ProbeSeries:
     """Makes one probe after the other.
 
     Attributes:

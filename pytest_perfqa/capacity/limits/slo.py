@@ -21,7 +21,7 @@ from ...load.wire.record import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..probing.exchange import Exchange
+    from ..probing.exchange import ProbeExchange
 
 _CONDITION = re.compile(r"\s*([A-Za-z_0-9.]+)\s*(<=|<|==|=|>=|>|!=)\s*([^\s].*?)\s*\Z")
 _PERCENTILE = re.compile(r"(?:median|p(\d{1,2}(?:\.\d+)?))\Z")
@@ -157,7 +157,7 @@ class Sample:
         return cls(len(good) + failed, good, failed, statuses)
 
     @classmethod
-    def of(cls, exchanges: Iterable[Exchange], planned: int, now: float) -> Sample:
+    def of(cls, exchanges: Iterable[ProbeExchange], planned: int, now: float) -> Sample:
         """Take a sample at a moment of the clock of the exchanges."""
         good, ages, failed, statuses = [], [], 0, Counter[int]()
         for one in exchanges:

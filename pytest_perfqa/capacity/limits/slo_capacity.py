@@ -18,10 +18,10 @@ from .sustained import VolleyWatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..probing.exchange import Exchange
+    from ..probing.exchange import ProbeExchange
     from ..probing.probe import Volley
     from .found import Bracket
-    from .series import Series
+    from .series import ProbeSeries
 
 __tracebackhide__ = True
 
@@ -38,7 +38,7 @@ _WARM_UP_SERVICE_TIMES = 3.0
 
 
 def find_slo_capacity(
-    series: Series, slo: Slo, ceiling: float, most: int, *, poisson: bool
+    series: ProbeSeries, slo: Slo, ceiling: float, most: int, *, poisson: bool
 ) -> Bracket:
     """Look for the highest rate at which an objective holds.
 
@@ -79,7 +79,7 @@ def _expected(found: Saturation, slo: Slo, *, poisson: bool) -> float:
 
 
 def _holds(
-    series: Series, found: Saturation, slo: Slo, rate: float, *, poisson: bool
+    series: ProbeSeries, found: Saturation, slo: Slo, rate: float, *, poisson: bool
 ) -> bool | None:
     """Tell whether an objective holds at a rate; None where that could not be told in time."""
     if not series.has_time:
@@ -136,7 +136,7 @@ class _SloWatch:
         return None
 
 
-def _contiguous(exchanges: Sequence[Exchange]) -> list[Exchange]:
+def _contiguous(exchanges: Sequence[ProbeExchange]) -> list[ProbeExchange]:
     """Give those up to the first that is pending: later ones that are back were quick."""
     for number, one in enumerate(exchanges):
         if one.pending:
@@ -144,7 +144,7 @@ def _contiguous(exchanges: Sequence[Exchange]) -> list[Exchange]:
     return list(exchanges)
 
 
-def _interval(condition: Condition, steady: Sequence[Exchange]) -> tuple[float, float, float]:
+def _interval(condition: Condition, steady: Sequence[ProbeExchange]) -> tuple[float, float, float]:
     """Give a confidence interval of what a condition bounds, and the bound.
 
     By batch means, since neighbours in a queue are alike (docs: near saturation an interval that
@@ -164,7 +164,7 @@ def _interval(condition: Condition, steady: Sequence[Exchange]) -> tuple[float, 
     return mean - error, mean + error, allowed
 
 
-def _value(condition: Condition, one: Exchange) -> float:
+def _value(condition: Condition, one: ProbeExchange) -> float:
     if condition.kind is Kind.MEAN:
         return one.latency
     if condition.kind is Kind.STATUS:

@@ -14,7 +14,7 @@ from .series import Ruling
 
 if TYPE_CHECKING:
     from ..probing.probe import Until, Volley
-    from .series import Series
+    from .series import ProbeSeries
 
 __tracebackhide__ = True
 
@@ -24,7 +24,7 @@ _MARGINS = (0.05, 0.1, 0.2)
 _SLACK = 1.3
 
 
-def find_sustained(series: Series, ceiling: float, most: int) -> Bracket:
+def find_sustained(series: ProbeSeries, ceiling: float, most: int) -> Bracket:
     """Look for the highest rate that a service keeps up with.
 
     Args:
@@ -52,7 +52,7 @@ def find_sustained(series: Series, ceiling: float, most: int) -> Bracket:
     )
 
 
-def _affordable(series: Series, found: Saturation) -> float | None:
+def _affordable(series: ProbeSeries, found: Saturation) -> float | None:
     """Give the smallest margin for which there is time, None if there is for none."""
     for margin in _MARGINS:
         if _SLACK * _seconds(found, margin) <= series.seconds_left:
@@ -67,7 +67,7 @@ def _seconds(found: Saturation, margin: float) -> float:
     return below + test.likely_over / (found.rate * (1 + margin))
 
 
-def keeps_up(series: Series, found: Saturation, rate: float, epsilon: float) -> bool | None:
+def keeps_up(series: ProbeSeries, found: Saturation, rate: float, epsilon: float) -> bool | None:
     """Tell whether the queue stays bounded at a rate; None where the budget ran out before.
 
     A request that fails says no, too: what is turned away doesn't queue.

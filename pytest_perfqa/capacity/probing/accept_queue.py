@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 0.35
 
 
-def accepted(peer: Peer, most: int) -> int:
+def count_accepted(peer: Peer, most: int) -> int:
     """Open connections, without a request, until one isn't accepted; give how many were.
 
     All are closed again at once.

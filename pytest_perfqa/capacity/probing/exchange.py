@@ -24,7 +24,7 @@ _CONNECTED = {0, errno.EISCONN}
 
 
 @dataclass(slots=True)
-class Exchange:
+class ProbeExchange:
     """A request and what came of it.
 
     Attributes:
@@ -109,7 +109,7 @@ class Connection:
     """
 
     def __init__(
-        self, exchange: Exchange, peer: Peer, method: str, request: bytes, replica_header: str
+        self, exchange: ProbeExchange, peer: Peer, method: str, request: bytes, replica_header: str
     ) -> None:
         self.exchange = exchange
         self._peer = peer

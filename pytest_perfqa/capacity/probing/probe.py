@@ -20,9 +20,9 @@ from ...errors import ConfigurationError, ServiceError
 from ...load.wire.message import Message, target
 from ...load.wire.record import Outcome
 from ...service import address
-from ...service.shared.readiness import Answer
+from ...service.shared.readiness import ProbeResult
 from ...service.shared.settling import wait_until_settled
-from .exchange import Connection, Exchange, Peer
+from .exchange import Connection, Peer, ProbeExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -86,8 +86,8 @@ class Volley:
 
     begin: float
     offsets: Sequence[float]
-    exchanges: list[Exchange] = field(default_factory=list)
-    finished: list[Exchange] = field(default_factory=list)
+    exchanges: list[ProbeExchange] = field(default_factory=list)
+    finished: list[ProbeExchange] = field(default_factory=list)
     ended_by: str = "complete"
     cpu: float = 0.0
     seconds: float = 0.0
@@ -340,15 +340,15 @@ class Prober:
             if volley is None or one.volley is volley:
                 self._forget(one)
 
-    def canary(self, path: str | None = None) -> Callable[[float], Answer]:
+    def canary(self, path: str | None = None) -> Callable[[float], ProbeResult]:
         """Make a canary: one request, whose answer says how it went and how long it took."""
 
-        def send(limit: float) -> Answer:
+        def send(limit: float) -> ProbeResult:
             volley = self.send([0.0], timeout=limit, path=path)
             if not volley.exchanges:
-                return Answer(is_good=False, detail=f"the bound of {volley.ended_by} was met")
+                return ProbeResult(is_good=False, detail=f"the bound of {volley.ended_by} was met")
             one = volley.exchanges[0]
-            return Answer(
+            return ProbeResult(
                 is_good=one.is_good,
                 detail=one.outcome.label if not one.status else str(one.status),
                 seconds=one.response,
@@ -406,7 +406,7 @@ class Prober:
         self, volley: Volley, due: float, request: bytes, limit: float, patience: float
     ) -> float:
         """Send one request; give how patient to be with the next."""
-        exchange = Exchange(len(volley.exchanges), due)
+        exchange = ProbeExchange(len(volley.exchanges), due)
         connection = Connection(exchange, self.peer, self._method, request, self._replica_header)
         volley.exchanges.append(exchange)
         self.sent += 1
@@ -533,7 +533,7 @@ def _no_collection() -> Iterator[None]:
 def _locate(url: str, context: ssl.SSLContext | None) -> tuple[str, str, Peer]:
     """Give the path that comes with an address, the Host header, and the peer."""
     try:
-        parts = address.split(url)
+        parts = address.split_address(url)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     name = parts.hostname or ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...errors import ConfigurationError
 from ...load.wire.message import build, is_constant
 from ...scenario import records as scenarios
-from ...scenario.template import printed
+from ...scenario.template import template_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Request:
+class ProbeRequest:
     """What is sent, the same each time."""
 
     path: str
@@ -56,7 +56,7 @@ class Target:
     """
 
     url: str
-    request: Request
+    request: ProbeRequest
     service: str
     canary: str | None = None
     replica_header: str | None = None
@@ -70,7 +70,7 @@ class Target:
         return f"{self.request.method} {self.request.path}"
 
 
-def only_request(scenario: Scenario, path: Path) -> Request:
+def only_request(scenario: Scenario, path: Path) -> ProbeRequest:
     """Give the request of a scenario that is just that, the same every time.
 
     Raises:
@@ -91,6 +91,6 @@ def only_request(scenario: Scenario, path: Path) -> Request:
     message = build(request, {}, random.Random(0))  # noqa: S311 - nothing is drawn
     headers = dict(message.headers)
     if request.cookies:
-        pairs = (f"{name}={printed(value)}" for name, value in request.cookies.items())
+        pairs = (f"{name}={template_text(value)}" for name, value in request.cookies.items())
         headers["Cookie"] = "; ".join(pairs)
-    return Request(message.target, message.method, tuple(headers.items()), message.body)
+    return ProbeRequest(message.target, message.method, tuple(headers.items()), message.body)

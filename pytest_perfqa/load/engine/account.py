@@ -16,9 +16,9 @@ from ..wire.record import (
     NO_REPLICA,
     OTHER_ENDPOINTS,
     WITH_ANSWER,
-    Kind,
     Outcome,
     Recorder,
+    RecordKind,
     is_as_expected,
     kind_of,
 )
@@ -107,11 +107,11 @@ class Account:
         """Give the number of an endpoint if it is known by now."""
         return self._endpoints.get(label)
 
-    def note(self, due: float, one: Ended, phase: int, endpoint: int, kind: Kind) -> None:
+    def note(self, due: float, one: Ended, phase: int, endpoint: int, kind: RecordKind) -> None:
         """Record what was due at a moment of ``time.monotonic``."""
         outcome = one.outcome
         # Of arrivals only what none of their requests tells.
-        if not (kind is Kind.ARRIVAL or is_as_expected(outcome, one.status)) or (
+        if not (kind is RecordKind.ARRIVAL or is_as_expected(outcome, one.status)) or (
             outcome is Outcome.USER_CODE
         ):
             self._keep_first(due, one, endpoint)

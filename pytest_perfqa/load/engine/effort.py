@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..wire.plan import FULL, LATE_SECONDS, Lateness
-from ..wire.record import Kind
+from ..wire.record import RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ class Effort:
     def sent(self, records: NDArray[np.void]) -> None:
         """Take note of what was late among records."""
         if self._scenario.model == "open":
-            arrivals = records[records["kind"] != Kind.STEP]
+            arrivals = records[records["kind"] != RecordKind.STEP]
             self._note(arrivals["intended"], arrivals["lag"].astype(np.float64))
 
     def _sample(self, now: float) -> None:

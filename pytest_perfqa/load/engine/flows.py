@@ -15,9 +15,9 @@ from gevent.hub import Waiter, get_hub
 
 from ...scenario.records import Flow, Request
 from ..wire.message import build, is_constant
-from ..wire.record import Kind
+from ..wire.record import RecordKind
 from .transport import Exchange, Pool, Transport
-from .vuser import VirtualUser, is_redirect, prepare
+from .vuser import VirtualUser, is_redirect, read_json_paths
 
 if TYPE_CHECKING:
     from ..wire.plan import Plan
@@ -47,7 +47,7 @@ class Flows:
             timeout=scenario.timeout,
             tls=(_tls_context(verify=scenario.verify_certificates), host) if is_tls else None,
         )
-        prepare(scenario.flows)
+        read_json_paths(scenario.flows)
         self._shared = Pool(self._transport) if scenario.keep_connections else None
         self._fast = [self._constant(flow) for flow in scenario.flows]
         self._weights = list(accumulate(flow.weight for flow in scenario.flows))
@@ -195,7 +195,7 @@ class _Single:
             flows.follow(self._request, self._due, self._phase, self._index, exchange)
             return
         flows.note(
-            self._due, exchange, self._phase, flows.endpoint(self._request.label), Kind.SINGLE
+            self._due, exchange, self._phase, flows.endpoint(self._request.label), RecordKind.SINGLE
         )
         flows.ended()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..wire.record import COMPLETED, Kind, Outcome, as_expected, completed
+from ..wire.record import COMPLETED, Outcome, RecordKind, as_expected, completed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def feed(environment: Any, labels: tuple[str, ...], records: NDArray[np.void]) -> None:
     """Add new records to the statistics of a Locust environment."""
-    requests = records[records["kind"] != Kind.ARRIVAL]
+    requests = records[records["kind"] != RecordKind.ARRIVAL]
     for number in np.unique(requests["endpoint"]):
         method, _, name = labels[number].partition(" ")
         of_endpoint = requests[requests["endpoint"] == number]

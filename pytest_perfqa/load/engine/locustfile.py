@@ -37,9 +37,9 @@ from ..wire.plan import Plan, Summary, endpoints
 from ..wire.record import (
     COMPLETED,
     RECORD,
-    Kind,
     Outcome,
     Recorder,
+    RecordKind,
     completed,
     latencies,
     unexpected,
@@ -93,7 +93,7 @@ class Arrivals(User):  # type: ignore[misc]  # Locust is untyped here
         Event().wait()
 
 
-class Generator:
+class GeneratorProcess:
     """One plan at work: Locust, the account, and the lines to and from pytest."""
 
     def __init__(self, plan: Plan, recorder: Recorder, say: Lines) -> None:
@@ -274,13 +274,13 @@ class Generator:
         self.account.effort.sent(fresh)
         if self.plan.scenario.locustfile is None:  # else Locust's own listener has counted them
             locust_stats.feed(self.environment, self.labels, fresh)
-        requests = fresh[fresh["kind"] != Kind.ARRIVAL]
+        requests = fresh[fresh["kind"] != RecordKind.ARRIVAL]
         failed = requests["outcome"][~completed(requests)]
         codes = requests["status"][with_status(requests)]
         self._statuses += np.bincount(codes, minlength=_STATUSES)[:_STATUSES]
         self._errors += np.bincount(failed, minlength=len(Outcome))
         self._bad += int(unexpected(requests).sum())
-        arrivals = fresh["outcome"][fresh["kind"] != Kind.STEP]
+        arrivals = fresh["outcome"][fresh["kind"] != RecordKind.STEP]
         self._arrivals += np.bincount(arrivals, minlength=len(Outcome))
         return requests
 
@@ -331,7 +331,7 @@ def _lines(descriptor: int) -> Iterator[str]:
         yield from (line.decode() for line in whole)
 
 
-def warm_up(generator: Generator) -> None:
+def warm_up(generator: GeneratorProcess) -> None:
     """Do once what is slow the first time (measured: 8 ms), so that no arrival waits for it."""
     environment = generator.environment
     if generator.labels:
@@ -355,7 +355,7 @@ def main(path: str) -> None:
     if plan.prefer:
         prefer(session=True)
     with Recorder(plan.records_path) as recorder:
-        generator = Generator(plan, recorder, say)
+        generator = GeneratorProcess(plan, recorder, say)
         # A collection in the middle of a run is a pause in the schedule. What is loaded by now
         # stays; what an exchange leaves behind is freed by reference counting.
         warm_up(generator)

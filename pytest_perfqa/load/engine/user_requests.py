@@ -14,7 +14,7 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
 from ..wire.message import excerpt
-from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected
+from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Outcome, RecordKind, is_as_expected
 from .locust_outcome import outcome_of_exception
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Arrival:
     def note(self, account: Account) -> None:
         """Record it as a whole, and count it as ended."""
         whole = Attempt(max(self.began, self.due), time.monotonic(), self.outcome, self.detail)
-        account.note(self.due, whole, self.phase, WHOLE_ARRIVAL, Kind.ARRIVAL)
+        account.note(self.due, whole, self.phase, WHOLE_ARRIVAL, RecordKind.ARRIVAL)
         account.ended()
 
 
@@ -155,7 +155,7 @@ class Requests:
         else:
             due, phase = arrival.due_of(attempt.started), arrival.phase
             arrival.answered(attempt)
-        account.note(due, attempt, phase, account.endpoint(label), Kind.STEP)
+        account.note(due, attempt, phase, account.endpoint(label), RecordKind.STEP)
 
 
 def bound_requests(timeout: float, noted: Requests) -> None:

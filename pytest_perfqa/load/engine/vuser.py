@@ -15,10 +15,10 @@ from urllib.parse import urljoin, urlsplit
 from gevent.hub import Waiter
 
 from ...scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
-from ...scenario.template import printed, render
+from ...scenario.template import render_templates, template_text
 from ..wire.message import Message, build, decode, target
 from ..wire.plan import REDIRECTS, requests
-from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Kind, Outcome, is_as_expected, is_usual
+from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Outcome, RecordKind, is_as_expected, is_usual
 from .transport import Exchange, Pool
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class Engine(Protocol):
     def pause(self, seconds: float) -> None:
         """Wait, in the greenlet of a virtual user; shorter when the run is stopped."""
 
-    def note(self, due: float, exchange: Exchange, phase: int, endpoint: int, kind: Kind) -> None:
+    def note(
+        self, due: float, exchange: Exchange, phase: int, endpoint: int, kind: RecordKind
+    ) -> None:
         """Record an exchange that was due at a moment of ``time.monotonic``."""
 
     def endpoint(self, label: str) -> int:
@@ -80,7 +82,7 @@ class VirtualUser:
         self._variables = dict(variables)
         self._random = random.Random(seed)  # noqa: S311 - repeatable load, not a secret
         self._cookies: dict[str, str] = {}
-        self._kind = Kind.SINGLE if _is_single(flow) else Kind.STEP
+        self._kind = RecordKind.SINGLE if _is_single(flow) else RecordKind.STEP
         self._first_start = 0.0
         self._first = first
         self._outcome = Outcome.ANSWERED
@@ -92,7 +94,7 @@ class VirtualUser:
             self._walk(self._flow.steps)
         except Failed as failed:
             self._outcome = failed.outcome
-        if self._kind is Kind.STEP:
+        if self._kind is RecordKind.STEP:
             self._note_arrival(arrived)
 
     def _note_arrival(self, arrived: float) -> None:
@@ -100,11 +102,11 @@ class VirtualUser:
         whole.started = self._first_start or arrived
         whole.ended = time.monotonic()
         whole.outcome = self._outcome
-        self._engine.note(arrived, whole, self._phase, WHOLE_ARRIVAL, Kind.ARRIVAL)
+        self._engine.note(arrived, whole, self._phase, WHOLE_ARRIVAL, RecordKind.ARRIVAL)
 
     def _walk(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            if self._engine.stopping and self._kind is Kind.STEP:
+            if self._engine.stopping and self._kind is RecordKind.STEP:
                 raise Failed(Outcome.PENDING)
             match step:
                 case Think(seconds):
@@ -146,7 +148,9 @@ class VirtualUser:
         try:
             message = build(request, self._variables, self._random)
             for name, value in request.cookies.items():
-                self._cookies[name] = printed(render(value, self._variables, self._random))
+                self._cookies[name] = template_text(
+                    render_templates(value, self._variables, self._random)
+                )
             exchange = self._send(message, needs_body)
             if request.follow_redirects:
                 exchange = self._follow(message, exchange, needs_body)
@@ -168,7 +172,7 @@ class VirtualUser:
         data = message.encode(
             self._engine.host,
             self._cookies,
-            close=self._engine.close_after and self._kind is Kind.SINGLE,
+            close=self._engine.close_after and self._kind is RecordKind.SINGLE,
         )
         exchange = perform(self._pool, message.method, data, wants_body=needs_body)
         self._keep_cookies(exchange)
@@ -207,7 +211,7 @@ class VirtualUser:
         """Check expectations and take captures; the first miss makes the exchange a failure."""
         if not (request.captures or request.expectations):
             return
-        answer = Answer(exchange)
+        answer = AnswerContent(exchange)
         for expectation in request.expectations:
             miss = answer.miss(render_expectation(expectation, self._variables, self._random))
             if miss:
@@ -223,7 +227,7 @@ class VirtualUser:
             exchange.outcome = Outcome.EXPECTED
 
 
-class Answer:
+class AnswerContent:
     """What an exchange brought, to be looked into: text and JSON are read when asked for."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -279,7 +283,7 @@ class Answer:
                 met = (found == "the property") == (expectation.kind == "hasProperty")
             case "equals":
                 found = wanted
-                met = all(printed(one) == printed(wanted[0]) for one in wanted)
+                met = all(template_text(one) == template_text(wanted[0]) for one in wanted)
         return None if met else f"expected {expectation.kind} {wanted!r}, found {found!r}"
 
 
@@ -287,7 +291,7 @@ def render_expectation(
     expectation: Expectation, variables: Mapping[str, Any], random: random.Random
 ) -> Expectation:
     """Expand the templates in an expectation."""
-    return Expectation(expectation.kind, render(expectation.value, variables, random))
+    return Expectation(expectation.kind, render_templates(expectation.value, variables, random))
 
 
 def perform(pool: Pool, method: str, data: bytes, *, wants_body: bool = False) -> Exchange:
@@ -334,7 +338,7 @@ def json_path(path: str) -> Any:
     return parser.parse(path)
 
 
-def prepare(flows: Iterable[Flow]) -> None:
+def read_json_paths(flows: Iterable[Flow]) -> None:
     """Read all JSONPaths: within the run, that would hold up other arrivals."""
     for request in (request for flow in flows for request in requests(flow.steps)):
         for capture in request.captures:

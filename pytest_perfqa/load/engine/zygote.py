@@ -31,7 +31,7 @@ from pathlib import Path
 import gevent
 from gevent import monkey
 
-from ..wire.plan import Order, prepare
+from ..wire.plan import Order, build_adapters
 from . import locustfile
 
 _STDIN = 0
@@ -140,7 +140,7 @@ def _first_line(descriptor: int) -> bytes:
 def main() -> None:
     """Import, serve, and be a generator."""
     name_process("perfqa-warm")
-    prepare()
+    build_adapters()
     # What a generator leaves alone stays shared, and takes no time to collect.
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from ...scenario.template import expressions, printed, render
+from ...scenario.template import expressions, render_templates, template_text
 
 if TYPE_CHECKING:
     import random
@@ -79,16 +79,19 @@ def build(request: Request, variables: Mapping[str, Any], random: random.Random)
     """
 
     def expand(value: Any) -> Any:
-        return render(value, variables, random)
+        return render_templates(value, variables, random)
 
     body, kind = _body(request, expand)
     headers = {"Content-Type": kind} if kind else {}
     for name, value in request.headers.items():
         for known in [known for known in headers if known.lower() == name.lower()]:
             del headers[known]
-        headers[name] = printed(expand(value))
+        headers[name] = template_text(expand(value))
     return Message(
-        request.method, target(printed(expand(request.url)), expand(request.query)), headers, body
+        request.method,
+        target(template_text(expand(request.url)), expand(request.query)),
+        headers,
+        body,
     )
 
 
@@ -114,7 +117,7 @@ def target(url: str, query: Mapping[str, Any]) -> str:
     if not path.startswith("/"):
         path = "/" + path
     pairs = {
-        name: [printed(one) for one in (value if isinstance(value, list) else [value])]
+        name: [template_text(one) for one in (value if isinstance(value, list) else [value])]
         for name, value in query.items()
     }
     parts = [quote(split.query, safe=_SAFE)] if split.query else []
@@ -127,10 +130,10 @@ def _body(request: Request, expand: Any) -> tuple[bytes, str | None]:
     if request.has_json:
         return json.dumps(expand(request.json)).encode(), "application/json"
     if request.form is not None:
-        pairs = {name: printed(value) for name, value in expand(request.form).items()}
+        pairs = {name: template_text(value) for name, value in expand(request.form).items()}
         return urlencode(pairs).encode(), "application/x-www-form-urlencoded"
     if request.body is not None:
-        return printed(expand(request.body)).encode(), None
+        return template_text(expand(request.body)).encode(), None
     return b"", None
 
 

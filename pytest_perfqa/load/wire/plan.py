@@ -192,7 +192,7 @@ class Summary:
         return summary
 
 
-def prepare() -> None:
+def build_adapters() -> None:
     """Do what reading the first plan and writing the first account would have to (0.03 s)."""
     for kind in (Plan, Summary):
         _adapter(kind)

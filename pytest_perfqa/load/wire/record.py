@@ -74,7 +74,7 @@ OUTCOME_OF_ERRNO = {
 }
 
 
-class Kind(enum.IntEnum):
+class RecordKind(enum.IntEnum):
     """What a record stands for.
 
     An arrival of one request is one ``SINGLE`` record. An arrival of several is a ``STEP`` for
@@ -149,7 +149,7 @@ def is_as_expected(outcome: Outcome, status: int) -> bool:
 def as_expected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which records are of requests, or whole arrivals, that got what they asked for."""
     outcome, status = rows["outcome"], rows["status"]
-    usual = (status >= _USUAL.start) & (status < _USUAL.stop) | (rows["kind"] == Kind.ARRIVAL)
+    usual = (status >= _USUAL.start) & (status < _USUAL.stop) | (rows["kind"] == RecordKind.ARRIVAL)
     met: NDArray[np.bool_] = (outcome == Outcome.ANSWERED) & usual | (outcome == Outcome.EXPECTED)
     return met
 

@@ -15,7 +15,16 @@ import numpy as np
 
 from ...base.units import Unit
 from ...scenario.spans import Spans, bounds, window_number
-from .record import TIMED, Kind, Outcome, as_expected, completed, ended, unexpected, with_status
+from .record import (
+    TIMED,
+    Outcome,
+    RecordKind,
+    as_expected,
+    completed,
+    ended,
+    unexpected,
+    with_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,7 +92,7 @@ def chosen(threshold: Condition, scenario: Scenario, rows: NDArray[np.void]) -> 
     found: NDArray[np.bool_] = (
         np.isin(rows["phase"], _phases(threshold, scenario))
         & since.contain(rows["intended"])
-        & (rows["kind"] != Kind.ARRIVAL)
+        & (rows["kind"] != RecordKind.ARRIVAL)
     )
     return found
 

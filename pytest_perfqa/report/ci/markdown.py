@@ -26,7 +26,7 @@ _LONGEST = 200
 _NOTHING = "-"
 
 
-def summary(
+def markdown_summary(
     records: Sequence[Record],
     searches: Sequence[SearchRecord] = (),
     characters: Sequence[CharacterRecord] = (),

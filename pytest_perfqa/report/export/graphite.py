@@ -42,7 +42,7 @@ Value = tuple[str, float, int]
 
 
 @dataclass(frozen=True)
-class Address:
+class GraphiteServer:
     """Where Graphite listens, and what the names of all metrics begin with."""
 
     host: str
@@ -71,7 +71,7 @@ def _digest(text: str) -> str:
 class GraphiteExport:
     """Looks on while runs are made, and tells Graphite; it neither delays nor fails them."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: GraphiteServer) -> None:
         self._address = address
         self._sender = _Sender(address)
         self._path = address.prefix
@@ -174,7 +174,7 @@ def _resources(result: RunResult, start: int) -> Iterator[Value]:
 class _Sender:
     """Sends batches of lines from a thread of its own; connects again where that may help."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: GraphiteServer) -> None:
         self._address = address
         self._waiting: queue.Queue[list[str] | None] = queue.Queue(_MOST_WAITING)
         self._socket: socket.socket | None = None

@@ -22,7 +22,7 @@ _STATISTICS = ("p50", "p95", "p99", "max")
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """One value of one series."""
 
     labels: tuple[tuple[str, str], ...]
@@ -55,9 +55,9 @@ FAMILIES = (
 )
 
 
-def text(records: Iterable[Record]) -> str:
+def exposition(records: Iterable[Record]) -> str:
     """Give the whole document."""
-    points: dict[str, list[Point]] = {family.name: [] for family in FAMILIES}
+    points: dict[str, list[MetricPoint]] = {family.name: [] for family in FAMILIES}
     taken: dict[str, set[str]] = {}
     for record in records:
         if record.measured is not None:
@@ -74,7 +74,7 @@ def text(records: Iterable[Record]) -> str:
     return "\n".join([*lines, "# EOF", ""])
 
 
-def _family(family: Family, points: list[Point]) -> Iterator[str]:
+def _family(family: Family, points: list[MetricPoint]) -> Iterator[str]:
     yield f"# TYPE {family.name} {family.kind}"
     if family.unit:
         yield f"# UNIT {family.name} {family.unit}"
@@ -89,17 +89,19 @@ def _family(family: Family, points: list[Point]) -> Iterator[str]:
         yield f"{family.name}{suffix}{{{labels}}} {value:.10g} {moment}"
 
 
-def _points(run: tuple[tuple[str, str], ...], measured: Measured) -> Iterator[tuple[str, Point]]:
+def _points(
+    run: tuple[tuple[str, str], ...], measured: Measured
+) -> Iterator[tuple[str, MetricPoint]]:
     start = datetime.fromisoformat(measured.started_at).timestamp()
     windows = measured.windows
     moments = [start + (number + 1) * windows.width for number in range(len(windows.launched))]
 
     def series(
         name: str, values: Iterable[float | None], at: Iterable[float] = moments, **labels: str
-    ) -> Iterator[tuple[str, Point]]:
+    ) -> Iterator[tuple[str, MetricPoint]]:
         for moment, value in zip(at, values, strict=True):
             if value is not None:
-                yield name, Point((*labels.items(), *run), moment, value)
+                yield name, MetricPoint((*labels.items(), *run), moment, value)
 
     yield from series("perfqa_launched", accumulate(windows.launched))
     yield from series("perfqa_completed", accumulate(windows.completed))

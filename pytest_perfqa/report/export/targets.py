@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError
-from .graphite import Address
+from .graphite import GraphiteServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ _ACCEPTED = "graphite:HOST:PORT[/PREFIX] or openmetrics:FILE, several separated 
 class Targets:
     """Where figures go."""
 
-    graphite: tuple[Address, ...] = ()
+    graphite: tuple[GraphiteServer, ...] = ()
     openmetrics: tuple[Path, ...] = field(default=())
 
 
@@ -32,7 +32,7 @@ def targets(written: str | None, folder: Path, said: str = "--perfqa-export") ->
     Raises:
         ConfigurationError: it can't be.
     """
-    graphite: list[Address] = []
+    graphite: list[GraphiteServer] = []
     openmetrics: list[Path] = []
     for one in filter(None, map(str.strip, (written or "").split(","))):
         kind, _, where = one.partition(":")
@@ -46,9 +46,9 @@ def targets(written: str | None, folder: Path, said: str = "--perfqa-export") ->
     return Targets(tuple(graphite), tuple(openmetrics))
 
 
-def _address(text: str) -> Address | None:
+def _address(text: str) -> GraphiteServer | None:
     match = _GRAPHITE.match(text)
     if match is None or not 0 < int(match["port"]) < 65536:
         return None
     prefix = (match["prefix"] or "perfqa").strip(".")
-    return Address(match["host"].strip("[]"), int(match["port"]), prefix)
+    return GraphiteServer(match["host"].strip("[]"), int(match["port"]), prefix)

@@ -29,7 +29,7 @@ _LIST = ".perfqa-report.json"
 _SLUG = 60
 
 
-def check(directory: Path, option: str = "--perfqa-report") -> None:
+def check_writable(directory: Path, option: str = "--perfqa-report") -> None:
     """Make sure that a report can be written there.
 
     Args:
@@ -44,7 +44,7 @@ def check(directory: Path, option: str = "--perfqa-report") -> None:
         raise ConfigurationError(f"{option}: {directory} is a file; accepted: a folder")
 
 
-def write(
+def write_pages(
     directory: Path,
     records: Sequence[Record],
     searches: Sequence[SearchRecord] = (),
@@ -62,9 +62,9 @@ def write(
         OSError: the files can't be written.
     """
     slugs = _Slugs()
-    runs = [pages.Run(slugs.take(f"{one.scenario}-on-{one.service}"), one) for one in records]
+    runs = [pages.RunPage(slugs.take(f"{one.scenario}-on-{one.service}"), one) for one in records]
     found = [
-        pages.Search(slugs.take(f"breaking-point-{one.target}-on-{one.service}"), one)
+        pages.SearchPage(slugs.take(f"breaking-point-{one.target}-on-{one.service}"), one)
         for one in searches
     ]
     characterised = [
@@ -94,7 +94,7 @@ def write(
 
 
 def _page(
-    of: pages.Run | pages.Search | pages.Characterisation, text: str, *, drawn: bool = True
+    of: pages.RunPage | pages.SearchPage | pages.Characterisation, text: str, *, drawn: bool = True
 ) -> dict[str, str | bytes]:
     """Give the files of one thing that was found; its data as a script where charts are drawn."""
     data: dict[str, str | bytes] = {f"{of.slug}/result.js": pages.data_script(of)} if drawn else {}

@@ -36,7 +36,7 @@ _WHERE_TO_BREAK = re.compile(r"(?<=[\w\]][-_/.:])(?=\w)")
 
 
 @dataclass(frozen=True)
-class Run:
+class RunPage:
     """A record, and the name of its folder in the report."""
 
     slug: str
@@ -49,7 +49,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchPage:
     """The record of a breaking point, and the name of its folder in the report."""
 
     slug: str
@@ -74,10 +74,10 @@ class ScenarioRuns:
     """The runs of one scenario, on one configuration each."""
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunPage, ...]
 
     @property
-    def measured(self) -> tuple[Run, ...]:
+    def measured(self) -> tuple[RunPage, ...]:
         """Those that came to a result."""
         return tuple(run for run in self.runs if run.record.measured)
 
@@ -118,15 +118,15 @@ def plotly_name() -> str:
 
 
 def index_page(
-    runs: Sequence[Run],
-    searches: Sequence[Search] = (),
+    runs: Sequence[RunPage],
+    searches: Sequence[SearchPage] = (),
     characters: Sequence[Characterisation] = (),
     conclusions: Sequence[Conclusion] = (),
     *,
     interrupted: bool = False,
 ) -> str:
     """Give the page of all runs, breaking points and characterisations."""
-    everything: list[Run | Search] = [*runs, *searches]
+    everything: list[RunPage | SearchPage] = [*runs, *searches]
     first = next((one.record for one in (*everything, *characters)), None)
     names = dict.fromkeys(run.record.scenario for run in runs)
     return (
@@ -151,7 +151,7 @@ def index_page(
     )
 
 
-def run_page(run: Run, runs: Sequence[Run]) -> str:
+def run_page(run: RunPage, runs: Sequence[RunPage]) -> str:
     """Give the page of one run; ``runs`` are all of the report."""
     scenario = run.record.scenario
     others = [other for other in runs if other.record.measured and other is not run]
@@ -169,7 +169,7 @@ def run_page(run: Run, runs: Sequence[Run]) -> str:
     )
 
 
-def search_page(search: Search) -> str:
+def search_page(search: SearchPage) -> str:
     """Give the page of a breaking point."""
     return (
         _environment()
@@ -199,11 +199,11 @@ def character_page(found: Characterisation) -> str:
     )
 
 
-def _gravity(one: Run | Search) -> int:
+def _gravity(one: RunPage | SearchPage) -> int:
     return one.gravity
 
 
-def data_script(run: Run | Search | Characterisation) -> str:
+def data_script(run: RunPage | SearchPage | Characterisation) -> str:
     """Give the record as a script: pages opened from a disk may load nothing else.
 
     The JSON document stands in it as one ASCII text, so no name can end or become code, nor a key

@@ -62,7 +62,9 @@ class _Question:
         return None
 
 
-def comparison(sign: str, left: object, right: object, encoding: str = "utf-8") -> list[str] | None:
+def explained_comparison(
+    sign: str, left: object, right: object, encoding: str = "utf-8"
+) -> list[str] | None:
     """Explain why a comparison of a quantity does not hold; None if it does, as one of several in
     an assertion may, if no quantity is compared, or if nothing is known of it."""
     question = _question(sign, left, right)

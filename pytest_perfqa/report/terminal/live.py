@@ -19,7 +19,7 @@ _PLAIN_PHASE_SECONDS = 2.0
 _BAR = 10
 
 
-class Screen(Protocol):
+class LiveScreen(Protocol):
     """Where the line appears."""
 
     quiet: bool
@@ -42,7 +42,7 @@ class LiveLine:
     quiet.
     """
 
-    def __init__(self, screen: Screen, runs: int, seconds: float) -> None:
+    def __init__(self, screen: LiveScreen, runs: int, seconds: float) -> None:
         """Watch a session of so many runs, whose arrivals come over so many seconds together."""
         self._screen = screen
         self._runs = runs

@@ -21,7 +21,7 @@ _NUMBERS = {2, 3, 4, 5}
 _MISSING = "-"
 
 
-def summary(cells: Iterable[Cell]) -> list[str]:
+def runs_summary(cells: Iterable[Cell]) -> list[str]:
     """Give one line per cell, under a line of headings, and notes below."""
     cells = list(cells)
     return table([_HEADINGS, *map(_row, cells)], _NUMBERS) + list(_notes(cells))
@@ -30,7 +30,7 @@ def summary(cells: Iterable[Cell]) -> list[str]:
 def evidence(cells: list[Cell], service: Service | None) -> Iterator[tuple[str, str]]:
     """Give what helps to understand a failure, as titles and texts."""
     if cells:
-        yield "perfqa run", "\n".join(summary(cells))
+        yield "perfqa run", "\n".join(runs_summary(cells))
     for part in service.parts.values() if service else ():
         yield f"perfqa log of {part.name}, its end", tail(part.log)
 

@@ -30,14 +30,14 @@ _NUMBERS = frozenset({2, 3, 4, 6, 7})
 _MISSING = "-"
 
 
-def summary(searches: Iterable[Search]) -> list[str]:
+def searches_summary(searches: Iterable[Search]) -> list[str]:
     """Give one line per search, under a line of headings, and notes below."""
     searches = list(searches)
     rows = [(*_cells(search), search.verdict.name) for search in searches]
     return table([_HEADINGS, *rows], _NUMBERS) + list(dict.fromkeys(_notes(searches)))
 
 
-def described(found: BreakingPoint) -> list[str]:
+def breaking_point_details(found: BreakingPoint) -> list[str]:
     """Give the answer and the probes behind it, as lines."""
     probes = [
         (

@@ -17,12 +17,12 @@ _NUMBERS = frozenset({3, 4, 5, 6})
 _UNKNOWN = "?"
 
 
-def summary(characters: Iterable[Character]) -> list[str]:
+def characters_summary(characters: Iterable[Character]) -> list[str]:
     """Give one line per service and path, under a line of headings."""
     return table([_HEADINGS, *map(_row, characters)], _NUMBERS)
 
 
-def described(character: Character) -> str:
+def character_details(character: Character) -> str:
     """Give all that was found, and why."""
     time = _with_interval(character.service_time, character.service_time_interval)
     rate = _UNKNOWN

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ...base.units import Quantity
     from ...result.attributes.recovery import Recovery
-    from ..comparison import Conclusion, Limit, Row
+    from ..comparison import Conclusion, RankedBreakingPoint, Row
 
 _MISSING = "-"
 _UNKNOWN = "?"
@@ -23,7 +23,7 @@ _QUEUES = {None: _UNKNOWN, True: "grows", False: "steady"}
 _GROWS = {None: _UNKNOWN, True: ""}
 
 
-def summary(scenarios: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+def comparison_summary(scenarios: Mapping[str, Sequence[Row]]) -> Iterator[str]:
     """Give the services under each scenario, a line each, under a line of headings."""
     for scenario, rows in scenarios.items():
         lines = _columns([_texts(row) for row in rows])
@@ -78,7 +78,7 @@ def _recoveries(found: Sequence[Recovery | None]) -> str:
     return f"{told}, {unknown} unknown" if unknown else told
 
 
-def _limit(limit: Limit | None) -> str:
+def _limit(limit: RankedBreakingPoint | None) -> str:
     if limit is None:
         return _MISSING
     factor = "" if limit.factor is None else f" ({limit.factor:.1f} x)"

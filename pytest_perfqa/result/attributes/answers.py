@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.units import Quantity, Unit
 from ...errors import NoData
-from ...load.wire.record import COMPLETED, Kind, Outcome, completed, ended
+from ...load.wire.record import COMPLETED, Outcome, RecordKind, completed, ended
 from .names import HasFigures
 from .origin import Figure
 
@@ -178,7 +178,9 @@ def accountable(samples: Samples) -> Samples:
     """Give the rows in which something can have failed: requests, and arrivals whose user code
     raised an exception."""
     rows = samples.rows
-    return samples.where((rows["kind"] != Kind.ARRIVAL) | (rows["outcome"] == Outcome.USER_CODE))
+    return samples.where(
+        (rows["kind"] != RecordKind.ARRIVAL) | (rows["outcome"] == Outcome.USER_CODE)
+    )
 
 
 def _failed(rows: NDArray[np.void]) -> NDArray[np.bool_]:

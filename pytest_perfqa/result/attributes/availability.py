@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...base.evidence import Evidence
     from ...scenario.spans import Spans
     from ..samples import Samples
-    from .origin import Origin, Part
+    from .origin import Origin, Portion
 
 __tracebackhide__ = True
 
@@ -73,7 +73,7 @@ class Availability(KnowsItsNames):
             statements=statements,
         )
 
-    def _figure(self, part: Part, figure: Callable[[Availability], float]) -> float | None:
+    def _figure(self, part: Portion, figure: Callable[[Availability], float]) -> float | None:
         one = Availability(part.samples.requests, part.spans, scale=self._scale)
         return figure(one) if part.spans and one._samples.count else None
 

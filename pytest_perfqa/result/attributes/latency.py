@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ...base.units import Reach
     from ..samples import Samples
-    from .origin import Origin, Part
+    from .origin import Origin, Portion
 
 __tracebackhide__ = True
 
@@ -96,7 +96,7 @@ class Distribution(KnowsItsNames):
     def _no_data(self) -> NoData:
         return NoData(f"{self._name}: no request of this slice was answered")
 
-    def _of(self, part: Part) -> Distribution:
+    def _of(self, part: Portion) -> Distribution:
         """Give the same of a part of the slice."""
         requests = part.samples.requests
         return Distribution("", requests, from_intended=self._from_intended, scale=self._scale)

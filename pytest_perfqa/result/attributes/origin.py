@@ -29,7 +29,7 @@ _WINDOWS = 40
 
 
 @dataclass(frozen=True)
-class Part:
+class Portion:
     """What was due within a window, or belongs to a phase, as far as they are of a slice.
 
     The time of a phase may be none of the slice's: a later request of an arrival is due when the
@@ -58,7 +58,7 @@ class Origin:
     def evidence(
         self,
         subject: str,
-        figure: Callable[[Part], float | None],
+        figure: Callable[[Portion], float | None],
         unit: Unit,
         *,
         samples: int | None = None,
@@ -83,22 +83,22 @@ class Origin:
             generator=state(self.generator) if self.generator else None,
         )
 
-    def _by_phase(self) -> Mapping[str, Part]:
-        found: dict[str, Part] = {}
+    def _by_phase(self) -> Mapping[str, Portion]:
+        found: dict[str, Portion] = {}
         for name in dict.fromkeys(name for name, _, _ in self.phases):
             chosen = [number for number, one in enumerate(self.phases) if one[0] == name]
             samples = self.samples.where(np.isin(self.samples.rows["phase"], chosen))
             spans = Spans.of(self.phases[number][1:] for number in chosen).within(self.spans)
             if samples.count:
-                found[name] = Part(samples, spans)
+                found[name] = Portion(samples, spans)
         return found
 
-    def _phase_of(self, part: Part) -> str | None:
+    def _phase_of(self, part: Portion) -> str | None:
         """Name the phase that is on where a window begins."""
         begun = upto(part.spans.start)
         return next((name for name, start, end in self.phases if start <= begun < end), None)
 
-    def _windows(self) -> Iterator[Part]:
+    def _windows(self) -> Iterator[Portion]:
         """Cut the slice into windows; what was due between two of its stretches (a later request of
         an arrival) is in the last window before, so that all of it is in one."""
         windows = list(self.spans.windows(_round_width(self.spans.length / _WINDOWS)))
@@ -107,7 +107,7 @@ class Origin:
             Spans(tuple(windows)).which(rows["intended"]), np.arange(len(windows) + 1)
         )
         for one, (first, last) in zip(windows, pairwise(places), strict=True):
-            yield Part(type(self.samples)(rows[first:last]), Spans((one,)))
+            yield Portion(type(self.samples)(rows[first:last]), Spans((one,)))
 
 
 def _round_width(width: float) -> float:
@@ -165,10 +165,10 @@ class Figure:
             interval=of_share(sample) if sample.count else None,
         )
 
-    def _counted(self, part: Part) -> float:
+    def _counted(self, part: Portion) -> float:
         base = self.base(part.samples)
         return base.where(self.which(base.rows)).count
 
-    def _shared(self, part: Part) -> float | None:
+    def _shared(self, part: Portion) -> float | None:
         base = self.base(part.samples)
         return base.where(self.which(base.rows)).count / base.count if base.count else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.units import Quantity, Unit
 from ...errors import Inconclusive, NoData
-from ...load.wire.record import Kind, Outcome, as_expected, with_status
+from ...load.wire.record import Outcome, RecordKind, as_expected, with_status
 from ...queues.fifo import constant_services
 from ...scenario.spans import Spans, only_stretch, upto
 from ..samples import Samples, quantile
@@ -348,7 +348,7 @@ class Pending(KnowsItsNames):
 
     def _reach_of(self, arrivals: Samples, longest: float = 0.0) -> Reach | None:
         # A virtual user of several steps has the time-out for each of its requests.
-        is_single = (arrivals.rows["kind"] == Kind.SINGLE).all()
+        is_single = (arrivals.rows["kind"] == RecordKind.SINGLE).all()
         if self._reach is None or not is_single or longest > self._reach.most:
             return None
         return self._reach

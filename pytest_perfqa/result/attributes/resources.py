@@ -12,7 +12,7 @@ import numpy as np
 from ...base.evidence import Evidence, Point
 from ...base.units import Quantity, Unit, show
 from ...errors import NoData
-from ...monitor.readings import Metric, Readings, Series
+from ...monitor.readings import Metric, Readings, ReadingSeries
 from ...scenario.spans import Spans, only_stretch, place
 from .names import KnowsItsNames
 from .stability import Drift, drift
@@ -197,25 +197,25 @@ class _Look:
         self.stretch = stretch
 
     @cached_property
-    def everything(self) -> Series:
+    def everything(self) -> ReadingSeries:
         """The sum over the parts, of the whole run."""
         parts = [self._readings.series(each, self._metric) for each in self._members]
         return _sum(parts, is_counter=self._metric.is_counter)
 
     @cached_property
-    def found(self) -> Series:
+    def found(self) -> ReadingSeries:
         """What was found at the looks within the stretch."""
         series = self.everything
         inside = self._inside(series.times)
-        return Series(series.times[inside], series.values[inside])
+        return ReadingSeries(series.times[inside], series.values[inside])
 
     @cached_property
-    def rates(self) -> Series:
+    def rates(self) -> ReadingSeries:
         """How fast it rose from one look to the next, where most of that is in the stretch."""
         series = self.everything
         inside = self._inside(self._middles)
         rates = np.diff(series.values) / np.diff(series.times)
-        return Series(series.times[1:][inside], rates[inside])
+        return ReadingSeries(series.times[1:][inside], rates[inside])
 
     @property
     def rise(self) -> tuple[float, float]:
@@ -246,7 +246,7 @@ class _Look:
             raise NoData(f"{self.title}: nobody looked from {self.stretch.spans}")
         return inside
 
-    def evidence(self, series: Series, unit: Unit) -> Evidence:
+    def evidence(self, series: ReadingSeries, unit: Unit) -> Evidence:
         """Say how it went over time, and what it was like in each phase."""
         times, values = series.times, series.values
         names = self.stretch.names_at(times)
@@ -266,7 +266,7 @@ class _Look:
         )
 
 
-def _sum(parts: list[Series], *, is_counter: bool) -> Series:
+def _sum(parts: list[ReadingSeries], *, is_counter: bool) -> ReadingSeries:
     """Add series up at the moments of the one that was looked at least often."""
     if len(parts) == 1:
         return parts[0]
@@ -275,15 +275,15 @@ def _sum(parts: list[Series], *, is_counter: bool) -> Series:
     times = np.unique(np.clip(times, first, last))
     at = _between if is_counter else _latest
     values: NDArray[np.float64] = np.sum([at(one, times) for one in parts], axis=0)
-    return Series(times, values)
+    return ReadingSeries(times, values)
 
 
-def _between(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _between(series: ReadingSeries, times: NDArray[np.float64]) -> NDArray[np.float64]:
     values: NDArray[np.float64] = np.interp(times, series.times, series.values)
     return values
 
 
-def _latest(series: Series, times: NDArray[np.float64]) -> NDArray[np.float64]:
+def _latest(series: ReadingSeries, times: NDArray[np.float64]) -> NDArray[np.float64]:
     values: NDArray[np.float64] = series.values[np.searchsorted(series.times, times, "right") - 1]
     return values
 

@@ -36,7 +36,7 @@ _MOST_CORRELATED = 0.95
 _HOUR = 3600.0
 
 
-class Series(Protocol):
+class TimeSeries(Protocol):
     """Measurements over time."""
 
     @property

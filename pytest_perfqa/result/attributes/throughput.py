@@ -15,7 +15,7 @@ from .names import KnowsItsNames
 if TYPE_CHECKING:
     from ...base.evidence import Evidence
     from ..samples import Samples
-    from .origin import Origin, Part
+    from .origin import Origin, Portion
 
 __tracebackhide__ = True
 
@@ -54,7 +54,7 @@ class Throughput(KnowsItsNames):
         counted = self._samples if name == "offered" else self._samples.as_expected
         moments = counted.rows["intended"] if name == "offered" else counted.ends
 
-        def rate(part: Part) -> float | None:
+        def rate(part: Portion) -> float | None:
             if not part.spans:
                 return None
             return counted.where(part.spans.contain(moments)).count / part.spans.length

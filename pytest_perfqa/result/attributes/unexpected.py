@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...base.units import Unit, show
-from ...load.wire.record import Kind, Outcome, as_expected, kind_of, unexpected, with_status
+from ...load.wire.record import Outcome, RecordKind, as_expected, kind_of, unexpected, with_status
 from .answers import StatusCounts, accountable
 from .names import KnowsItsNames
 
@@ -81,7 +81,7 @@ class Unexpected(KnowsItsNames):
         for (endpoint, outcome, status, kind), weight in zip(
             alike.T.tolist(), weights.tolist(), strict=True
         ):
-            where = "" if kind == Kind.ARRIVAL else self.endpoints[endpoint]
+            where = "" if kind == RecordKind.ARRIVAL else self.endpoints[endpoint]
             counts[kind_of(Outcome(outcome), status), where] += weight
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...base.yaml_file import shown
 from . import regexp
 from .faults import fault_problems
-from .fields import text
+from .fields import scalar_text
 from .locustfile import WHERE as LOCUSTFILE
 from .locustfile import locustfile_problems
 from .phases import phase_problems, warmup_problems
@@ -125,7 +125,7 @@ def _capture(scope: Scope, loc: Loc, raw: dict[str, Any]) -> Iterator[Problem]:
         for key, message in regexp.mistakes(raw):
             yield scope.document.problem((*loc, key), message)
     if isinstance(raw.get("as"), str | int | float):
-        scope.names.add(text(raw["as"]))
+        scope.names.add(scalar_text(raw["as"]))
 
 
 def _endpoints(document: Document) -> dict[str, Loc]:
@@ -151,8 +151,8 @@ def _labels(document: Document, loc: Loc, raw: object) -> Iterator[tuple[Loc, st
                 yield from _labels(document, (*place, kind), value)
             elif kind in METHODS and isinstance(value, dict):
                 name, url = value.get("name"), value.get("url")
-                if isinstance(name, str | int | float) and text(name):
-                    yield (*place, kind), text(name)
+                if isinstance(name, str | int | float) and scalar_text(name):
+                    yield (*place, kind), scalar_text(name)
                 elif isinstance(url, str):
                     path = path_of(url, document.value(("config", "target")))
                     yield (*place, kind), label(kind, path)

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from ...base.metrics import ERROR_KINDS
 from ...base.yaml_file import RateField, shown, unaccepted
 from ..records import Ensure
-from .fields import Flag, Part
+from .fields import Flag, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,14 +101,14 @@ def _compares(text: str) -> bool:
     )
 
 
-class ConditionSpec(Part):
+class ConditionSpec(Section):
     """A comparison of metrics with numbers."""
 
     expression: Annotated[str, AfterValidator(_condition)]
     strict: Flag = True
 
 
-class EnsureSpec(Part):
+class EnsureSpec(Section):
     """All requirements of a file."""
 
     thresholds: list[Annotated[dict[str, RateField], AfterValidator(_threshold)]] = []

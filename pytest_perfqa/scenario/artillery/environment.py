@@ -57,7 +57,7 @@ def is_filled_in(expression: str) -> bool:
     return re.fullmatch(_KNOWN, expression) is not None
 
 
-def filled(document: Document, environment: str | None) -> tuple[Document, list[Problem]]:
+def resolve(document: Document, environment: str | None) -> tuple[Document, list[Problem]]:
     """Replace what is known when a file is read; the problems are of what isn't.
 
     The list of environments is left as it is: what counts of it has been merged into the config.

@@ -11,7 +11,7 @@ from ...base.units import Unit, parse
 from ...base.yaml_file import DurationField, did_you_mean, shown
 from ...errors import UnitError
 from ..records import Fault
-from .fields import Part, Text, text
+from .fields import Section, Text, scalar_text
 from .phases import listed
 from .walk import each, each_mapping, given
 
@@ -28,7 +28,7 @@ _MOMENT = re.compile(r"(?P<phase>.*?)(?:\s*\+\s*(?P<time>[\d.]+\s*[a-z]*))?\s*\Z
 _ACCEPTED = "a time such as 30s, a phase, or both: 'plateau + 60s'"
 
 
-class FaultSpec(Part):
+class FaultSpec(Section):
     """One of them, as it is written."""
 
     at: Text
@@ -66,7 +66,7 @@ def fault_problems(document: Document) -> Iterator[Problem]:
         yield from (document.problem(loc, message) for message in _contradictions(raw))
         at = raw.get("at")
         if isinstance(at, str | int | float) and not isinstance(at, bool):
-            for message in _Moment(text(at), phases).mistakes:
+            for message in _Moment(scalar_text(at), phases).mistakes:
                 yield document.problem((*loc, "at"), message)
 
 

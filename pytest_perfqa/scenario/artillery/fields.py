@@ -13,13 +13,13 @@ from ...base.yaml_file import CountField, Refused, Strict, unaccepted
 from .url import has_host, path_of
 
 
-class Part(Strict):
+class Section(Strict):
     """A mapping of the file, its keys written as Artillery has them."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-def text(value: object) -> str:
+def scalar_text(value: object) -> str:
     """Write a text, number or boolean as JavaScript prints it."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -93,7 +93,7 @@ def _status(value: object) -> int | str:
     raise unaccepted("a status code such as 200")
 
 
-Text = Annotated[str, BeforeValidator(text)]
+Text = Annotated[str, BeforeValidator(scalar_text)]
 Line = Annotated[Text, AfterValidator(_one_line)]
 Lines = Line | list[Line]
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -9,7 +9,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from ...errors import Problem
-from .fields import text
+from .fields import scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def locustfile_problems(document: Document) -> Iterator[Problem]:
         if document.value(loc) is not None:
             message = f"{loc[-1]!r} belongs to flows; it and 'locustfile' contradict each other"
             yield document.problem(loc, message)
-    if isinstance(value, str | int | float) and text(value):
+    if isinstance(value, str | int | float) and scalar_text(value):
         yield from _code_problems(document)
 
 

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from ...base.yaml_file import shown, unaccepted, validate
 from ...errors import FileProblems, Problem
 from ..records import Payload
-from .fields import Flag, Part, cannot
+from .fields import Flag, Section, cannot
 from .walk import each
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _delimiter(value: str) -> str:
     return value
 
 
-class PayloadSpec(Part):
+class PayloadSpec(Section):
     """A payload as it is written."""
 
     path: str

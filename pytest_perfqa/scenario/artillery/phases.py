@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from ...base.yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
 from ..records import Phase
-from .fields import Part, Positive, Text, text
+from .fields import Positive, Section, Text, scalar_text
 from .walk import each, each_mapping, given
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WARMUP = ("config", "perfqa", "warmup")
 _MAX_ARRIVALS = 1e9
 
 
-class PhaseSpec(Part):
+class PhaseSpec(Section):
     """A phase as it is written."""
 
     name: Text | None = None
@@ -111,9 +111,9 @@ def warmup_problems(document: Document) -> Iterator[Problem]:
     """Find names of warm-up phases that no phase has."""
     names = [name for name, _ in listed(document)]
     for loc, raw in each(_WARMUP, document.value(_WARMUP)):
-        if isinstance(raw, str | int | float) and text(raw) not in names:
+        if isinstance(raw, str | int | float) and scalar_text(raw) not in names:
             accepted = f"accepted: {', '.join(map(repr, dict.fromkeys(names)))}"
-            hint = did_you_mean(text(raw), names)
+            hint = did_you_mean(scalar_text(raw), names)
             yield document.problem(loc, f"unknown phase {shown(raw)}; {accepted}{hint}")
 
 
@@ -128,7 +128,7 @@ def listed(document: Document) -> list[tuple[str, float]]:
 
 def _raw_name(number: int, raw: object) -> str:
     name = raw.get("name") if isinstance(raw, dict) else None
-    return text(name) if isinstance(name, str | int | float) else _unnamed(number)
+    return scalar_text(name) if isinstance(name, str | int | float) else _unnamed(number)
 
 
 def _raw_duration(raw: object) -> float:

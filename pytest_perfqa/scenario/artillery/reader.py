@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...base.yaml_file import Document, load, validate
+from ...base.yaml_file import Document, load_yaml, validate
 from ...errors import FileProblems, Problem
 from ..records import Payload, Scenario
 from ..schedule import emptiness
 from .beyond import beyond_problems
 from .checks import cross_problems
 from .ensure import requirements
-from .environment import environments, filled, in_environment, without_anchors
+from .environment import environments, in_environment, resolve, without_anchors
 from .faults import faults
 from .flow import flows
 from .locustfile import locustfile_path
@@ -36,7 +36,7 @@ def read_scenario(path: Path, environment: str | None = None) -> Scenario:
         FileProblems: with everything that is wrong in it or in its CSV files, or that can't be
             honoured.
     """
-    document = without_anchors(load(path))
+    document = without_anchors(load_yaml(path))
     chosen = _read(document, environment)
     payloads, csv_problems = read_payloads(chosen.document)
     problems = {*chosen.problems, *csv_problems}
@@ -67,7 +67,7 @@ class _Reading:
 
 
 def _read(document: Document, environment: str | None) -> _Reading:
-    document, unset = filled(in_environment(document, environment), environment)
+    document, unset = resolve(in_environment(document, environment), environment)
     mistakes = list(cross_problems(document))
     try:
         file = validate(document, FileSpec)

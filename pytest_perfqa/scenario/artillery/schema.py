@@ -20,9 +20,9 @@ from .fields import (
     Lines,
     OneOrMore,
     OtherEngine,
-    Part,
     Positive,
     Script,
+    Section,
     Status,
     Text,
     Url,
@@ -35,7 +35,7 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 STEPS = (*METHODS, "think", "loop")
 
 
-class DefaultsSpec(Part):
+class DefaultsSpec(Section):
     """What all requests share."""
 
     headers: dict[str, Line] = {}
@@ -44,7 +44,7 @@ class DefaultsSpec(Part):
     think: Annotated[object, cannot("think times have no jitter")] = None
 
 
-class HttpSpec(Part):
+class HttpSpec(Section):
     """How requests are sent."""
 
     timeout: DurationField = 10.0
@@ -56,7 +56,7 @@ class HttpSpec(Part):
     distributed_tracing: Annotated[object, cannot("no tracing headers are added")] = None
 
 
-class ExpectPluginSpec(Part):
+class ExpectPluginSpec(Section):
     """Options of Artillery's plugin ``expect``."""
 
     output_format: str | None = None
@@ -69,7 +69,7 @@ class ExpectPluginSpec(Part):
     )
 
 
-class PluginsSpec(Part):
+class PluginsSpec(Section):
     """Those of Artillery's plugins that have a counterpart here."""
 
     ensure: EnsureSpec | None = None
@@ -77,13 +77,13 @@ class PluginsSpec(Part):
     metrics_by_endpoint: dict[str, Any] | None = Field(None, alias="metrics-by-endpoint")
 
 
-class TlsSpec(Part):
+class TlsSpec(Section):
     """How certificates are checked."""
 
     reject_unauthorized: Flag = True
 
 
-class PerfqaSpec(Part):
+class PerfqaSpec(Section):
     """What Artillery has no key for."""
 
     warmup: Annotated[list[Text], OneOrMore] = []
@@ -97,7 +97,7 @@ class PerfqaSpec(Part):
     errors: Literal["expected"] | None = None
 
 
-class ConfigSpec(Part):
+class ConfigSpec(Section):
     """The load, but for what virtual users do."""
 
     target: str | None = None
@@ -122,7 +122,7 @@ class ConfigSpec(Part):
     apdex: Annotated[object, cannot("write the requirement as a test or under 'ensure'")] = None
 
 
-class CaptureSpec(Part):
+class CaptureSpec(Section):
     """A value taken from an answer."""
 
     json_path: Annotated[JsonPath | None, Field(alias="json")] = None
@@ -140,7 +140,7 @@ class CaptureSpec(Part):
 _MORE_EXPECT = cannot("accepted: statusCode, contentType, hasProperty, notHasProperty, equals")
 
 
-class ExpectSpec(Part):
+class ExpectSpec(Section):
     """Conditions on an answer."""
 
     status_code: Annotated[list[Status], OneOrMore] | None = None
@@ -156,7 +156,7 @@ class ExpectSpec(Part):
     jmespath: Annotated[object, _MORE_EXPECT] = None
 
 
-class RequestSpec(Part):
+class RequestSpec(Section):
     """One HTTP request."""
 
     url: Url
@@ -180,7 +180,7 @@ class RequestSpec(Part):
     gzip: Annotated[object, cannot("write an Accept-Encoding header instead")] = None
 
 
-class StepSpec(Part):
+class StepSpec(Section):
     """One step of a flow: one of ``STEPS``."""
 
     get: RequestSpec | None = None
@@ -209,7 +209,7 @@ class StepSpec(Part):
     acknowledge: OtherEngine = None
 
 
-class FlowSpec(Part):
+class FlowSpec(Section):
     """What one virtual user does."""
 
     name: Text | None = None
@@ -224,7 +224,7 @@ class FlowSpec(Part):
     test_function: Script = None
 
 
-class FileSpec(Part):
+class FileSpec(Section):
     """A whole scenario file."""
 
     config: ConfigSpec

@@ -57,7 +57,7 @@ class Scope:
         if is_filled_in(expression):
             return  # told where it could not be filled in
         try:
-            if template.call(expression) is None:
+            if template.function_call(expression) is None:
                 yield from self.name_problems(loc, expression)
         except ValueError as error:
             yield self.document.problem(loc, str(error))

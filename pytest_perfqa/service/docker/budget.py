@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..config import Limits
-    from .engine import Engine
+    from .engine import DockerEngine
 
 _ROOT = Path("/sys/fs/cgroup")
 _PERIOD_MICROSECONDS = 100_000
@@ -55,7 +55,7 @@ class Budget:
         return all((folder / container).is_dir() for folder in self.limiting)
 
 
-def make(limits: Limits, engine: Engine, *, containers: int, suffix: str) -> Budget:
+def make(limits: Limits, engine: DockerEngine, *, containers: int, suffix: str) -> Budget:
     """Make the budget of one service: a parent cgroup where we may, else limits per container.
 
     Args:
@@ -69,7 +69,7 @@ def make(limits: Limits, engine: Engine, *, containers: int, suffix: str) -> Bud
         with contextlib.suppress(OSError):
             return _shared(limits, containers, name)
         _remove(name)
-    return split(limits, engine, containers)
+    return divide(limits, engine, containers)
 
 
 def _shared(limits: Limits, containers: int, name: str) -> Budget:
@@ -115,7 +115,7 @@ def _remove(name: str) -> None:
             (_ROOT / controller / name).rmdir()
 
 
-def split(limits: Limits, engine: Engine, containers: int) -> Budget:
+def divide(limits: Limits, engine: DockerEngine, containers: int) -> Budget:
     """Give every container its share; whole CPUs are shared as they are, by binding all to them."""
     keys: dict[str, Any] = {}
     said = []

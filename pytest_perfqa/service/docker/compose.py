@@ -68,7 +68,7 @@ class Program:
 
 
 @functools.cache
-def find() -> Program:
+def find_compose() -> Program:
     """Find Docker Compose: v2 as a plugin of docker or from PyPI, else v1; once per process.
 
     Raises:
@@ -130,13 +130,13 @@ class Port:
 def _builder() -> dict[str, str]:
     """Ask for the classic builder, which every engine has, where the client has no BuildKit."""
     try:
-        engine.call("buildx", "version", limit=_CONFIG_SECONDS)
+        engine.run_docker("buildx", "version", limit=_CONFIG_SECONDS)
     except ServiceError:
         return {"DOCKER_BUILDKIT": "0"}
     return {}
 
 
-def read(file: Path, env: Mapping[str, str], name: str) -> Model:
+def read_model(file: Path, env: Mapping[str, str], name: str) -> Model:
     """Read what a user's file means, with its variables filled in.
 
     Args:
@@ -146,7 +146,7 @@ def read(file: Path, env: Mapping[str, str], name: str) -> Model:
     Raises:
         ConfigurationError: it is no compose file; with what Compose says about it.
     """
-    program = find()
+    program = find_compose()
     # v1 knows YAML only, of which JSON is a part.
     form = [] if program.is_v1 else ["--format", "json"]
     argv = _argv(file, file.parent, name, ["config", *form])
@@ -158,7 +158,7 @@ def read(file: Path, env: Mapping[str, str], name: str) -> Model:
 
 
 def _argv(file: Path, folder: Path, project: str, words: Iterable[str]) -> list[str]:
-    program = find().words
+    program = find_compose().words
     return [*program, "--project-directory", str(folder), "-f", str(file), "-p", project, *words]
 
 
@@ -244,7 +244,7 @@ class Project:
 
     def containers(self) -> list[str]:
         """Give the ids of its containers, running or not."""
-        return engine.labelled("container", f"{PROJECT_LABEL}={self.name}")
+        return engine.ids_with_label("container", f"{PROJECT_LABEL}={self.name}")
 
     def _argv(self, words: Iterable[str]) -> list[str]:
         return _argv(self.model_file, self.file.parent, self.name, words)
@@ -273,7 +273,7 @@ class Project:
         self._tell(told)
         if code != 0:
             how = f"took longer than {limit:g} s" if code is None else f"exited with code {code}"
-            raise ServiceError(_failure(self.file, how, argv, logs.read(self.log, start)))
+            raise ServiceError(_failure(self.file, how, argv, logs.read_log(self.log, start)))
 
     def _tell(self, start: int) -> int:
         """Give whole lines of the log from byte ``start`` on to the logger; give their end."""

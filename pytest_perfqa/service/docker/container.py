@@ -66,22 +66,22 @@ class ContainerPart:
         """End it with SIGKILL."""
         self.was_killed = True
         if self.alive:
-            engine.call("container", "kill", self.container)
+            engine.run_docker("container", "kill", self.container)
 
     def pause(self) -> None:
         """Freeze it."""
         if not self.state["Paused"]:
-            engine.call("container", "pause", self.container)
+            engine.run_docker("container", "pause", self.container)
 
     def resume(self) -> None:
         """Let it go on."""
         if self.state["Paused"]:
-            engine.call("container", "unpause", self.container)
+            engine.run_docker("container", "unpause", self.container)
 
     def restart(self) -> None:
         """End it and start it again."""
         self.resume()
-        engine.call("container", "restart", "--time", _STOP_SECONDS, self.container)
+        engine.run_docker("container", "restart", "--time", _STOP_SECONDS, self.container)
         self.was_killed = False
 
     def ending(self, state: dict[str, Any]) -> str:

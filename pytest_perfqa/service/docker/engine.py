@@ -30,7 +30,7 @@ _LINES = 5
 
 
 @dataclass(frozen=True)
-class Engine:
+class DockerEngine:
     """An engine that has answered.
 
     Attributes:
@@ -45,7 +45,7 @@ class Engine:
 
 
 @functools.cache
-def find(limit: float = _HELLO_SECONDS) -> Engine:
+def find_engine(limit: float = _HELLO_SECONDS) -> DockerEngine:
     """Ask the engine that the docker command line means; once per process.
 
     Raises:
@@ -62,7 +62,7 @@ def find(limit: float = _HELLO_SECONDS) -> Engine:
         )
     form = "{{json .}}"
     try:
-        said = json.loads(call("info", "--format", form, limit=limit))
+        said = json.loads(run_docker("info", "--format", form, limit=limit))
     except (ServiceError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise PrerequisiteMissing(f"no Docker engine answers `docker info`: {reason}") from None
@@ -71,7 +71,7 @@ def find(limit: float = _HELLO_SECONDS) -> Engine:
         raise PrerequisiteMissing(f"no Docker engine answers `docker info`: {errors}")
     driver, version = str(said.get("CgroupDriver")), str(said.get("CgroupVersion"))
     is_local = said.get("KernelVersion") == platform.release()
-    return Engine(said["ServerVersion"], is_local, (driver, version))
+    return DockerEngine(said["ServerVersion"], is_local, (driver, version))
 
 
 def _place(limit: float) -> str:
@@ -80,7 +80,7 @@ def _place(limit: float) -> str:
         return host
     form = "{{.Endpoints.docker.Host}}"
     with contextlib.suppress(ServiceError):
-        return call("context", "inspect", "--format", form, limit=limit).strip()
+        return run_docker("context", "inspect", "--format", form, limit=limit).strip()
     return ""
 
 
@@ -94,7 +94,7 @@ def _is_here(place: str) -> bool:
         return parts.hostname == "localhost"
 
 
-def call(*arguments: str, limit: float = _CALL_SECONDS) -> str:
+def run_docker(*arguments: str, limit: float = _CALL_SECONDS) -> str:
     """Run a docker command and give what it prints.
 
     Raises:
@@ -130,15 +130,15 @@ def inspect(containers: Sequence[str]) -> list[dict[str, Any]]:
     if not containers:
         return []
     found: list[dict[str, Any]] = json.loads(
-        call("container", "inspect", *containers, limit=_LOOK_SECONDS)
+        run_docker("container", "inspect", *containers, limit=_LOOK_SECONDS)
     )
     return found
 
 
-def labelled(kind: str, label: str) -> list[str]:
+def ids_with_label(kind: str, label: str) -> list[str]:
     """Give the ids of containers, networks or volumes (``kind``) with a label."""
     more = ["--all"] if kind == "container" else []
-    return call(kind, "ls", "--quiet", *more, "--filter", f"label={label}").split()
+    return run_docker(kind, "ls", "--quiet", *more, "--filter", f"label={label}").split()
 
 
 def write_log(container: str, log: Path) -> None:

@@ -35,7 +35,7 @@ def ids(names: Iterable[str]) -> set[str]:
     found = set()
     for name in sorted(set(names)):
         with contextlib.suppress(ServiceError):
-            found.add(engine.call("image", "inspect", "--format", "{{.Id}}", name).strip())
+            found.add(engine.run_docker("image", "inspect", "--format", "{{.Id}}", name).strip())
     return found
 
 
@@ -44,17 +44,17 @@ def remove_unnamed(images: Iterable[str]) -> None:
     for image in images:
         with contextlib.suppress(ServiceError):
             form = "{{json .RepoTags}}"
-            names = json.loads(engine.call("image", "inspect", "--format", form, image))
+            names = json.loads(engine.run_docker("image", "inspect", "--format", form, image))
             # By its id an image with one name would be removed, too.
             if not names:
-                engine.call("image", "rm", image)
+                engine.run_docker("image", "rm", image)
 
 
 def unnamed() -> set[str]:
     """Give the ids of images that have no name and that none is built on."""
     with contextlib.suppress(ServiceError):
         command = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true"]
-        return set(engine.call(*command).split())
+        return set(engine.run_docker(*command).split())
     return set()
 
 
@@ -65,10 +65,10 @@ def remove_unfinished(build_log: Path, before: Collection[str] = ()) -> None:
         build_log: what the builder printed.
         before: what ``unnamed`` gave before the build.
     """
-    said = logs.read(build_log)
+    said = logs.read_log(build_log)
     for container in _STEP_CONTAINER.findall(said):
         with contextlib.suppress(ServiceError):
-            engine.call("container", "rm", "--force", container)
+            engine.run_docker("container", "rm", "--force", container)
     steps = _STEP_IMAGE.findall(said)
     if not steps:
         return
@@ -83,7 +83,7 @@ def remove_unfinished(build_log: Path, before: Collection[str] = ()) -> None:
 
 def _parent(image: str) -> str | None:
     with contextlib.suppress(ServiceError):
-        return engine.call("image", "inspect", "--format", "{{.Parent}}", image).strip()
+        return engine.run_docker("image", "inspect", "--format", "{{.Parent}}", image).strip()
     return None
 
 

@@ -47,17 +47,17 @@ def is_dead(name: str, *, is_local: bool) -> bool:
     return not _lives(*process[1:])
 
 
-def sweep(found: engine.Engine) -> None:
+def sweep(found: engine.DockerEngine) -> None:
     """Remove containers, networks, volumes and cgroups whose owners are dead."""
     for kind in ("container", "network", "volume"):
         form = '{{index .Labels "%s"}}' if kind != "container" else '{{index .Config.Labels "%s"}}'
-        for each in engine.labelled(kind, LABEL):
+        for each in engine.ids_with_label(kind, LABEL):
             # Another session may be sweeping, too.
             with contextlib.suppress(ServiceError):
-                name = engine.call(kind, "inspect", "--format", form % LABEL, each).strip()
+                name = engine.run_docker(kind, "inspect", "--format", form % LABEL, each).strip()
                 if is_dead(name, is_local=found.is_local):
                     force = ["--force", "--volumes"] if kind == "container" else []
-                    engine.call(kind, "rm", *force, each)
+                    engine.run_docker(kind, "rm", *force, each)
     if found.is_local:
         _sweep_cgroups()
 

@@ -14,7 +14,7 @@ from ...base import yaml_file
 from ...errors import ConfigurationError, ServiceError
 from ..config import template_variables
 from ..shared import ports, readiness, settling
-from ..shared.readiness import Address, Answer
+from ..shared.readiness import Address, ProbeResult
 from ..shared.started import StartedService
 from . import budget, compose, engine, images, ownership
 from .container import ContainerPart
@@ -36,14 +36,14 @@ _IDLE_LIMIT_SECONDS = 30.0
 _serial = itertools.count(1)
 
 
-def check_prerequisites() -> engine.Engine:
+def check_prerequisites() -> engine.DockerEngine:
     """Make sure that an engine answers and that all is here to talk to it.
 
     Raises:
         PrerequisiteMissing: with what is missing and the command that helps.
     """
-    found = engine.find()
-    compose.find()
+    found = engine.find_engine()
+    compose.find_compose()
     return found
 
 
@@ -78,7 +78,7 @@ def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = Non
 
 
 @functools.cache
-def _sweep_once(found: engine.Engine) -> None:
+def _sweep_once(found: engine.DockerEngine) -> None:
     ownership.sweep(found)
 
 
@@ -117,7 +117,7 @@ class Wanted:
         service, _, port = config.docker.endpoint.rpartition(":")
         env = {**os.environ, **template_variables(config.env)}
         name = re.sub("[^a-z0-9_-]", "-", config.name.lower())
-        model = compose.read(file, env, f"{ownership.PREFIX}-{name}")
+        model = compose.read_model(file, env, f"{ownership.PREFIX}-{name}")
         found = cls(file, service, int(port), env, name, model)
         if reason := found._why_no_endpoint():
             raise ConfigurationError(f"{config.path}: endpoint {service!r}: {reason}")
@@ -151,7 +151,7 @@ class DockerService(StartedService[ContainerPart]):
         config: ServiceConfig,
         wanted: Wanted,
         directory: Path,
-        found: engine.Engine,
+        found: engine.DockerEngine,
         reaper: Reaper | None,
     ) -> None:
         super().__init__(config, reaper)
@@ -301,7 +301,7 @@ class DockerService(StartedService[ContainerPart]):
         return readiness.canary(address, self._config.ready, self._config.replica_header)
 
     def _wait_until_ready(self, canary: readiness.Canary) -> None:
-        def probe(limit: float) -> Answer:
+        def probe(limit: float) -> ProbeResult:
             answer = self._probe(canary, limit)
             self.check()
             return answer
@@ -315,10 +315,10 @@ class DockerService(StartedService[ContainerPart]):
                 f"{self._last_words()}"
             )
 
-    def _probe(self, canary: readiness.Canary, limit: float) -> Answer:
+    def _probe(self, canary: readiness.Canary, limit: float) -> ProbeResult:
         ready = self._config.ready
         if ready.log is not None:
-            answers = [readiness.printed(each.log, ready.log) for each in self._parts.values()]
+            answers = [readiness.find_in_log(each.log, ready.log) for each in self._parts.values()]
             return next((each for each in answers if each.is_good), answers[0])
         if ready.path is not None:
             return canary(limit)

@@ -44,7 +44,7 @@ http {{
 """
 
 
-def prepare(
+def write_configuration(
     source: Path,
     prefix: Path,
     *,
@@ -73,7 +73,7 @@ def prepare(
         "LISTEN": f"127.0.0.1:{port}",
         "UPSTREAM_SERVERS": _servers(upstream, env.get(_FAIL_TIMEOUT, fail_timeout(time_scale))),
     }
-    server = template.render(source.read_text(encoding="utf-8"), variables)
+    server = template.fill_in(source.read_text(encoding="utf-8"), variables)
     server = with_fail_timeouts(server, time_scale)
     (prefix / "server.conf").write_text(server, encoding="utf-8")
     times = defaults(server, time_scale)

@@ -98,7 +98,7 @@ class ProcessPart:
     def restart(self) -> None:
         """End it and run it again."""
         with self._lock:
-            terminate([self], self._reaper)
+            terminate_parts([self], self._reaper)
             self.start()
 
     def kill(self) -> None:
@@ -145,7 +145,7 @@ class ProcessPart:
         return f"  log of {self.name} ({self.log}):\n{logs.tail(self.log, lines)}"
 
 
-def terminate(parts: Sequence[ProcessPart], reaper: Reaper) -> None:
+def terminate_parts(parts: Sequence[ProcessPart], reaper: Reaper) -> None:
     """End parts, in the order given, those that don't end within 3 seconds with SIGKILL."""
     processes = [part.process for part in parts if part.process is not None]
     children.terminate_all(processes, _PATIENCE_SECONDS, reaper=reaper)

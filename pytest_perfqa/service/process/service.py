@@ -8,12 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError, ServiceError
-from ..config import Command, Nginx, filled, placeholders, template_variables
+from ..config import Command, Nginx, placeholders, template_variables, with_port
 from ..shared import affinity, backlog, logs, ports, readiness, settling
-from ..shared.readiness import Answer
+from ..shared.readiness import ProbeResult
 from ..shared.started import StartedService
 from . import nginx, programs
-from .part import HOST, Launch, ProcessPart, terminate
+from .part import HOST, Launch, ProcessPart, terminate_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,7 +140,7 @@ class ProcessService(StartedService[ProcessPart]):
         for part in self._all:
             part.close()
         try:
-            terminate([*self._proxies, *self._commands], self._reaper)
+            terminate_parts([*self._proxies, *self._commands], self._reaper)
         finally:
             self._close_reaper()
 
@@ -175,7 +175,7 @@ class ProcessService(StartedService[ProcessPart]):
         deadline = time.monotonic() + self._config.ready.within
         for part in parts:
 
-            def probe(limit: float, part: ProcessPart = part) -> Answer:
+            def probe(limit: float, part: ProcessPart = part) -> ProbeResult:
                 answer = self._probe(part, limit)
                 # After the probe: what has answered may be someone else on the same port.
                 self._check(parts)
@@ -185,14 +185,14 @@ class ProcessService(StartedService[ProcessPart]):
             if not answer.is_good:
                 raise self._not_ready(part, answer)
 
-    def _probe(self, part: ProcessPart, limit: float) -> Answer:
+    def _probe(self, part: ProcessPart, limit: float) -> ProbeResult:
         ready = self._config.ready
         if part in self._proxies:
             return readiness.connect(part.address, limit)
         if part not in self._behind:
-            return Answer(is_good=True, detail="not asked: it isn't behind the endpoint")
+            return ProbeResult(is_good=True, detail="not asked: it isn't behind the endpoint")
         if ready.log is not None:
-            return readiness.printed(part.log, ready.log, part.log_start)
+            return readiness.find_in_log(part.log, ready.log, part.log_start)
         if ready.path is not None:
             return readiness.get(part.address, ready.path, limit)
         return readiness.connect(part.address, limit)
@@ -207,7 +207,7 @@ class ProcessService(StartedService[ProcessPart]):
             if not answer.is_good:
                 raise self._not_ready(self._endpoint, answer)
 
-    def _not_ready(self, part: ProcessPart, last: Answer) -> ServiceError:
+    def _not_ready(self, part: ProcessPart, last: ProbeResult) -> ServiceError:
         return ServiceError(
             f"service {self.name}: {part.name} was not ready within "
             f"{self._config.ready.within:g} s; last probe: {last.detail}\n"
@@ -229,7 +229,7 @@ class ProcessService(StartedService[ProcessPart]):
 
 
 def _found_port_taken(part: ProcessPart) -> bool:
-    printed = logs.read(part.log, part.log_start)
+    printed = logs.read_log(part.log, part.log_start)
     return any(words in printed for words in _PORT_TAKEN)
 
 
@@ -259,7 +259,7 @@ class _Builder:
             env = self._env(command.env, port)
             if words[0] == sys.executable:
                 env["PYTHONUNBUFFERED"] = "1"  # else its log would lack the last lines
-            argv = [filled(word, port) for word in words]
+            argv = [with_port(word, port) for word in words]
             parts.append(self._part(name, port, argv, self._config.folder, env))
             self._upstream.setdefault(command.name, []).append(f"{HOST}:{port}")
         return parts
@@ -267,7 +267,7 @@ class _Builder:
     def proxy(self, proxy: Nginx) -> ProcessPart:
         port, prefix = ports.take(), self._directory / proxy.name
         env = self._env(proxy.env, port)
-        argv = nginx.prepare(
+        argv = nginx.write_configuration(
             proxy.template,
             prefix,
             port=port,
@@ -279,7 +279,7 @@ class _Builder:
 
     def _env(self, part_env: Mapping[str, str], port: int) -> dict[str, str]:
         own = {**self._config.env, **part_env}
-        own = {name: filled(value, port) for name, value in own.items()}
+        own = {name: with_port(value, port) for name, value in own.items()}
         return {**os.environ, **template_variables(own)}
 
     def _part(

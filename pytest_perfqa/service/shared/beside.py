@@ -44,7 +44,7 @@ class ForeignProcess:
         return status.start_time if status and status.is_live else None
 
 
-def find(service: str, beside: Mapping[str, Beside]) -> dict[str, Leader]:
+def find_beside(service: str, beside: Mapping[str, Beside]) -> dict[str, Leader]:
     """Give the processes that stand beside a service, by their names.
 
     Raises:

@@ -14,7 +14,7 @@ OF_A_CRASH = 60
 _BYTES = 16_384
 
 
-def read(log: Path, start: int = 0) -> str:
+def read_log(log: Path, start: int = 0) -> str:
     """Give a log from byte ``start`` on; empty if nothing has been printed."""
     try:
         with log.open("rb") as file:

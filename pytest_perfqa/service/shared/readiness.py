@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..config import Ready
 
-    Canary = Callable[[float], "Answer"]
+    Canary = Callable[[float], "ProbeResult"]
 
 __tracebackhide__ = True
 
@@ -31,7 +31,7 @@ _HOLD_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeResult:
     """What came of one probe.
 
     Attributes:
@@ -65,7 +65,7 @@ def canary(address: Address, ready: Ready, replica_header: str | None) -> Canary
     Without one it goes to ``/``, where any answer but an error of the server is good.
     """
 
-    def send(timeout: float) -> Answer:
+    def send(timeout: float) -> ProbeResult:
         answer = get(address, ready.path or "/", timeout, replica_header)
         if ready.path is None and answer.status is not None:
             return replace(answer, is_good=answer.status < 500)
@@ -74,7 +74,9 @@ def canary(address: Address, ready: Ready, replica_header: str | None) -> Canary
     return send
 
 
-def get(address: Address, path: str, timeout: float, replica_header: str | None = None) -> Answer:
+def get(
+    address: Address, path: str, timeout: float, replica_header: str | None = None
+) -> ProbeResult:
     """Ask for ``path`` on a new connection; good is a status 2xx.
 
     Args:
@@ -90,10 +92,10 @@ def get(address: Address, path: str, timeout: float, replica_header: str | None 
         response.read()
     except (OSError, http.client.HTTPException) as error:
         detail = f"GET {path}: {type(error).__name__}: {error}"
-        return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
+        return ProbeResult(is_good=False, detail=detail, seconds=time.monotonic() - begin)
     finally:
         connection.close()
-    return Answer(
+    return ProbeResult(
         is_good=200 <= response.status < 300,
         detail=f"GET {path}: {response.status} {response.reason}",
         seconds=time.monotonic() - begin,
@@ -102,7 +104,7 @@ def get(address: Address, path: str, timeout: float, replica_header: str | None 
     )
 
 
-def connect(address: Address, timeout: float) -> Answer:
+def connect(address: Address, timeout: float) -> ProbeResult:
     """Open a connection; good is that it is accepted."""
     begin = time.monotonic()
     place = f"connection to {address.host}:{address.port}"
@@ -110,11 +112,11 @@ def connect(address: Address, timeout: float) -> Answer:
         socket.create_connection((address.host, address.port), timeout).close()
     except OSError as error:
         detail = f"{place}: {error}"
-        return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
-    return Answer(is_good=True, detail=f"{place}: accepted", seconds=time.monotonic() - begin)
+        return ProbeResult(is_good=False, detail=detail, seconds=time.monotonic() - begin)
+    return ProbeResult(is_good=True, detail=f"{place}: accepted", seconds=time.monotonic() - begin)
 
 
-def connect_through(address: Address, timeout: float) -> Answer:
+def connect_through(address: Address, timeout: float) -> ProbeResult:
     """Open a connection; good is that it is kept open.
 
     Docker accepts on the port of a container in which nobody listens, and hangs up at once.
@@ -130,19 +132,19 @@ def connect_through(address: Address, timeout: float) -> Answer:
                 is_kept = True
     except OSError as error:
         detail = f"{place}: {error}"
-        return Answer(is_good=False, detail=detail, seconds=time.monotonic() - begin)
+        return ProbeResult(is_good=False, detail=detail, seconds=time.monotonic() - begin)
     detail = f"{place}: {'accepted' if is_kept else 'accepted, then closed'}"
-    return Answer(is_good=is_kept, detail=detail, seconds=time.monotonic() - begin)
+    return ProbeResult(is_good=is_kept, detail=detail, seconds=time.monotonic() - begin)
 
 
-def printed(log: Path, pattern: str, start: int = 0) -> Answer:
+def find_in_log(log: Path, pattern: str, start: int = 0) -> ProbeResult:
     """Look for a regular expression in a log, from byte ``start`` on."""
-    if re.search(pattern, logs.read(log, start), re.MULTILINE):
-        return Answer(is_good=True, detail=f"{pattern!r} was printed")
-    return Answer(is_good=False, detail=f"{pattern!r} was not printed")
+    if re.search(pattern, logs.read_log(log, start), re.MULTILINE):
+        return ProbeResult(is_good=True, detail=f"{pattern!r} was printed")
+    return ProbeResult(is_good=False, detail=f"{pattern!r} was not printed")
 
 
-def wait(probe: Callable[[float], Answer], deadline: float) -> Answer:
+def wait(probe: Callable[[float], ProbeResult], deadline: float) -> ProbeResult:
     """Repeat ``probe`` until its answer is good; give the last one if ``deadline`` comes first.
 
     Args:

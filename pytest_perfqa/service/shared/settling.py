@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from .readiness import Answer
+    from .readiness import ProbeResult
 
 _SLOWER = 4.0
 _FLOOR_SECONDS = 0.03
@@ -35,7 +35,7 @@ def canary_count(replicas: int) -> int:
     return math.ceil(max(3, replicas + 2) / replicas) * replicas
 
 
-def idle_seconds(canary: Callable[[float], Answer], replicas: int, limit: float) -> float:
+def idle_seconds(canary: Callable[[float], ProbeResult], replicas: int, limit: float) -> float:
     """Measure how long a canary takes on a service at rest: the median of some.
 
     Args:
@@ -78,7 +78,7 @@ def is_out_of_reach(waiting: Callable[[], int], limit: float) -> bool:
 
 
 def wait_until_settled(
-    canary: Callable[[float], Answer], *, fast: float, replicas: Collection[str], limit: float
+    canary: Callable[[float], ProbeResult], *, fast: float, replicas: Collection[str], limit: float
 ) -> bool:
     """Send canaries until enough in a row come back good and fast; False if time runs out.
 

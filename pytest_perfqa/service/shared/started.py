@@ -68,7 +68,7 @@ class StartedService(Generic[P]):
     @property
     def beside(self) -> Mapping[str, Leader]:
         """What serves it but was started elsewhere."""
-        return beside.find(self.name, self._config.beside)
+        return beside.find_beside(self.name, self._config.beside)
 
     @property
     def limits(self) -> Limits:
@@ -84,8 +84,8 @@ class StartedService(Generic[P]):
         """Give what a part has printed, or all parts with headings."""
         named = list(self._parts.values()) if part is None else self._named(part)
         if len(named) == 1:
-            return logs.read(named[0].log)
-        return "\n".join(f"--- {each.name}\n{logs.read(each.log)}" for each in named)
+            return logs.read_log(named[0].log)
+        return "\n".join(f"--- {each.name}\n{logs.read_log(each.log)}" for each in named)
 
     def kill(self, part: str) -> None:
         """End a part at once."""
