@@ -16,7 +16,7 @@ from .confirm import beyond_generator
 from .found import Bracket
 from .read_off import foreseen, largest_burst, may_still_come, offsets, witnessed
 from .series import Ruling
-from .slo import Judgement, Sample
+from .slo import Sample, SampleJudgement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def _notes(search: BurstSearch) -> list[str]:
     return [note]
 
 
-def _judge(slo: Slo, volley: Volley, now: float) -> Judgement:
+def _judge(slo: Slo, volley: Volley, now: float) -> SampleJudgement:
     return slo.judge(Sample.of(volley.exchanges, volley.planned, now))
 
 

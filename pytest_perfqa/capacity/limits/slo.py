@@ -1,19 +1,21 @@
 """Service level objectives such as ``p95 <= 2s and error_rate <= 1%``, judged while they go.
 
-An objective bounds metrics of a number of requests from above. It is judged on the sample at hand,
+An objective bounds metrics of a number of requests from above: each of its conditions is one as a
+scenario's ``thresholds`` are, but says what is wanted. It is judged on the sample at hand,
 as early as its verdict is certain: requests that fail, or wait for longer than the limit, count
 before the others have come back.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...base.conditions import Condition, comparison
+from ...base.metrics import find
 from ...base.units import Unit, parse, show
 from ...errors import ConfigurationError, UnitError
 from ...load.wire.record import Outcome
@@ -21,70 +23,20 @@ from ...load.wire.record import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ...base.conditions import Operator
+    from ...base.metrics import RunMetric
     from ..probing.exchange import ProbeExchange
 
-_CONDITION = re.compile(r"\s*([A-Za-z_0-9.]+)\s*(<=|<|==|=|>=|>|!=)\s*([^\s].*?)\s*\Z")
-_PERCENTILE = re.compile(r"(?:median|p(\d{1,2}(?:\.\d+)?))\Z")
-_STATUS = re.compile(r"[1-5](?:xx|\d\d)\Z")
 _ACCEPTED = (
     "conditions joined by 'and', each a metric (error_rate, errors, p50, p95, p99, max, mean, "
     "5xx, 503), '<=', '<' or '==' (with 0), and a limit, such as 'p95 <= 2s and error_rate <= 1%'"
 )
+_ERRORS = {"error_rate", "errors"}
 _ROUNDING = 1e-9
 
 
-class Kind(enum.Enum):
-    """What a condition bounds."""
-
-    ERRORS = "error_rate"
-    STATUS = "status"
-    PERCENTILE = "percentile"
-    MEAN = "mean"
-
-
 @dataclass(frozen=True)
-class Condition:
-    """A metric and its upper limit.
-
-    Attributes:
-        metric: as written, such as ``p95``.
-        limit: in seconds, a ratio of the requests, or a number of them.
-        unit: of the limit.
-        strict: whether the limit itself is already too much.
-        share: of a percentile, between 0 and 1; the maximum is 1.
-    """
-
-    metric: str
-    kind: Kind
-    limit: float
-    unit: Unit
-    strict: bool = False
-    share: float = 1.0
-
-    def __str__(self) -> str:
-        return f"{self.metric} {'<' if self.strict else '<='} {show(self.limit, self.unit)}"
-
-    def allowed(self, planned: int) -> int:
-        """Give how many of the requests may count against this condition."""
-        if self.kind is Kind.PERCENTILE:
-            return planned - math.ceil(self.share * planned - _ROUNDING)
-        most = self.limit * planned if self.unit is Unit.RATIO else self.limit
-        whole = math.floor(most + _ROUNDING)
-        return whole - 1 if self.strict and whole >= most - _ROUNDING else whole
-
-    def concerns(self, status: int) -> bool:
-        """Tell whether a condition on ``5xx`` or ``503`` is about a status."""
-        if self.metric.endswith("xx"):
-            return status // 100 == int(self.metric[0])
-        return str(status) == self.metric
-
-    def exceeds(self, seconds: float) -> bool:
-        """Tell whether a time is beyond the limit."""
-        return seconds >= self.limit if self.strict else seconds > self.limit
-
-
-@dataclass(frozen=True)
-class Judgement:
+class SampleJudgement:
     """What can be said of a sample: met (True), broken (False) or not yet certain (None).
 
     Attributes:
@@ -106,13 +58,7 @@ class Slo:
 
     def scaled(self, factor: float) -> Slo:
         """Give the objective with its times multiplied by ``factor``."""
-        return Slo(
-            self.text,
-            tuple(
-                replace(one, limit=one.limit * factor) if one.unit is Unit.SECOND else one
-                for one in self.conditions
-            ),
-        )
+        return Slo(self.text, tuple(one.scaled(factor) for one in self.conditions))
 
     @property
     def latency_limit(self) -> float:
@@ -121,7 +67,7 @@ class Slo:
             (one.limit for one in self.conditions if one.unit is Unit.SECOND), default=math.inf
         )
 
-    def judge(self, sample: Sample) -> Judgement:
+    def judge(self, sample: Sample) -> SampleJudgement:
         """Judge a sample, be it complete or not."""
         certain = True
         for condition in self.conditions:
@@ -129,7 +75,7 @@ class Slo:
             if found.met is False:
                 return found
             certain = certain and found.met is True
-        return Judgement(True if certain else None)
+        return SampleJudgement(True if certain else None)
 
 
 @dataclass(frozen=True)
@@ -192,12 +138,38 @@ def parse_slo(text: str) -> Slo:
     return Slo(text.strip(), tuple(conditions))
 
 
+def allowed(condition: Condition, planned: int) -> int:
+    """Give how many of the requests may count against a condition."""
+    if condition.counted.percent is not None:
+        return planned - condition.needed(planned)
+    most = condition.limit * planned if condition.unit is Unit.RATIO else condition.limit
+    whole = math.floor(most + _ROUNDING)
+    return whole - 1 if condition.operator == "<" and whole >= most - _ROUNDING else whole
+
+
+def concerns(condition: Condition, status: int) -> bool:
+    """Tell whether a condition on ``5xx`` or ``503`` is about a status."""
+    code = condition.metric.removeprefix("status.")
+    return str(status).startswith(code.rstrip("x"))
+
+
+def bounds_errors(condition: Condition) -> bool:
+    """Tell whether a condition bounds how many requests fail, whatever came of them."""
+    return condition.metric in _ERRORS
+
+
+def bounds_mean(condition: Condition) -> bool:
+    """Tell whether a condition bounds the mean latency."""
+    return condition.metric == "latency.mean"
+
+
 def _condition(part: str) -> Condition:
-    match = _CONDITION.match(part)
-    if match is None:
+    found = comparison(part)
+    if found is None or not (found[0] and found[2]):
         raise ValueError("is no condition")
-    metric, sign, limit = match.groups()
-    kind, share, units = _metric(metric)
+    name, sign, limit = found
+    metric = _metric(name)
+    units = (metric.unit, Unit.RATIO) if metric.share else (metric.unit,)
     value, unit = _limit(limit, units)
     if sign not in {"<", "<=", "=="} or (sign == "==" and value != 0):
         raise ValueError(f"an objective bounds from above, {sign!r} does not")
@@ -205,24 +177,18 @@ def _condition(part: str) -> Condition:
         raise ValueError("can't be met")
     if unit is Unit.SECOND and value == 0:
         raise ValueError("no answer takes no time")
-    return Condition(metric, kind, value, unit, strict=sign == "<", share=share)
+    operator: Operator = "<" if sign == "<" else "<="
+    return Condition(part, 0, metric.name, operator, value, unit)
 
 
-def _metric(name: str) -> tuple[Kind, float, tuple[Unit, ...]]:
-    if name == "error_rate":
-        return Kind.ERRORS, 1.0, (Unit.RATIO,)
-    if name == "errors":
-        return Kind.ERRORS, 1.0, (Unit.RATIO, Unit.COUNT)
-    if _STATUS.match(name):
-        return Kind.STATUS, 1.0, (Unit.RATIO, Unit.COUNT)
-    if name == "mean":
-        return Kind.MEAN, 1.0, (Unit.SECOND,)
-    if name == "max":
-        return Kind.PERCENTILE, 1.0, (Unit.SECOND,)
-    percentile = _PERCENTILE.match(name)
-    percent = float(percentile[1] or 50) if percentile else 0.0
-    if percent > 0:
-        return Kind.PERCENTILE, percent / 100, (Unit.SECOND,)
+def _metric(name: str) -> RunMetric:
+    metric = find(name)
+    if (
+        metric is not None
+        and metric.windows is not None
+        and (metric.name in _ERRORS or metric.name.startswith(("latency.", "status.")))
+    ):
+        return metric
     raise ValueError(f"{name!r} is no metric")
 
 
@@ -246,36 +212,37 @@ def _example(units: tuple[Unit, ...]) -> str:
     return "'2s'" if Unit.SECOND in units else "'1%'"
 
 
-def _judge(condition: Condition, sample: Sample) -> Judgement:
-    if condition.kind is Kind.MEAN:
+def _judge(condition: Condition, sample: Sample) -> SampleJudgement:
+    if bounds_mean(condition):
         return _judge_mean(condition, sample)
     against, waiting = _against(condition, sample)
-    allowed = condition.allowed(sample.planned)
-    if against > allowed:
-        found = f"{against} of {sample.planned} against it, {allowed} allowed"
-        return Judgement(False, f"{condition}: {found}", condition)
-    return Judgement(True if against + waiting <= allowed else None)
+    most = allowed(condition, sample.planned)
+    if against > most:
+        found = f"{against} of {sample.planned} against it, {most} allowed"
+        return SampleJudgement(False, f"{condition}: {found}", condition)
+    return SampleJudgement(True if against + waiting <= most else None)
 
 
 def _against(condition: Condition, sample: Sample) -> tuple[int, int]:
     """Give how many count against a condition, and of how many that isn't known yet."""
     unknown = sample.planned - len(sample.good) - sample.failed
-    if condition.kind is Kind.ERRORS:
+    if bounds_errors(condition):
         return sample.failed, unknown
-    if condition.kind is Kind.STATUS:
-        concerned = filter(condition.concerns, sample.statuses)
-        return sum(sample.statuses[status] for status in concerned), unknown
-    old = sum(map(condition.exceeds, sample.ages))
+    if condition.counted.percent is None:
+        concerned = (code for code in sample.statuses if concerns(condition, code))
+        return sum(sample.statuses[code] for code in concerned), unknown
+    old = sum(not condition.is_met_by(age) for age in sample.ages)
+    slow = sum(not condition.is_met_by(latency) for latency in sample.good)
     # A request without a good answer is slower than any limit.
-    return sample.failed + old + sum(map(condition.exceeds, sample.good)), unknown - old
+    return sample.failed + old + slow, unknown - old
 
 
-def _judge_mean(condition: Condition, sample: Sample) -> Judgement:
+def _judge_mean(condition: Condition, sample: Sample) -> SampleJudgement:
     total = sum(sample.good) + sum(sample.ages)
     is_complete = len(sample.good) + sample.failed == sample.planned
     # No more than all of them can come back good: the mean is at least this.
     least = total / max(1, len(sample.good) if is_complete else sample.planned - sample.failed)
-    if condition.exceeds(least) or (is_complete and not sample.good):
+    if not condition.is_met_by(least) or (is_complete and not sample.good):
         found = f"at least {show(least, Unit.SECOND)}" if sample.good else "not one good answer"
-        return Judgement(False, f"{condition}: {found}", condition)
-    return Judgement(True if is_complete else None)
+        return SampleJudgement(False, f"{condition}: {found}", condition)
+    return SampleJudgement(True if is_complete else None)

@@ -12,12 +12,13 @@ from ...queues.queue_trend import Trend, TrendTest
 from .confirm import bisect, confirm
 from .saturation import Saturation, saturate
 from .series import Ruling
-from .slo import Condition, Kind, Sample, Slo
+from .slo import Sample, Slo, bounds_errors, bounds_mean, concerns
 from .sustained import VolleyWatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...base.conditions import Condition
     from ..probing.exchange import ProbeExchange
     from ..probing.probe import Volley
     from .found import Bracket
@@ -52,7 +53,7 @@ def find_slo_capacity(
         poisson: whether arrivals are random, as users come, or evenly spaced.
 
     Raises:
-        InvalidRun, ServiceError: see ``Series``.
+        InvalidRun, ServiceError: see ``ProbeSeries``.
     """
     found = saturate(series, most)
 
@@ -153,28 +154,27 @@ def _interval(condition: Condition, steady: Sequence[ProbeExchange]) -> tuple[fl
     """
     values = np.array([_value(condition, one) for one in steady], dtype=float)
     mean, allowed = float(values.mean()), _allowed(condition)
-    if condition.kind is not Kind.MEAN and allowed == 0:
+    if not bounds_mean(condition) and allowed == 0:
         return mean, (0.0 if mean == 0 and len(steady) >= _MOST_ARRIVALS else 1.0), allowed
     size = len(values) // _BATCHES
     batches = values[: size * _BATCHES].reshape(_BATCHES, size).mean(axis=1)
     error = _DEVIATIONS * float(batches.std(ddof=1)) / math.sqrt(_BATCHES)
-    if condition.kind is not Kind.MEAN:
+    if not bounds_mean(condition):
         # Where (nearly) nothing was seen the batches vary too little: the rule of three and a half.
         error = max(error, math.sqrt(allowed * (1 - allowed) / len(values)), 0.5 / len(values))
     return mean - error, mean + error, allowed
 
 
 def _value(condition: Condition, one: ProbeExchange) -> float:
-    if condition.kind is Kind.MEAN:
+    if bounds_mean(condition):
         return one.latency
-    if condition.kind is Kind.STATUS:
-        return float(condition.concerns(one.status))
-    if condition.kind is Kind.ERRORS:
+    if condition.counted.percent is not None:
+        return float(not one.is_good or not condition.is_met_by(one.latency))
+    if bounds_errors(condition):
         return float(not one.is_good)
-    return float(not one.is_good or condition.exceeds(one.latency))
+    return float(concerns(condition, one.status))
 
 
 def _allowed(condition: Condition) -> float:
-    if condition.kind is Kind.PERCENTILE:
-        return 1 - condition.share
-    return condition.limit
+    percent = condition.counted.percent
+    return condition.limit if percent is None else 1 - percent / 100
