@@ -125,7 +125,7 @@ def _breaking_point(chosen: argparse.Namespace) -> int:
     from .capacity.limits.breaking_point import find_breaking_point, inquiry
     from .capacity.probing.target import ProbeRequest, Target
     from .machine.environment import machine, versions
-    from .measuring.session import Search
+    from .measuring.searches import Search
     from .report.record.recorder import record_of_search
     from .report.text import breaking_points
 

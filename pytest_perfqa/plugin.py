@@ -154,7 +154,7 @@ def perf_service(request: pytest.FixtureRequest) -> Service:
             "perf tests are made one per service when they are collected; accepted: their fixtures "
             "as arguments of the test, or of a fixture that it names, not request.getfixturevalue()"
         )
-    return _perf_tests(request.config).session().service(request.param)
+    return _perf_tests(request.config).session().services.started(request.param)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def perf_run(request: pytest.FixtureRequest, perf_service: Service) -> RunResult
     perf_tests = _perf_tests(request.config)
     scenario = perf_tests.agenda.scenario_for(request.node)
     assert scenario is not None  # noqa: S101 - else the agenda could not have been made
-    return perf_tests.session().run(perf_service.name, scenario)
+    return perf_tests.session().runs.run(perf_service.name, scenario)
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def perf_breaking_point(
         return (
             _perf_tests(request.config)
             .session()
-            .breaking_point(
+            .searches.breaking_point(
                 perf_service.name,
                 request_of(what, request.node),
                 inquiry(**asked),
@@ -200,7 +200,9 @@ def perf_characterize(
     request: pytest.FixtureRequest, perf_service: Service
 ) -> Callable[..., Character]:
     """Call it with a path: what kind of service is it, and how many workers has it?"""
-    return functools.partial(_perf_tests(request.config).session().characterize, perf_service.name)
+    return functools.partial(
+        _perf_tests(request.config).session().characters.characterize, perf_service.name
+    )
 
 
 @pytest.fixture

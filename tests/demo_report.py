@@ -17,7 +17,7 @@ from pytest_perfqa.capacity.character.kind import Character, Scalability, Stairc
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.machine.environment import machine, versions
-from pytest_perfqa.measuring.session import Cell, Key
+from pytest_perfqa.measuring.runs import Cell, Key
 from pytest_perfqa.report.comparison import compare, compare_services
 from pytest_perfqa.report.html import folder
 from pytest_perfqa.report.record.characterisation import record_of_character, record_of_failure

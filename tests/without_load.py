@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import synthetic
 
-import pytest_perfqa.measuring.session
+import pytest_perfqa.measuring.probing
+import pytest_perfqa.measuring.runs
 from pytest_perfqa.load.driver.generator import Progress
 from pytest_perfqa.load.driver.warm import Warm
 from pytest_perfqa.scenario.schedule import schedule
@@ -38,8 +39,9 @@ without_load.begin()
 
 def begin() -> None:
     """Have no load made from now on: nobody waits for those of others, nor is Locust imported."""
-    pytest_perfqa.measuring.session.run = run  # type: ignore[assignment]
-    pytest_perfqa.measuring.session.alone = contextlib.nullcontext  # type: ignore[assignment]
+    pytest_perfqa.measuring.runs.run = run  # type: ignore[assignment]
+    for one in (pytest_perfqa.measuring.probing, pytest_perfqa.measuring.runs):
+        one.alone = contextlib.nullcontext  # type: ignore[assignment]
     Warm.start = lambda _self: None  # type: ignore[method-assign]
 
 

@@ -16,7 +16,8 @@ from .marks import is_perf_test, service_of
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from ..measuring.session import Cell, PerfSession
+    from ..measuring.runs import Cell
+    from ..measuring.session import PerfSession
     from .perf_tests import PerfTests
 
 __tracebackhide__ = True
@@ -42,7 +43,7 @@ class Hooks:
         if session is not None:
             service = service_of(item)
             if service is not None and self._perf_tests.agenda.no_longer_needed(service):
-                session.stop(service)
+                session.services.stop(service)
         return done
 
     @pytest.hookimpl(wrapper=True)
@@ -142,10 +143,11 @@ def _summary(session: PerfSession) -> list[str]:
     from ..report.terminal import summary as terminal
     from ..report.text import breaking_points, character, side_by_side
 
-    lines = terminal.runs_summary(session.cells.values()) if session.cells else []
-    lines += breaking_points.searches_summary(session.searches.values()) if session.searches else []
-    lines += character.characters_summary(session.characterised()) if session.characters else []
-    compared = compare(session.results())
+    runs, searches, characters = session.runs, session.searches, session.characters
+    lines = terminal.runs_summary(runs.cells.values()) if runs.cells else []
+    lines += breaking_points.searches_summary(searches.made.values()) if searches.made else []
+    lines += character.characters_summary(characters.found()) if characters.made else []
+    compared = compare(runs.results())
     lines += side_by_side.comparison_summary(compared)
-    lines += side_by_side.overall(compare_services(compared, session.breaking_points()))
+    lines += side_by_side.overall(compare_services(compared, searches.found()))
     return lines

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..capacity.character.kind import Character
-    from ..measuring.session import Cell, PerfSession
+    from ..measuring.runs import Cell
+    from ..measuring.session import PerfSession
 
 _CHARACTER_FIXTURE = "perf_characterize"
 _TOLD = pytest.StashKey[list[tuple[str, str]]]()
@@ -64,7 +65,7 @@ def _note(
         is_fit = is_fit and len(cells) > 1
         if verdict is not Verdict.INVALID or not is_fit:
             cell.judge(item.nodeid, verdict, said)
-    for search in session.searches_of(item.nodeid):
+    for search in session.searches.of_test(item.nodeid):
         search.judge(verdict)
     # On the item, so that the report of the teardown, which JUnit reads, has them.
     before = item.stash.get(_TOLD, [])
@@ -72,7 +73,7 @@ def _note(
         verdict,
         service_of(item) or "",
         cells,
-        session.searches_of(item.nodeid),
+        session.searches.of_test(item.nodeid),
         _characters(item, session),
     )
     kept = [one for one in item.user_properties if one not in before]
@@ -90,11 +91,11 @@ def _errors(cells: list[Cell], told: str, *, held: bool) -> Iterator[tuple[str, 
 def _evidence(
     item: pytest.Item, session: PerfSession, cells: list[Cell]
 ) -> Iterator[tuple[str, str]]:
-    for search in session.searches_of(item.nodeid):
+    for search in session.searches.of_test(item.nodeid):
         if search.found is not None:
             yield "perfqa breaking point", str(search.found)
     service = service_of(item)
-    yield from evidence(cells, session.running(service or ""))
+    yield from evidence(cells, session.services.running(service or ""))
     for character in _characters(item, session):
         yield "perfqa characterisation", character_details(character)
 
@@ -102,7 +103,7 @@ def _evidence(
 def _characters(item: pytest.Item, session: PerfSession) -> list[Character]:
     if _CHARACTER_FIXTURE not in getattr(item, "fixturenames", ()):
         return []
-    return session.characterised(service_of(item))
+    return session.characters.found(service_of(item))
 
 
 def _let_pass(item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from ..measuring.session import Cell, PerfSession
+    from ..measuring.runs import Cell
+    from ..measuring.session import PerfSession
     from ..result.run_result import RunResult
     from .agenda import Agenda
 
@@ -62,13 +63,13 @@ class Loader:
         """
         chosen = self.agenda.scenario(self.item, self.service, scenario, environment)
         parameters = Parameters(rate, duration, variables)
-        scale = self.session.time_scale(self.service)
+        scale = self.session.services.time_scale(self.service)
         wanted = varied(chosen, parameters, scale)
         if said := str(parameters):
             wanted = replace(wanted, name=labelled(chosen.name, said))
         try:
-            return self.session.run(self.service, wanted)
+            return self.session.runs.run(self.service, wanted)
         finally:
-            cell = self.session.cell(self.service, wanted)
+            cell = self.session.runs.cell(self.service, wanted)
             if cell is not None and cell not in self.cells:
                 self.cells.append(cell)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from ..load.driver.warm import Warm
     from ..measuring.chosen import Options
-    from ..measuring.session import Cell, PerfSession, Watcher
+    from ..measuring.runs import Cell, Watcher
+    from ..measuring.session import PerfSession
     from ..report.outputs import Outputs
     from .agenda import Agenda
     from .loading import Loader
@@ -170,7 +171,9 @@ class PerfTests:
         if self._session is None or self._agenda is None or not asks:
             return None
         service = service_of(item)
-        return self._session.cell(service, self._agenda.scenario_for(item)) if service else None
+        return (
+            self._session.runs.cell(service, self._agenda.scenario_for(item)) if service else None
+        )
 
     def loader(self, item: pytest.Item, service: str) -> Loader:
         """Give what runs scenarios for a test; its runs count as the test's."""

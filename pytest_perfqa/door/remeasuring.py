@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from ..measuring.session import Cell, PerfSession
+    from ..measuring.runs import Cell
+    from ..measuring.session import PerfSession
 
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True
@@ -98,12 +99,12 @@ def _is_measured_again(
     error: InvalidRun | Inconclusive, session: PerfSession, cell: Cell | None, cells: list[Cell]
 ) -> bool:
     if isinstance(error, InvalidRun):
-        made_again = [session.measure_spoiled(one, error) for one in _spoiled(error, cells)]
+        made_again = [session.runs.measure_spoiled(one, error) for one in _spoiled(error, cells)]
         return any(made_again)
     wished = session.options.inconclusive == "remeasure"
     if not wished or cell is None or cell.repeats >= (2 if error.pools else 1):
         return False
-    session.measure_again(cell, error)
+    session.runs.measure_again(cell, error)
     return True
 
 

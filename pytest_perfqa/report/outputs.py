@@ -53,13 +53,16 @@ class Outputs:
         for export in self.exports:
             export.close()
             yield from export.notes
-        here, scale = (machine(), versions()), session.time_scale
-        found = [record_of(one, scale(one.key.service), *here) for one in session.cells.values()]
+        here, scale = (machine(), versions()), session.services.time_scale
+        found = [
+            record_of(one, scale(one.key.service), *here) for one in session.runs.cells.values()
+        ]
         searches = [
-            record_of_search(one, scale(one.service), *here) for one in session.searches.values()
+            record_of_search(one, scale(one.service), *here)
+            for one in session.searches.made.values()
         ]
         characters = list(_characters(session))
-        conclusions = compare_services(compare(session.results()), session.breaking_points())
+        conclusions = compare_services(compare(session.runs.results()), session.searches.found())
         if self._report is not None:
             report = self._report
             yield _told(
@@ -79,9 +82,9 @@ class Outputs:
 
 def _characters(session: PerfSession) -> Iterator[CharacterRecord]:
     here = (machine(), versions())
-    for asked, found in session.characters.items():
+    for asked, found in session.characters.made.items():
         if isinstance(found, BaseException):
-            scale = session.time_scale(asked.service)
+            scale = session.services.time_scale(asked.service)
             yield record_of_failure(asked.service, asked.path, found, scale, *here)
         else:
             yield record_of_character(found, *here)

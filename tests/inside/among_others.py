@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def pytest_fixture_setup(fixturedef: Any) -> None:
     """Change it when the first service is asked for: what costs time to import is imported then."""
     if fixturedef.argname == "perf_service":
-        from pytest_perfqa.measuring import run, session
+        from pytest_perfqa.measuring import probing, run, runs
         from pytest_perfqa.monitor.surroundings import Around
 
         run.causes = _own_causes  # type: ignore[attr-defined]
-        session.alone = contextlib.nullcontext  # type: ignore[attr-defined, assignment]
+        runs.alone = probing.alone = contextlib.nullcontext  # type: ignore[attr-defined, assignment]
         Around.look = lambda _self: None  # type: ignore[method-assign]
 
 

@@ -20,6 +20,6 @@ _SECONDS = 3.0
 def pytest_fixture_setup(fixturedef: Any) -> None:
     """Change it when the first service is asked for: what costs time to import is imported then."""
     if fixturedef.argname == "perf_service":
-        from pytest_perfqa.measuring import session
+        from pytest_perfqa.measuring import services
 
-        session.LIMIT_SECONDS = session.AGAIN_SECONDS = _SECONDS  # type: ignore[attr-defined]
+        services.LIMIT_SECONDS = services.AGAIN_SECONDS = _SECONDS  # type: ignore[attr-defined]

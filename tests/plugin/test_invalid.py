@@ -21,7 +21,7 @@ SPOILING = (
     + """
 import dataclasses
 import pytest
-from pytest_perfqa.measuring import session
+from pytest_perfqa.measuring import characters, runs, searches, services
 from pytest_perfqa.errors import Lasting
 from pytest_perfqa.monitor.disturbance import Disturbance
 
@@ -37,7 +37,7 @@ SPOILED = {
 }
 MADE = {}
 WAITED = []
-made = session.run
+made = runs.run
 
 def run(bench, service, scenario, *arguments, **more):
     name = scenario.name.partition("[")[0]
@@ -53,8 +53,8 @@ def run(bench, service, scenario, *arguments, **more):
         result.invalid = (what,)
     return result
 
-session.run = run
-session.wait_for_quiet = lambda *arguments: WAITED.append(len(arguments))
+runs.run = run
+services.wait_for_quiet = lambda *arguments: WAITED.append(len(arguments))
 
 @pytest.fixture
 def made_so_far():
@@ -257,8 +257,8 @@ def search(causes):
         raise InvalidRun(causes[len(asked) - 1 :][:1])
     return look
 
-session.find_breaking_point = search(["late", "late again", "later"])
-session.characterize = search([Lasting("no ports")])
+searches.find_breaking_point = search(["late", "late again", "later"])
+characters.characterize = search([Lasting("no ports")])
 """)
     spoiled.test("""
         @pytest.mark.perfqa(scenario="steady.yaml")

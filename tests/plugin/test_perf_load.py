@@ -150,18 +150,18 @@ def test_mistakes_come_before_any_load(toy: Project) -> None:
 def test_invalid_within_a_test_is_an_error(toy: Project) -> None:
     """In the terminal and in JUnit; a good run of the same test keeps its verdict."""
     toy.test("""
-        from pytest_perfqa.measuring import session
+        from pytest_perfqa.measuring import runs
 
         def test_it(perf_load, monkeypatch):
             perf_load("steady.yaml")
-            made = session.run
+            made = runs.run
 
             def spoiled(*arguments, **more):
                 result = made(*arguments, **more)
                 result.invalid = ("the moon was full",)
                 return result
 
-            monkeypatch.setattr(session, "run", spoiled)
+            monkeypatch.setattr(runs, "run", spoiled)
             perf_load("steady.yaml", rate="30/s")
     """)
     result = toy.run("-v", "--junitxml=junit.xml", "--perfqa-invalid=error")

@@ -30,7 +30,7 @@ from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
 from pytest_perfqa.errors import ConfigurationError
 from pytest_perfqa.load.driver.generator import Progress
-from pytest_perfqa.measuring.session import Search
+from pytest_perfqa.measuring.searches import Search
 from pytest_perfqa.report.ci.github import annotation
 from pytest_perfqa.report.ci.markdown import markdown_summary
 from pytest_perfqa.report.ci.properties import properties

@@ -16,8 +16,8 @@ from pytest_perfqa.errors import InvalidRun, ServiceError
 from pytest_perfqa.load.driver.generator import Recording
 from pytest_perfqa.machine import alone as machine
 from pytest_perfqa.machine.children import Reaper
+from pytest_perfqa.measuring import probing, searches, services
 from pytest_perfqa.measuring import run as run_module
-from pytest_perfqa.measuring import session as session_module
 from pytest_perfqa.measuring.session import PerfSession
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
 
@@ -87,9 +87,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
         stop=steps.step("stop"),
     )
     monkeypatch.setattr(machine, "_NAME", f"perfqa-test-{uuid.uuid4()}")
-    monkeypatch.setattr(session_module.selection, "start", steps.step("start", lambda: service))
-    monkeypatch.setattr(session_module, "wait_for_quiet", steps.step("wait", True))
-    monkeypatch.setattr(session_module, "onlooking", lambda *_: monitored())
+    monkeypatch.setattr(services.selection, "start", steps.step("start", lambda: service))
+    monkeypatch.setattr(services, "wait_for_quiet", steps.step("wait", True))
+    monkeypatch.setattr(probing, "onlooking", lambda *_: monitored())
     monkeypatch.setattr(run_module, "Monitor", lambda *_, **__: monitored())
     recording = Recording(None, 0.0, (), (), None)  # type: ignore[arg-type]
     monkeypatch.setattr(run_module, "generate", steps.step("load", recording))
@@ -131,8 +131,8 @@ def loads_only(steps: Steps) -> bool:
 
 def test_it_is_held_for_the_load_of_a_run(session: PerfSession, steps: Steps) -> None:
     """Services start, come to rest, are waited for, and records are read while others may."""
-    session.run("toy", SCENARIO)
-    session.stop("toy")
+    session.runs.run("toy", SCENARIO)
+    session.services.stop("toy")
     again = ["settle", "wait", "load", "check", "read"]
     assert steps.names == ["start", "load", "check", "read", *again, "stop"]
     assert loads_only(steps), steps.done
@@ -143,9 +143,9 @@ def test_it_is_held_for_probes(
 ) -> None:
     """Of a search as a whole: between them the service has what was before."""
     error = InvalidRun(["it rained"])
-    monkeypatch.setattr(session_module, "find_breaking_point", _probing(steps, error))
+    monkeypatch.setattr(searches, "find_breaking_point", _probing(steps, error))
     with pytest.raises(InvalidRun):
-        session.breaking_point("toy", ProbeRequest("/"), inquiry(burst_within="1s"))
+        session.searches.breaking_point("toy", ProbeRequest("/"), inquiry(burst_within="1s"))
     assert steps.names.count("probes") == 3
     assert steps.names.count("wait") == 2
     assert steps.names.count("settle") > 2
@@ -169,7 +169,7 @@ def test_a_load_that_fails_gives_it_back(
 
     monkeypatch.setattr(run_module, "generate", steps.step("load", fail))
     with pytest.raises(ServiceError):
-        session.run("toy", SCENARIO)
+        session.runs.run("toy", SCENARIO)
     assert loads_only(steps), steps.done
 
 
@@ -184,7 +184,7 @@ def test_after_a_wait_in_vain_waits_are_short(
         limits.append(arguments[-1])
         return next(outcomes)
 
-    monkeypatch.setattr(session_module, "wait_for_quiet", wait)
+    monkeypatch.setattr(services, "wait_for_quiet", wait)
     for _ in range(4):
-        session._wait_for_quiet(session.configs["toy"])
+        session.services.wait_for_quiet(session.services.configs["toy"])
     assert limits == [30.0, 5.0, 5.0, 30.0]

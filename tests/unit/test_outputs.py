@@ -17,12 +17,13 @@ from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
-from pytest_perfqa.measuring.session import Search
+from pytest_perfqa.measuring.searches import Search
 from pytest_perfqa.report.export.targets import Targets
 from pytest_perfqa.report.outputs import Outputs
 
 if TYPE_CHECKING:
-    from pytest_perfqa.measuring.session import Cell, PerfSession
+    from pytest_perfqa.measuring.runs import Cell
+    from pytest_perfqa.measuring.session import PerfSession
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
 
@@ -34,12 +35,16 @@ def session(
 ) -> PerfSession:
     """Give what a session has found, without the session."""
     found = SimpleNamespace(
-        cells={one.key: one for one in cells},
-        searches=dict(enumerate(searches)),
-        characters=characters or {},
-        results=lambda: [one.result for one in cells if one.result is not None],
-        breaking_points=lambda: [one.found for one in searches if one.found is not None],
-        time_scale=lambda _: 0.1,
+        services=SimpleNamespace(time_scale=lambda _: 0.1),
+        runs=SimpleNamespace(
+            cells={one.key: one for one in cells},
+            results=lambda: [one.result for one in cells if one.result is not None],
+        ),
+        searches=SimpleNamespace(
+            made=dict(enumerate(searches)),
+            found=lambda: [one.found for one in searches if one.found is not None],
+        ),
+        characters=SimpleNamespace(made=characters or {}),
     )
     return cast("PerfSession", found)
 

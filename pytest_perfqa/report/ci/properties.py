@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from ...base.verdicts import Verdict
     from ...capacity.character.kind import Character
-    from ...measuring.session import Cell, Search
+    from ...measuring.runs import Cell
+    from ...measuring.searches import Search
     from ...result.run_result import RunResult
 
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...capacity.limits.found import Probe
-    from ...measuring.session import Cell, Search
+    from ...measuring.runs import Cell
+    from ...measuring.searches import Search
     from ...monitor.disturbance import Disturbance
     from ...result.attributes.latency import Distribution
     from ...result.attributes.recovery import Recovery

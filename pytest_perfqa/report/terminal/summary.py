@@ -12,7 +12,7 @@ from ..text.table import table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ...measuring.session import Cell
+    from ...measuring.runs import Cell
     from ...result.run_result import RunResult
     from ...service.backend import Service
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ...base.units import Quantity
     from ...capacity.limits.found import BreakingPoint
-    from ...measuring.session import Search
+    from ...measuring.searches import Search
 
 _HEADINGS = (
     "service",
