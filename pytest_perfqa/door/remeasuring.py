@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import Inconclusive, InvalidRun
+from ..measuring.repeating import MOST
 from ..result.requirements import require
 from .marks import RUN_FIXTURE, wish
 
@@ -69,7 +70,9 @@ def judge_again(
 ) -> None:
     """Measure again what can't be believed or told, as far as that is wished, and run the body.
 
-    Whatever the body concludes then counts; nothing that it has passed or failed comes here.
+    Whatever the body concludes then counts; nothing that it has passed or failed comes here. A body
+    that doesn't believe its runs is run again as often as a run is made again: it may ask for
+    another run each time.
 
     Args:
         cell: the run of the test's own.
@@ -79,7 +82,9 @@ def judge_again(
         InvalidRun: it still can't be believed; with what was wrong with the runs before.
         Inconclusive: it still can't be told.
     """
+    disbelieved = 0
     while _is_measured_again(error, session, cell, cells()):
+        disbelieved += isinstance(error, InvalidRun)
         try:
             if cell is not None:
                 _set_up_again(item)
@@ -87,6 +92,8 @@ def judge_again(
                 item.runtest()
         except UNDECIDED as still:
             error = still
+            if isinstance(error, InvalidRun) and disbelieved >= MOST:
+                break
         else:
             return
     if isinstance(error, InvalidRun) and not error.is_final:

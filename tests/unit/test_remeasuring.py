@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from pytest_perfqa.door import remeasuring
 from pytest_perfqa.door.remeasuring import Requirements
 from pytest_perfqa.errors import Inconclusive, InvalidRun, RequirementMissed
+from pytest_perfqa.measuring.repeating import Attempts
 
 MISSED = RequirementMissed("error_rate <= 1%: found 50 %")
 DISTURBED = InvalidRun(["others took it"])
@@ -67,3 +69,27 @@ def test_what_counts(
     except BaseException as error:  # noqa: BLE001 - it is what is looked at
         came_to = error
     assert came_to is ends or (isinstance(ends, type) and isinstance(came_to, ends))
+
+
+def test_a_body_that_asks_for_another_run_each_time_comes_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where others never leave the machine alone, each of those runs would be as disturbed."""
+    cells: list[Any] = []
+
+    def body() -> None:
+        attempts = Attempts(f"run {len(cells) + 1}")
+        cells.append(SimpleNamespace(result=SimpleNamespace(disturbances=()), attempts=attempts))
+        raise DISTURBED
+
+    def measure_spoiled(cell: Any, error: InvalidRun) -> bool:
+        return bool(cell.attempts.another(error))
+
+    monkeypatch.setattr(remeasuring, "Requirements", lambda *_: contextlib.nullcontext())
+    item: Any = SimpleNamespace(runtest=body)
+    session: Any = SimpleNamespace(measure_spoiled=measure_spoiled)
+    with pytest.raises(InvalidRun):
+        body()
+    with pytest.raises(InvalidRun, match=r"others took it.*INVALID the first time"):
+        remeasuring.judge_again(item, DISTURBED, session, None, lambda: cells)
+    assert len(cells) == 3
