@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from ..base.units import Quantity, Unit
-from ..base.yaml_file import did_you_mean
+from ..base.wording import did_you_mean
 from ..errors import ConfigurationError, ServiceError
 from ..result.fault_record import FaultRecord
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..base.units import Unit, parse
-from ..base.yaml_file import did_you_mean, shown
+from ..base.wording import did_you_mean, shown
 from ..errors import ConfigurationError, UnitError
 from .schedule import emptiness
 

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ..base import units, yaml_file
+from ..base import units
+from ..base.wording import did_you_mean
+from ..base.yaml_file.fields import DurationField
+from ..base.yaml_file.reading import load_yaml
+from ..base.yaml_file.validation import Strict, unaccepted, validate
 from ..errors import FileProblems, Problem, UnitError
 from . import address
 from .config import (
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ..base.yaml_file import Document, Loc
+    from ..base.yaml_file.reading import Document, Loc
 
 _LAST_PORT = 65535
 _NAME_HOLDS = "holds letters, digits and '_.-' only"
@@ -49,10 +53,10 @@ def read_service(folder: Path, *, allow_remote: bool = False) -> ServiceConfig:
     Raises:
         FileProblems: with all that is wrong with the file.
     """
-    document = yaml_file.load_yaml(folder / FILE_NAME)
+    document = load_yaml(folder / FILE_NAME)
     problems = list(_contradictions(document, allow_remote=allow_remote))
     try:
-        content = yaml_file.validate(document, _Service)
+        content = validate(document, _Service)
     except FileProblems as error:
         raise FileProblems([*error.problems, *problems]) from None
     if problems:
@@ -65,12 +69,12 @@ def read_service(folder: Path, *, allow_remote: bool = False) -> ServiceConfig:
 
 def _env_text(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise yaml_file.unaccepted("a text or a number")
+        raise unaccepted("a text or a number")
     return value if isinstance(value, str) else str(value)
 
 
 def _bytes(value: object) -> int:
-    accepted = yaml_file.unaccepted("bytes as a number above 0, or a text such as '1GB', '512MiB'")
+    accepted = unaccepted("bytes as a number above 0, or a text such as '1GB', '512MiB'")
     if isinstance(value, str):
         try:
             value = float(units.parse(value, units.Unit.BYTE))
@@ -88,7 +92,7 @@ def _workers(value: object) -> dict[str, float]:
         return {ANY_PATH: _worker_count(value)}
     wrong = [key for key in value if not (isinstance(key, str) and re.match(r"/|\*\Z", key))]
     if wrong:
-        raise yaml_file.unaccepted(f"paths that begin with '/', or '{ANY_PATH}'")
+        raise unaccepted(f"paths that begin with '/', or '{ANY_PATH}'")
     return {path: _worker_count(count) for path, count in value.items()}
 
 
@@ -96,20 +100,20 @@ def _worker_count(value: object) -> float:
     if value == "unbounded":
         return math.inf
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise yaml_file.unaccepted("a whole number above 0, 'unbounded', or one of them per path")
+        raise unaccepted("a whole number above 0, 'unbounded', or one of them per path")
     return value
 
 
 def _url_path(value: str) -> str:
     if not re.fullmatch(r"/\S*", value):
-        raise yaml_file.unaccepted("a path such as '/health'")
+        raise unaccepted("a path such as '/health'")
     return value
 
 
 def _container_port(value: str) -> str:
     match = re.fullmatch(r"[A-Za-z0-9._-]+:([1-9][0-9]{0,4})", value)
     if match is None or int(match[1]) > _LAST_PORT:
-        raise yaml_file.unaccepted("a service of the compose file and a port in it, as 'web:8080'")
+        raise unaccepted("a service of the compose file and a port in it, as 'web:8080'")
     return value
 
 
@@ -122,19 +126,19 @@ _Env = dict[str, Annotated[str, BeforeValidator(_env_text)]]
 _UrlPath = Annotated[str, AfterValidator(_url_path)]
 
 
-class _Ready(yaml_file.Strict):
+class _Ready(Strict):
     path: _UrlPath | None = None
     tcp: bool = False
     log: _Text | None = None
-    within: yaml_file.DurationField = 30.0
+    within: DurationField = 30.0
 
 
-class _Limits(yaml_file.Strict):
+class _Limits(Strict):
     cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     memory: Annotated[int, BeforeValidator(_bytes)] | None = None
 
 
-class _Part(yaml_file.Strict):
+class _Part(Strict):
     command: str | None = None
     replicas: Annotated[int, Field(ge=1)] = 1
     nginx: _Text | None = None
@@ -142,23 +146,23 @@ class _Part(yaml_file.Strict):
     env: _Env = Field(default_factory=dict)
 
 
-class _Docker(yaml_file.Strict):
+class _Docker(Strict):
     compose: _Text
     endpoint: Annotated[str, AfterValidator(_container_port)]
 
 
-class _External(yaml_file.Strict):
+class _External(Strict):
     url: str
     pid: Annotated[int, Field(gt=0)] | None = None
     allow_remote: bool = False
 
 
-class _Beside(yaml_file.Strict):
+class _Beside(Strict):
     port: Annotated[int, Field(gt=0, le=_LAST_PORT)] | None = None
     pid: Annotated[int, Field(gt=0)] | None = None
 
 
-class _Service(yaml_file.Strict):
+class _Service(Strict):
     description: str = ""
     endpoint: str | None = None
     ready: Annotated[_Ready, BeforeValidator(_ready)] = _Ready(path="/")
@@ -166,7 +170,7 @@ class _Service(yaml_file.Strict):
     env: _Env = Field(default_factory=dict)
     replica_header: _Text | None = None
     workers: Annotated[dict[str, float], BeforeValidator(_workers)] = Field(default_factory=dict)
-    patience: yaml_file.DurationField | None = None
+    patience: DurationField | None = None
     least_time_scale: Annotated[float, Field(gt=0, le=1)] | None = None
     process: dict[str, _Part] | None = None
     docker: _Docker | None = None
@@ -301,7 +305,7 @@ def _replicas(document: Document, part: str) -> int:
 
 
 def _no_part(name: str, parts: Mapping[str, Any]) -> str:
-    hint = yaml_file.did_you_mean(name, parts)
+    hint = did_you_mean(name, parts)
     return f"there is no part {name!r}; accepted: {', '.join(parts) or 'none'}{hint}"
 
 

@@ -263,7 +263,7 @@ def characterized(prober: Simulated) -> Character:
 @pytest.fixture(autouse=True)
 def no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to connect to: all connections are accepted."""
-    monkeypatch.setattr(accept_queue, "accepted", lambda _peer, most: most)
+    monkeypatch.setattr(accept_queue, "count_accepted", lambda _peer, most: most)
 
 
 @pytest.mark.parametrize("cv", [0.01, 0.1, 0.3])

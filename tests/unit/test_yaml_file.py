@@ -9,21 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_perfqa.base import yaml_file
-from pytest_perfqa.base.yaml_file import (
-    CountField,
-    DurationField,
-    PauseField,
-    RateField,
-    Refused,
-    Strict,
-    load_yaml,
-    validate,
-)
+from pytest_perfqa.base.yaml_file.fields import CountField, DurationField, PauseField, RateField
+from pytest_perfqa.base.yaml_file.reading import MAX_BYTES, load_yaml
+from pytest_perfqa.base.yaml_file.validation import Refused, Strict, validate
 from pytest_perfqa.errors import FileProblems
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pytest_perfqa.base.yaml_file.reading import Loc
 
 
 class Part(Strict):
@@ -120,7 +114,7 @@ def test_too_large(tmp_path: Path) -> None:
     """A file over the limit is refused before it is read."""
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
-        file.truncate(yaml_file.MAX_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(FileProblems, match="larger than 5 MB"):
         load_yaml(path)
 
@@ -168,7 +162,7 @@ def test_keys_are_texts(tmp_path: Path) -> None:
         (("none",), True, 1),
     ],
 )
-def test_lines(tmp_path: Path, loc: yaml_file.Loc, key: bool, line: int) -> None:
+def test_lines(tmp_path: Path, loc: Loc, key: bool, line: int) -> None:
     """A place gives the line of its value or key, or of the nearest known parent."""
     document = load_yaml(written(tmp_path, "a:\n- 1\n- b:\n    text\n"))
     assert document.line(loc, key=key) == line

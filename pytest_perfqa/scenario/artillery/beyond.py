@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...base.conditions import Condition
     from ...base.intervals import Ends
-    from ...base.yaml_file import Document
+    from ...base.yaml_file.reading import Document
     from ..records import Ensure
 
 _SPANS: dict[type[ast.operator], Callable[[Ends, Ends], Ends]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...base.yaml_file import shown
+from ...base.wording import shown
 from . import regexp
 from .faults import fault_problems
 from .fields import scalar_text
@@ -20,7 +20,7 @@ from .walk import each, each_mapping, given, texts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...base.yaml_file import Document, Loc
+    from ...base.yaml_file.reading import Document, Loc
     from ...errors import Problem
 
 # A record has one byte for the endpoint, and 255 means a whole arrival.

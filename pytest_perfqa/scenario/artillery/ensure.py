@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from ...base.metrics import ERROR_KINDS
-from ...base.yaml_file import RateField, shown, unaccepted
+from ...base.wording import shown
+from ...base.yaml_file.fields import RateField
+from ...base.yaml_file.validation import unaccepted
 from ..records import Ensure
 from .fields import Flag, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...base.yaml_file import Document, Loc
+    from ...base.yaml_file.reading import Document, Loc
 
 #: What Artillery calls an error, and our kind of it. Our own kinds may be named, too.
 ERROR_NAMES = {

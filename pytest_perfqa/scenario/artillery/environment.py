@@ -7,11 +7,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...base.yaml_file import Document, did_you_mean
+from ...base.wording import did_you_mean
 from ...errors import FileProblems, Problem
 
 if TYPE_CHECKING:
-    from ...base.yaml_file import Loc
+    from ...base.yaml_file.reading import Document, Loc
 
 _WHERE = ("config", "environments")
 _KNOWN = (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from pydantic import Field
 
 from ...base.units import Unit, parse
-from ...base.yaml_file import DurationField, did_you_mean, shown
+from ...base.wording import did_you_mean, shown
+from ...base.yaml_file.fields import DurationField
 from ...errors import UnitError
 from ..records import Fault
 from .fields import Section, Text, scalar_text
@@ -18,7 +19,7 @@ from .walk import each, each_mapping, given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ...base.yaml_file import Document
+    from ...base.yaml_file.reading import Document
     from ...errors import Problem
 
 _WHERE = ("config", "perfqa", "faults")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ...base.yaml_file import CountField, Refused, Strict, unaccepted
+from ...base.yaml_file.fields import CountField
+from ...base.yaml_file.validation import Refused, Strict, unaccepted
 from .url import has_host, path_of
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ...base.yaml_file import Document
+    from ...base.yaml_file.reading import Document
 
 WHERE = ("config", "perfqa", "locustfile")
 # What only flows take notice of.

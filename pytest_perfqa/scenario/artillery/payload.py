@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ...base.yaml_file import shown, unaccepted, validate
+from ...base.wording import shown
+from ...base.yaml_file.validation import unaccepted, validate
 from ...errors import FileProblems, Problem
 from ..records import Payload
 from .fields import Flag, Section, cannot
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ...base.yaml_file import Document, Loc
+    from ...base.yaml_file.reading import Document, Loc
 
 _WHERE = ("config", "payload")
 _MAX_BYTES = 50_000_000

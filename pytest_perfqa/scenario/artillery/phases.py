@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from ...base.yaml_file import CountField, DurationField, RateField, did_you_mean, seconds, shown
+from ...base.wording import did_you_mean, shown
+from ...base.yaml_file.fields import CountField, DurationField, RateField, seconds
 from ..records import Phase
 from .fields import Positive, Section, Text, scalar_text
 from .walk import each, each_mapping, given
@@ -16,7 +17,7 @@ from .walk import each, each_mapping, given
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ...base.yaml_file import Document
+    from ...base.yaml_file.reading import Document
     from ...errors import Problem
 
 _WHERE = ("config", "phases")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...base.yaml_file import Document, load_yaml, validate
+from ...base.yaml_file.reading import Document, load_yaml
+from ...base.yaml_file.validation import validate
 from ...errors import FileProblems, Problem
 from ..records import Payload, Scenario
 from ..schedule import emptiness
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ...base.yaml_file import Loc
+    from ...base.yaml_file.reading import Loc
     from .ensure import EnsureSpec
 
 

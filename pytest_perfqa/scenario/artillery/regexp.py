@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...base.yaml_file import shown
+from ...base.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,13 +1,13 @@
 """The keys of a scenario file: which there are, what they accept, and why some are refused."""
 
-# ruff: noqa: RUF012, TC001 - pydantic copies the defaults and reads the annotations
+# ruff: noqa: RUF012 - pydantic copies the defaults and reads the annotations
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ...base.yaml_file import CountField, DurationField, PauseField, RateField
+from ...base.yaml_file.fields import CountField, DurationField, PauseField, RateField
 from ..records import Arrivals
 from .ensure import EnsureSpec
 from .faults import FaultSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...base.yaml_file import Document, did_you_mean, shown
+from ...base.wording import did_you_mean, shown
 from .. import template
 from .environment import is_filled_in
 from .walk import each_mapping, texts
@@ -13,7 +13,7 @@ from .walk import each_mapping, texts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...base.yaml_file import Loc
+    from ...base.yaml_file.reading import Document, Loc
     from ...errors import Problem
 
 

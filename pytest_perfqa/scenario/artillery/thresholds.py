@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from ...base.conditions import Condition, comparison
 from ...base.metrics import accepted, find, names
 from ...base.units import Unit, parse
-from ...base.yaml_file import did_you_mean, shown
+from ...base.wording import did_you_mean, shown
 from ...errors import UnitError
 from .ensure import ERROR_NAMES
 from .phases import listed
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ...base.conditions import Operator
     from ...base.metrics import RunMetric
-    from ...base.yaml_file import Document, Loc
+    from ...base.yaml_file.reading import Document, Loc
     from ...errors import Problem
 
 THRESHOLDS = ("config", "perfqa", "thresholds")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...base.yaml_file import Document, Loc
+    from ...base.yaml_file.reading import Document, Loc
 
 
 def each(loc: Loc, raw: object) -> Iterator[tuple[Loc, object]]:

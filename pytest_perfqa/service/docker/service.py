@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...base import yaml_file
+from ...base.wording import did_you_mean
 from ...errors import ConfigurationError, ServiceError
 from ..config import template_variables
 from ..shared import ports, readiness, settling
@@ -134,7 +134,7 @@ class Wanted:
     def _why_no_endpoint(self) -> str | None:
         services = compose.services(self.model)
         if self.service not in services:
-            hint = yaml_file.did_you_mean(self.service, services)
+            hint = did_you_mean(self.service, services)
             return f"{self.file} has no such service; accepted: {', '.join(services)}{hint}"
         if compose.scale(self.model)[self.service] != 1:
             return f"has replicas in {self.file}: put a proxy in front and name that"

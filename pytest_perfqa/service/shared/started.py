@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ...base import yaml_file
+from ...base.wording import did_you_mean
 from ...errors import ServiceError
 from ...machine.children import Reaper
 from ..backend import Part
@@ -107,7 +107,7 @@ class StartedService(Generic[P]):
             return [self._parts[name]]
         replicas = [part for part in self._parts.values() if part.name.startswith(f"{name}#")]
         if not replicas:
-            hint = yaml_file.did_you_mean(name, self._parts)
+            hint = did_you_mean(name, self._parts)
             accepted = ", ".join(self._parts)
             raise ServiceError(
                 f"service {self.name} has no part {name!r}; accepted: {accepted}{hint}"

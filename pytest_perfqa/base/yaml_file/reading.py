@@ -1,4 +1,4 @@
-"""YAML files with line numbers, and their validation: every mistake at once, with its line.
+"""YAML files and the lines of what stands in them.
 
 Values are read as YAML 1.2 has them (``yes`` and ``1:30`` are texts, ``1e3`` is a number), keys
 are always texts, as they are in the JavaScript tools that share these files.
@@ -6,40 +6,25 @@ are always texts, as they are in the JavaScript tools that share these files.
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
-from ..errors import FileProblems, Problem, UnitError
-from . import units
+from ...errors import FileProblems, Problem
+from ..wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pydantic import ValidationInfo
-
 Loc = tuple[str | int, ...]
-M = TypeVar("M", bound=BaseModel)
 
 MAX_BYTES = 5_000_000
 # Aliases can make a short file unfold into billions of values ("billion laughs").
 _MAX_VALUES = 500_000
-_SHOWN = 60
 
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
@@ -104,7 +89,7 @@ class Document:
         """Give the value at ``loc``, or None if the file has nothing there."""
         value = self.data
         for part in loc:
-            if not _holds(value, part):
+            if not has_item(value, part):
                 return None
             value = value[part]
         return value
@@ -170,7 +155,8 @@ def _merged(node: yaml.Node | None, over: yaml.Node) -> yaml.Node:
     return over
 
 
-def _holds(value: object, part: str | int) -> bool:
+def has_item(value: object, part: str | int) -> bool:
+    """Tell whether a value is a list or a mapping with such an item."""
     if isinstance(value, list):
         return isinstance(part, int) and part < len(value)
     return isinstance(value, dict) and part in value
@@ -187,24 +173,6 @@ def dotted(loc: Loc) -> str:
         else:
             text += f"[{shown(part)}]"
     return text or "the file"
-
-
-def shown(value: object) -> str:
-    """Write a value for a message, shortened to 60 characters."""
-    try:
-        text = repr(value)
-    except ValueError:  # an int of more digits than Python prints
-        text = "a huge number"
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-
-
-def did_you_mean(wrong: str, accepted: Iterable[str]) -> str:
-    """Give ``"; did you mean 'x'?"`` if one of the accepted names is close, else nothing."""
-    near = difflib.get_close_matches(wrong, list(accepted), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-# Reading -----------------------------------------------------------------------------------
 
 
 def load_yaml(path: Path) -> Document:
@@ -365,236 +333,3 @@ def _text_key(key: yaml.ScalarNode) -> yaml.ScalarNode:
         return key
     # A new node: the old one may be an alias that is a number elsewhere.
     return yaml.ScalarNode(_TAG + "str", key.value, key.start_mark, key.end_mark)
-
-
-# Validating --------------------------------------------------------------------------------
-
-
-class Strict(BaseModel):
-    """A part of a file: unknown keys are mistakes, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _remember_accepted(cls, data: object, info: ValidationInfo) -> object:
-        # pydantic's error for an unknown key doesn't say which keys are known.
-        if isinstance(info.context, _Context) and isinstance(data, dict):
-            info.context.accepted[id(data)] = cls._accepted()
-        return data
-
-    @classmethod
-    def _accepted(cls) -> list[str]:
-        return [
-            field.alias or name
-            for name, field in cls.model_fields.items()
-            if not any(isinstance(mark, Refused) for mark in field.metadata)
-        ]
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Marks a field of a known key that can't be honoured: whoever writes it gets the reason."""
-
-    reason: str
-
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        """Refuse whatever value the key has."""
-        return core_schema.no_info_before_validator_function(self._refuse, handler(source))
-
-    def _refuse(self, _value: object) -> object:
-        raise PydanticCustomError("refused", "{reason}", {"reason": self.reason})
-
-
-class _Context:
-    """Which keys the model accepts that each mapping of the file was validated against."""
-
-    def __init__(self) -> None:
-        self.accepted: dict[int, list[str]] = {}
-
-
-def unaccepted(accepted: str) -> PydanticCustomError:
-    """Make the error of a field validator; ``accepted`` says what would do."""
-    return PydanticCustomError("unaccepted", "{accepted}", {"accepted": accepted})
-
-
-def validate(document: Document, model: type[M], at: Loc = ()) -> M:
-    """Turn a file, or the part of it at ``at``, into a record of ``model``.
-
-    A ``ValueError`` from a validator is taken as a whole sentence; ``unaccepted`` gets what was
-    found written before it.
-
-    Raises:
-        FileProblems: with every mistake, its line, what was found and what is accepted.
-    """
-    context = _Context()
-    try:
-        return model.model_validate(document.value(at), context=context)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        for detail in details:
-            detail["loc"] = at + detail["loc"]
-        raise FileProblems(_Explain(document, context.accepted).problems(details)) from None
-
-
-class _Explain:
-    """Turns pydantic's errors into sentences about the user's file."""
-
-    def __init__(self, document: Document, accepted: Mapping[int, list[str]]) -> None:
-        self._document = document
-        self._accepted = accepted
-
-    def problems(self, details: Iterable[ErrorDetails]) -> list[Problem]:
-        problems = []
-        # The branches of a union each have an error for one place: one sentence says it all.
-        alternatives: dict[Loc, list[ErrorDetails]] = {}
-        for detail in details:
-            loc = self._real(detail)
-            if detail["type"] in ("missing", "extra_forbidden", "value_error", "refused"):
-                problems.append(self._single(loc, detail))
-            else:
-                alternatives.setdefault(loc, []).append(detail)
-        problems += [self._found(loc, errors) for loc, errors in alternatives.items()]
-        return problems
-
-    def _real(self, detail: ErrorDetails) -> Loc:
-        """Drop from pydantic's place what isn't in the file: names of union branches."""
-        real: list[str | int] = []
-        value = self._document.data
-        for part in detail["loc"]:
-            if _holds(value, part):
-                value = value[part]
-                real.append(part)
-        return (*real, detail["loc"][-1]) if detail["type"] == "missing" else tuple(real)
-
-    def _single(self, loc: Loc, detail: ErrorDetails) -> Problem:
-        if detail["type"] == "missing":
-            return self._document.problem(loc[:-1], f"the key {loc[-1]!r} is missing")
-        if detail["type"] == "extra_forbidden":
-            return self._unknown(loc)
-        if detail["type"] == "refused":
-            return self._document.problem(loc, detail["msg"], key=True)
-        return self._document.problem(loc, str(detail["ctx"]["error"]))
-
-    def _unknown(self, loc: Loc) -> Problem:
-        accepted = self._accepted.get(id(self._document.value(loc[:-1])), [])
-        message = unknown_key(str(loc[-1]), accepted)
-        line = self._document.line(loc, key=True)
-        return Problem(self._document.path, line, f"{dotted(loc[:-1])}: {message}")
-
-    def _found(self, loc: Loc, errors: list[ErrorDetails]) -> Problem:
-        accepted = " or ".join(dict.fromkeys(map(_accepted, errors)))
-        found = shown(self._document.value(loc))
-        return self._document.problem(loc, f"found {found}; accepted: {accepted}")
-
-
-def unknown_key(key: str, accepted: Iterable[str]) -> str:
-    """Write the sentence about a key that isn't one of ``accepted``."""
-    names = list(accepted)
-    return f"unknown key {shown(key)}; accepted: {', '.join(names)}{did_you_mean(key, names)}"
-
-
-_ACCEPTED = {
-    "unaccepted": "{accepted}",
-    "string_type": "a text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
-    "none_required": "nothing",
-    "finite_number": "a finite number",
-    "literal_error": "{expected}",
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than": "a number below {lt}",
-    "less_than_equal": "a number of at most {le}",
-    "too_short": "at least {min_length} item(s)",
-    "too_long": "at most {max_length} item(s)",
-    "string_too_short": "a text of at least {min_length} characters",
-}
-
-
-def _accepted(detail: ErrorDetails) -> str:
-    template = _ACCEPTED.get(detail["type"])
-    # What pydantic says otherwise is short and has no braces to fill.
-    return template.format_map(detail.get("ctx", {})) if template else detail["msg"].lower()
-
-
-# Fields ------------------------------------------------------------------------------------
-
-_SECONDS = "seconds as a number, or a text such as '10s', '0.5 min', '500ms'"
-_RATE = "a number of at least 0, per second"
-_COUNT = "a whole number of at least 0"
-
-
-def _number(value: object, accepted: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise unaccepted(accepted)
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise unaccepted(accepted) from None
-    if not math.isfinite(number):
-        raise unaccepted(accepted)
-    return number
-
-
-def seconds(value: object, *, zero: bool = False) -> float:
-    """Read a duration as files have it: seconds, or a text with a unit.
-
-    Raises:
-        PydanticCustomError: it is no finite time above 0 (or from 0, with ``zero``).
-    """
-    accepted = f"{_SECONDS}, {'not negative' if zero else 'above 0'}"
-    try:
-        number = _number(value, accepted)
-    except PydanticCustomError:
-        number = _with_unit(value, accepted)
-    if number < 0 or (number == 0 and not zero):
-        raise unaccepted(accepted)
-    return number
-
-
-def _with_unit(value: object, accepted: str) -> float:
-    if not isinstance(value, str):
-        raise unaccepted(accepted)
-    try:
-        return float(units.parse(value, units.Unit.SECOND))
-    except UnitError:
-        raise unaccepted(accepted) from None
-
-
-def _rate(value: object) -> float:
-    number = _number(value, _RATE)
-    if number < 0:
-        raise unaccepted(_RATE)
-    return number
-
-
-def _count(value: object) -> int:
-    number = _number(value, _COUNT)
-    if number < 0 or number != int(number):
-        raise unaccepted(_COUNT)
-    return int(number)
-
-
-def _seconds_or_zero(value: object) -> float:
-    return seconds(value, zero=True)
-
-
-DurationField = Annotated[float, BeforeValidator(seconds)]
-"""Seconds above 0, from a number, a numeric text or a text with a unit such as ``"10s"``."""
-
-PauseField = Annotated[float, BeforeValidator(_seconds_or_zero)]
-"""As ``DurationField``, and 0 is accepted."""
-
-RateField = Annotated[float, BeforeValidator(_rate)]
-"""A finite rate per second of at least 0, from a number or a numeric text."""
-
-CountField = Annotated[int, BeforeValidator(_count)]
-"""A whole number of at least 0, from a number or a numeric text."""
