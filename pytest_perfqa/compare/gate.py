@@ -31,7 +31,7 @@ _SHOWN = 0.05
 
 
 @dataclass(frozen=True)
-class Finding:
+class GateFinding:
     """What is said of a check.
 
     Attributes:
@@ -77,7 +77,7 @@ class Gate:
         if not listed or len(self._series) < len(listed):
             raise ValueError(f"found {len(listed)} checks; accepted: one or more, none twice")
         self._error = error
-        self._decided: dict[Check, Finding] = {}
+        self._decided: dict[Check, GateFinding] = {}
         self._is_closed = False
 
     def add(self, pair: Mapping[Check, tuple[float, float]]) -> None:
@@ -110,7 +110,7 @@ class Gate:
         return not self._is_closed and len(self._decided) < len(self._series)
 
     @property
-    def findings(self) -> Mapping[Check, Finding]:
+    def findings(self) -> Mapping[Check, GateFinding]:
         """What is said of each check, in their order: as it was when its verdict fell."""
         return {
             check: self._decided.get(check) or self._finding(check, None) for check in self._series
@@ -146,11 +146,11 @@ class Gate:
             return Verdict.FAILED
         return Verdict.PASSED if series.is_not_worse(MISS) else None
 
-    def _finding(self, check: Check, verdict: Verdict | None) -> Finding:
+    def _finding(self, check: Check, verdict: Verdict | None) -> GateFinding:
         series = self._series[check]
         is_decided = verdict in {Verdict.FAILED, Verdict.PASSED}
         tells = series.pairs >= FIRST and not is_decided
-        return Finding(
+        return GateFinding(
             check=check,
             verdict=verdict,
             pairs=series.pairs,

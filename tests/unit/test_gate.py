@@ -18,7 +18,7 @@ from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.compare import signed_rank
 from pytest_perfqa.compare.boundaries import at_look, is_look, looks
 from pytest_perfqa.compare.check import Check
-from pytest_perfqa.compare.gate import Finding, Gate
+from pytest_perfqa.compare.gate import Gate, GateFinding
 from pytest_perfqa.errors import Inconclusive
 
 SESSIONS = 2000
@@ -32,7 +32,7 @@ def pairs(ratio: float, count: int, noise: float = 0.01) -> list[tuple[float, fl
     return [(0.2, 0.2 * ratio * math.exp(noise * (-1) ** number)) for number in range(count)]
 
 
-def judged(check: Check, measured: list[tuple[float, float]]) -> Finding:
+def judged(check: Check, measured: list[tuple[float, float]]) -> GateFinding:
     """Give what is said after these pairs."""
     gate = Gate([check])
     for pair in measured:
