@@ -72,10 +72,10 @@ class Hooks:
         report = yield
         session = self._perf_tests.begun
         if session is not None and is_perf_test(item):
-            from .judging import judge
+            from .judging import judge_test
 
             cells = self._perf_tests.cells(item)
-            judge(item, report, call, session, cells, self._perf_tests.options().inconclusive)
+            judge_test(item, report, call, session, cells, self._perf_tests.options().inconclusive)
         return report
 
     def _annotate(self, report: pytest.TestReport) -> None:

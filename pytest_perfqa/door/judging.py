@@ -25,7 +25,7 @@ _CHARACTER_FIXTURE = "perf_characterize"
 _TOLD = pytest.StashKey[list[tuple[str, str]]]()
 
 
-def judge(
+def judge_test(
     item: pytest.Item,
     report: pytest.TestReport,
     call: pytest.CallInfo[None],

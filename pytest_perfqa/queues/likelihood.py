@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .fifo import implied_services
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -58,6 +60,14 @@ class Burst:
         moments = np.concatenate([self.sent, self.finished])
         steps = np.repeat([1, -1], self.size)
         return int(np.cumsum(steps[np.argsort(moments, kind="stable")]).max(initial=0))
+
+    def services(self, hypothesis: Hypothesis) -> Array:
+        """Give the service times that its requests must have had under a hypothesis."""
+        services = np.empty(self.size)
+        for turn in range(min(hypothesis.replicas, self.size)):
+            own = slice(turn, None, hypothesis.replicas)
+            services[own] = implied_services(self.sent[own], self.finished[own], hypothesis.each)
+        return services
 
 
 @dataclass(frozen=True, order=True)
@@ -118,21 +128,6 @@ def noise(service: float) -> float:
     return max(_NOISE_SHARE * service, _NOISE_SECONDS)
 
 
-def implied_services(burst: Burst, hypothesis: Hypothesis) -> Array:
-    """Give the service times that a burst's requests must have had under a hypothesis."""
-    services = np.empty(burst.size)
-    for turn in range(min(hypothesis.replicas, burst.size)):
-        own = slice(turn, None, hypothesis.replicas)
-        sent, finished = burst.sent[own], burst.finished[own]
-        begun = sent.copy()
-        queued = len(sent) - hypothesis.each
-        if queued > 0:
-            free = np.sort(finished)[:queued]
-            begun[hypothesis.each :] = np.maximum(sent[hypothesis.each :], free)
-        services[own] = finished - begun
-    return services
-
-
 def least_workers(burst: Burst, tolerance: float) -> int:
     """Give how many workers overtaking proves: all that a request overtakes are being served."""
     later = burst.finished[:, None] > burst.finished[None, :] + tolerance
@@ -153,7 +148,7 @@ def posterior(singles: Sequence[float], bursts: Iterable[Burst]) -> Posterior:
     tolerance = noise(typical)
     hypotheses, rows, scores = [], [], []
     for hypothesis in _hypotheses(alone, bursts, most, tolerance):
-        implied = np.concatenate([implied_services(burst, hypothesis) for burst in bursts])
+        implied = np.concatenate([burst.services(hypothesis) for burst in bursts])
         if _is_possible(implied, tolerance, typical):
             hypotheses.append(hypothesis)
             rows.append(np.concatenate([alone, np.maximum(implied, tolerance)]))
@@ -169,7 +164,7 @@ def posterior(singles: Sequence[float], bursts: Iterable[Burst]) -> Posterior:
     for hypothesis, share in zip(hypotheses, shares, strict=True):
         totals[hypothesis.workers] = totals.get(hypothesis.workers, 0.0) + float(share)
     best = hypotheses[int(shares.argmax())]
-    services = np.concatenate([implied_services(burst, best) for burst in bursts])
+    services = np.concatenate([burst.services(best) for burst in bursts])
     return Posterior(totals, most, best, services)
 
 

@@ -28,11 +28,6 @@ SHARED_NAMES = {
     "main": "what a program runs is called so",
     "check_prerequisites": "what backends have in common",
     "start": "what backends have in common",
-    "Condition": "",
-    "Door": "",
-    "Judgement": "",
-    "implied_services": "",
-    "judge": "",
 }
 
 

@@ -11,7 +11,6 @@ import pytest
 from pytest_perfqa.queues.likelihood import (
     Burst,
     Hypothesis,
-    implied_services,
     least_workers,
     log_likelihood,
     posterior,
@@ -57,9 +56,9 @@ def test_the_true_number_implies_the_true_service_times() -> None:
     sent = np.array([0.0, 0.1, 0.2, 0.3])
     finished = np.array([3.0, 1.0, 2.5, 3.5])  # two workers, services 3, 0.9, 1.5, 1
     seen = Burst(sent, finished)
-    assert implied_services(seen, Hypothesis(1, 2)) == pytest.approx([3.0, 0.9, 1.5, 1.0])
-    assert implied_services(seen, Hypothesis(1, 1))[1] == 0.0
-    assert implied_services(seen, Hypothesis(2, 1)) == pytest.approx([3.0, 0.9, 0.0, 2.5])
+    assert seen.services(Hypothesis(1, 2)) == pytest.approx([3.0, 0.9, 1.5, 1.0])
+    assert seen.services(Hypothesis(1, 1))[1] == 0.0
+    assert seen.services(Hypothesis(2, 1)) == pytest.approx([3.0, 0.9, 0.0, 2.5])
 
 
 def test_overtaking_proves_workers() -> None:
