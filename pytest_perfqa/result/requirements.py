@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 from ..base.conditions import Expression
 from ..base.metrics import find
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..base.conditions import Condition
     from ..load.wire.tally import Tally
-    from ..scenario.records import Ensure
+    from ..scenario.records import Ensure, Scenario
     from .run_result import RunResult, Slice
 
 __tracebackhide__ = True
@@ -74,23 +75,48 @@ class Finding:
         return f"{self.text}: found {self.found}"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What became of the requirements of a run.
+
+    Attributes:
+        stated: of those that its scenario states, in their order.
+        own: of the one that every run has; None where errors are what it is about, or where the run
+            was stopped: then it has been judged by what stopped it.
+    """
+
+    stated: tuple[Finding, ...]
+    own: Finding | None
+
+
+# Of each run, for as long as it is there: whoever asks after the first reads what was found then.
+_JUDGED: WeakKeyDictionary[RunResult, tuple[Scenario, Judged]] = WeakKeyDictionary()
+
+
 def judge(result: RunResult, *, held: bool = False) -> tuple[Finding, ...]:
-    """Judge every requirement of the scenario.
+    """Give what became of every requirement of the scenario; each is judged once per run.
 
     Args:
         result: of the run.
         held: whether it is held to the one that every run has, too.
     """
+    scenario, judged = _JUDGED.get(result, (None, None))
+    if judged is None or scenario is not result.definition:
+        judged = _judged(result)
+        _JUDGED[result] = result.definition, judged
+    return judged.stated if judged.own is None or not held else (*judged.stated, judged.own)
+
+
+def _judged(result: RunResult) -> Judged:
     guarded, scenario = result.guarded, result.definition
     findings = [_judge(guarded, requirement) for requirement in scenario.ensure]
     if scenario.max_error_rate is not None:
         findings.append(_judge_error_rate(guarded, scenario.max_error_rate))
     findings += (_judge_undisturbed(guarded, threshold) for threshold in scenario.thresholds)
-    # A run that was stopped has been judged by what stopped it.
-    if held and not scenario.errors_expected and not result.aborted:
-        stated = scenario.states_error_rate
-        findings.append(judge_own(result, None if stated else result.max_error_rate))
-    return tuple(findings)
+    own = None
+    if not (scenario.errors_expected or result.aborted):
+        own = judge_own(result, None if scenario.states_error_rate else result.max_error_rate)
+    return Judged(tuple(findings), own)
 
 
 def judge_own(scope: Slice, most: float | None) -> Finding:

@@ -35,7 +35,7 @@ FACTS = {
     *("aborted", "definition", "disturbances", "duration", "endpoint_number", "endpoints"),
     *("everything", "faults", "generator", "guarded", "invalid", "launched", "load_model", "name"),
     *("notes", "phases", "pooled_with", "refuse_disturbed", "scenario", "service", "started_at"),
-    *("time_scale", "undisturbed", "wall"),
+    *("load", "save", "time_scale", "undisturbed", "wall"),
     # Slices of it.
     *("between", "each_phase", "endpoint", "phase"),
 }
