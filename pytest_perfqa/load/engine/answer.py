@@ -10,19 +10,12 @@ from __future__ import annotations
 import re
 import sys
 
-from geventhttpclient.response import (
-    HTTPParseError,
-    HTTPProtocolViolationError,
-    HTTPResponse,
-)
-
 from ..wire.message import EXCERPT_BYTES
 from ..wire.record import is_usual
+from .geventhttpclient_internals import HTTPParseError, ResponseParser
 
 _HEAD_END = b"\r\n\r\n"
 _HEAD_END_LENGTH = len(_HEAD_END)
-# Headers and trailers of one answer; nginx and node allow far less.
-_HEADERS_LIMIT = 256 * 1024
 _START = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?![^ \r])")
 _WITHOUT_BODY = {204, 304}
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
@@ -81,52 +74,6 @@ def _head(raw: bytes) -> Head:
     return head
 
 
-class _Parser(HTTPResponse):  # type: ignore[misc]  # untyped here
-    """llhttp for one answer: it stops at its end, and doesn't keep headers without limit."""
-
-    def __init__(self, method: str) -> None:
-        super().__init__(method)
-        self.finished = False
-        self.status = 0
-        self._header_bytes = 0
-
-    def _on_message_begin(self) -> None:
-        if self.finished:  # what follows is not the answer, even if it looks like one
-            raise HTTPProtocolViolationError("bytes after the answer")
-        super()._on_message_begin()
-
-    def _on_header_field(self, string: str) -> None:
-        self._count(string)
-        super()._on_header_field(string)
-
-    def _on_header_value(self, string: str) -> None:
-        self._count(string)
-        super()._on_header_value(string)
-
-    def _count(self, string: str) -> None:
-        self._header_bytes += len(string)
-        if self._header_bytes > _HEADERS_LIMIT:
-            raise HTTPProtocolViolationError(f"more than {_HEADERS_LIMIT} bytes of headers")
-
-    def _on_headers_complete(self) -> int | bool | None:
-        code = self.get_code()
-        if not 100 <= code <= 599:
-            raise HTTPProtocolViolationError(f"status {code}")
-        self.status = code
-        result: int | bool | None = super()._on_headers_complete()
-        return result
-
-    def _on_message_complete(self) -> None:
-        super()._on_message_complete()
-        self.finished = self.get_code() >= 200  # not so an interim 1xx: the answer follows
-
-    def take_body(self) -> bytes:
-        """Give what has come of the body since the last call."""
-        body = bytes(self._body_buffer)
-        self._body_buffer.clear()
-        return body
-
-
 class Answer:
     """One answer, fed with what comes.
 
@@ -156,7 +103,7 @@ class Answer:
         # So many bytes of the body are kept.
         self._most = sys.maxsize if wants_body else 0
         self._head: Head | None = None
-        self._parser: _Parser | None = None
+        self._parser: ResponseParser | None = None
         self._left = 0
         self.status = self.size = 0
         self.body = bytearray()
@@ -183,7 +130,7 @@ class Answer:
                     self.begun = True
                     return self._take_body(data[end + _HEAD_END_LENGTH :])
             self.begun = True
-            self._parser = _Parser(self._method)
+            self._parser = ResponseParser(self._method)
         return self._parse(self._parser, data)
 
     def _take_body(self, data: bytes) -> bool:
@@ -203,7 +150,7 @@ class Answer:
         self.reusable = not excess and self._head is not None and not self._head.closes
         return True
 
-    def _parse(self, parser: _Parser, data: bytes) -> bool:
+    def _parse(self, parser: ResponseParser, data: bytes) -> bool:
         excess = False
         try:
             parser.feed(data)

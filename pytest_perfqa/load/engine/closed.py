@@ -17,11 +17,11 @@ from gevent import GreenletExit
 from gevent.hub import get_hub
 from locust import LoadTestShape, TaskSet, User, constant, task
 from locust.exception import StopTest
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet
 
 from ...scenario.schedule import crowd, shard_users
 from ..wire.record import Outcome
 from .clock import Alarm
+from .locust_internals import DefaultTaskSet, send_away, start, user_greenlets
 from .user_classes import ENDINGS, Users, is_task_set
 from .user_requests import Arrival, arrival_of, bind
 
@@ -127,9 +127,9 @@ class Crowd:
     def _start(self, user_class: Any) -> None:
         user = self._users.new(user_class)
         self._alive.append(user)
-        user.start(self._environment.runner.user_greenlets)
-        bind(user.greenlet, None)
-        user.greenlet.rawlink(lambda _: self._ended(user))
+        greenlet = start(user, self._environment)
+        bind(greenlet, None)
+        greenlet.rawlink(lambda _: self._ended(user))
 
     def _ended(self, user: Any) -> None:
         if user in self._alive:
@@ -137,16 +137,12 @@ class Crowd:
         gevent.spawn(self._users.dispose, user)
 
     def _send_away(self, user: Any) -> None:
-        """Let a user end after what it is doing; one that only waits ends at once."""
-        if arrival_of(user.greenlet) is not None or user._state == LOCUST_STATE_RUNNING:
-            user._state = LOCUST_STATE_STOPPING
-        elif user._state != LOCUST_STATE_STOPPING:
-            gevent.spawn(user.stop)
+        send_away(user, is_at_work=arrival_of(user.greenlet) is not None)
 
     def _finish(self) -> None:
         while self._alive:
             self._send_away(self._alive.pop())
-        greenlets = self._environment.runner.user_greenlets
+        greenlets = user_greenlets(self._environment)
         if self._stopped is None:
             deadline = time.monotonic() + self._timeout
             greenlets.join(self._timeout)

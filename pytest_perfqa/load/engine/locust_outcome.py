@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 import gevent
 import requests.exceptions
 import urllib3.exceptions
-from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
-from geventhttpclient.useragent import BadStatusCode
-from locust.contrib.fasthttp import LocustBadStatusCode
 from locust.exception import CatchResponseError, ResponseError
 
 from ..wire.record import Outcome, is_usual
+from .geventhttpclient_internals import (
+    BadStatusCode,
+    HTTPConnectionClosed,
+    HTTPParseError,
+    error_within,
+)
+from .locust_internals import LocustBadStatusCode
 from .transport import outcome_of
 
 if TYPE_CHECKING:
@@ -117,6 +121,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield one
         # urllib3 has its causes in ``reason``, geventhttpclient in ``original``, requests in
         # the arguments.
-        inner = [getattr(one, name, None) for name in ("__cause__", "reason", "original")]
+        inner = [one.__cause__, getattr(one, "reason", None), error_within(one)]
         context = None if one.__suppress_context__ else one.__context__
         waiting += [*inner, *one.args, context]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..wire.record import COMPLETED, Outcome, RecordKind, as_expected, completed
+from .locust_internals import StatsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +56,6 @@ def _feed_entry(entry: Any, records: NDArray[np.void]) -> None:
 
 
 def _feed_errors(stats: Any, method: str, name: str, records: NDArray[np.void]) -> None:
-    from locust.stats import StatsError  # noqa: PLC0415 - already loaded where this runs
-
     for records_of, text in _errors(records):
         key = StatsError.create_key(method, name, text)
         error = stats.errors.setdefault(key, StatsError(method, name, text))

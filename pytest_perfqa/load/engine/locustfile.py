@@ -29,7 +29,6 @@ import numpy as np
 from gevent import os as gevent_os
 from gevent.event import AsyncResult, Event
 from locust import User, task
-from locust.argument_parser import get_parser
 from locust.env import Environment
 
 from ...machine.priority import prefer
@@ -54,6 +53,7 @@ from .closed import Crowd, count_tasks, passes_of, shape_of, share_fixed_counts
 from .dispatcher import Dispatcher
 from .effort import EVERY, Effort
 from .flows import Flows
+from .locust_internals import get_parser, keep_tagged_tasks, tell_running, wait_until_spawned
 from .user_classes import UserArrivals, Users, load_user_classes, repeatable
 from .user_requests import Requests, bound_requests
 
@@ -186,7 +186,7 @@ class GeneratorProcess:
         worker = gevent.spawn(self._drive)
         if self.plan.scenario.model == "open":
             self.runner.start(1, spawn_rate=1)
-            self.runner.spawning_greenlet.join()
+            wait_until_spawned(self.runner)
         else:
             self._start_closed()
         self._say("ready")
@@ -199,9 +199,9 @@ class GeneratorProcess:
 
     def _start_closed(self) -> None:
         """Do what Locust's runner does before its first user; the users are the crowd's."""
-        self.environment._filter_tasks_by_tags()
+        keep_tagged_tasks(self.environment)
         self.environment.events.test_start.fire(environment=self.environment)
-        self.runner.update_state("running")
+        tell_running(self.runner)
 
     def _stop(self, reason: str) -> None:
         if self._summary is None:

@@ -8,7 +8,6 @@ import time
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import gevent
 from gevent import Greenlet, GreenletExit
 from locust import SequentialTaskSet, TaskSet
 from locust.clients import HttpSession
@@ -20,11 +19,10 @@ from locust.exception import (
     StopTest,
     StopUser,
 )
-from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet
-from locust.util.load_locustfile import load_locustfile
 
 from ..wire.record import Outcome
 from .flows import draw
+from .locust_internals import DefaultTaskSet, begin, load_locustfile, next_task
 from .user_requests import Arrival, bind, without_resending
 
 if TYPE_CHECKING:
@@ -182,9 +180,7 @@ class UserArrivals:
 
 def run_once(user: Any) -> None:
     """Let a user begin, do one task, and end; its exceptions are the caller's."""
-    user._state = LOCUST_STATE_RUNNING
-    user._greenlet = gevent.getcurrent()
-    user._taskset_instance = root = DefaultTaskSet(user)
+    root = begin(user)
     try:
         user.on_start()
     except (GreenletExit, StopUser):
@@ -199,9 +195,8 @@ def run_once(user: Any) -> None:
 
 
 def _run_next(owner: Any) -> None:
-    """Do one of a set's tasks: the one that was scheduled, else the one that is picked."""
-    queue = owner._task_queue
-    chosen = queue.popleft() if queue else owner.get_next_task()
+    """Do one of a set's tasks."""
+    chosen = next_task(owner)
     if is_task_set(chosen):
         _run_set(chosen(owner.user if isinstance(owner, DefaultTaskSet) else owner))
     else:

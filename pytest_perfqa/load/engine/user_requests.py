@@ -15,6 +15,8 @@ from locust.contrib.fasthttp import FastHttpSession
 
 from ..wire.message import excerpt
 from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Outcome, RecordKind, is_as_expected
+from .geventhttpclient_internals import content_cached, send_once
+from .locust_internals import content_kept
 from .locust_outcome import outcome_of_exception
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Attempt:
     def excerpt(self) -> str:
         """Give the beginning of the answer's body, for people; empty if it has not been read."""
         # Both clients keep what they have read; to ask for what they have not would wait for it.
-        kept = (getattr(self.response, name, None) for name in ("_cached_content", "_content"))
+        kept = (content_cached(self.response), content_kept(self.response))
         body = next((one for one in kept if isinstance(one, bytes)), None)
         return "" if body is None else excerpt(body, None)
 
@@ -193,31 +195,8 @@ def _bounded(
 
 
 def without_resending(client: Any) -> bool:
-    """Make a user's client send each request once; tell whether it had been told otherwise.
-
-    geventhttpclient resends a request that was dropped, up to the size of its pool and once more,
-    without a word: a service that drops every second request would look perfect.
-    """
-    if not isinstance(client, FastHttpSession):
-        return False
-    agent = client.client
-    told = bool(agent.max_retries > 0)
-    agent.max_retries = 0
-    pool = agent.clientpool
-    if not getattr(pool, "sends_once", False):
-        pool.sends_once = True
-        pool.get_client = _sending_once(type(pool).get_client.__get__(pool))
-    return told
-
-
-def _sending_once(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def get_client(url: Any) -> Any:
-        client = original(url)
-        # It is used for nothing but the number of attempts, which is one more, counted from 0.
-        client._connection_pool.size = -1
-        return client
-
-    return get_client
+    """Make a user's client send each request once; tell whether it had been told otherwise."""
+    return isinstance(client, FastHttpSession) and send_once(client.client)
 
 
 def _number(value: object) -> float:
