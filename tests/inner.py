@@ -40,13 +40,13 @@ import os
 import pickle
 import re
 import subprocess
-import sys
 import textwrap
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import forks
 import pytest
 from repeated import MEASURED_IN_VAIN, TOLD_BY
 from toy_project import PLUGINS, ProjectFolder
@@ -61,6 +61,7 @@ QUARTER = ("--perfqa-time-scale=0.25", "--perfqa-inconclusive=pass", "--junitxml
 # How long a pytest may take for one test of each, in seconds; what it takes in all is far less.
 _MOST_PER_TEST = 30
 _REPORTS = "reports.jsonl"
+_PRINTED = "printed.txt"
 # Writes what pytest tells of each test, in the words it prints.
 _RECORDER = f"""
 import json, pathlib
@@ -296,19 +297,20 @@ def run(items: Sequence[pytest.Item], folder: Path) -> dict[str, Told]:
     (folder / "conftest.py").write_text(_RECORDER)
     for name, item in names.items():
         fill(project, name, part(item))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *PLUGINS, *arguments],
-        cwd=folder,
-        env={**os.environ, "PY_COLORS": "0", **dict(environment)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_MOST_PER_TEST * (1 + len(items)),
-        check=False,
-    )
-    printed = pytest.LineMatcher(done.stdout.splitlines())
-    found = {name: Told(folder, name, printed, done.returncode) for name in names}
-    assert (folder / _REPORTS).exists(), f"pytest ended with {done.returncode}:\n{done.stdout}"
+    with (folder / _PRINTED).open("w+") as file:
+        code = forks.run(
+            [*PLUGINS, *arguments],
+            cwd=folder,
+            env={**os.environ, "PY_COLORS": "0", **dict(environment)},
+            stdout=file,
+            stderr=file,
+            timeout=_MOST_PER_TEST * (1 + len(items)),
+        )
+        file.seek(0)
+        text = file.read()
+    printed = pytest.LineMatcher(text.splitlines())
+    found = {name: Told(folder, name, printed, code) for name in names}
+    assert (folder / _REPORTS).exists(), f"pytest ended with {code}:\n{text}"
     for line in (folder / _REPORTS).read_text().splitlines():
         told = json.loads(line)
         file, _, name = told.pop("nodeid").partition("::")

@@ -25,7 +25,7 @@ def test_nothing_heavy_is_imported_without_perf_tests(project: Project) -> None:
             assert "pytest_perfqa.plugin" in sys.modules
             assert [name for name in {HEAVY} if name in sys.modules] == []
     """)
-    assert project.run().ret == pytest.ExitCode.OK
+    assert project.run_anew().ret == pytest.ExitCode.OK
 
 
 def test_nothing_is_printed_without_perf_tests(project: Project) -> None:

@@ -215,7 +215,7 @@ def pytest_sessionfinish():
     ours = {"pytest_perfqa.door.options", "pytest_perfqa.door.agenda"}
     assert not {"numpy", *ours} & set(sys.modules)
 """)
-    result = project.run("-n2", "-v")
+    result = project.run_anew("-n2", "-v")
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.OK
     lines = [line for line in result.outlines if not line.startswith("plugins:")]
