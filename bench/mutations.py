@@ -64,7 +64,7 @@ def broken(file: str, tests: tuple[str, ...], *ways: tuple[str, str, str]) -> tu
 
 MUTATIONS = [
     *broken(
-        "load/wire/record.py",
+        "base/status.py",
         ("test_as_expected.py",),
         ("a 400 is as expected", "range(200, 400)", "range(200, 401)"),
         ("a 500 is as expected", "range(200, 400)", "range(200, 501)"),

@@ -15,7 +15,7 @@ from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.capacity.character.kind import Character, Scalability, Staircase, Step
 from pytest_perfqa.errors import ServiceError
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.machine.environment import machine, versions
 from pytest_perfqa.measuring.runs import Cell, Key
 from pytest_perfqa.report.comparison import compare, compare_services

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_perfqa.load.wire.outcome import WITH_ANSWER, Outcome
 from pytest_perfqa.load.wire.plan import Summary
-from pytest_perfqa.load.wire.record import NO_REPLICA, WITH_ANSWER, Outcome, RecordKind
+from pytest_perfqa.load.wire.record import NO_REPLICA, RecordKind
 from pytest_perfqa.monitor.readings import Metric, Readings, ReadingSeries
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result.context import Context

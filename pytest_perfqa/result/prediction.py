@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.units import Quantity, Unit, parse
 from ..errors import Inconclusive, NoData
-from ..load.wire.record import WITH_ANSWER, with_status
+from ..load.wire.outcome import WITH_ANSWER, with_status
 from ..queues.fifo import departures, implied_services
 from .attributes.level import Level, Steps
 from .attributes.queueing import entered, gave_up

@@ -16,8 +16,8 @@ import numpy as np
 
 from ..base.units import Quantity, Unit, parse
 from ..errors import DisturbedRun, NoData
+from ..load.wire.outcome import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from ..load.wire.plan import requests
-from ..load.wire.record import COMPLETED, TIMED_ENDS, Outcome, unexpected
 from ..scenario.records import MAX_ERROR_RATE
 from ..scenario.spans import Spans, only_stretch, upto
 from ..service.config import ANY_PATH

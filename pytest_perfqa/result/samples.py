@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GeneratorError, NoData
+from ..load.wire.outcome import as_expected, ended, with_status
 from ..load.wire.record import (
     CHUNK,
     NAMED_ENDPOINTS,
@@ -23,10 +24,7 @@ from ..load.wire.record import (
     OTHER_ENDPOINTS,
     RECORD,
     RecordKind,
-    as_expected,
-    ended,
     read_records,
-    with_status,
 )
 from ..scenario.spans import window_number
 

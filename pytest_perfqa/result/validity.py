@@ -13,8 +13,9 @@ import numpy as np
 
 from ..base.units import Unit, show
 from ..errors import Lasting
+from ..load.wire.outcome import Outcome
 from ..load.wire.plan import FELL_BEHIND, FULL, LATE_SECONDS, Lateness
-from ..load.wire.record import Outcome, RecordKind
+from ..load.wire.record import RecordKind
 from ..scenario.records import Model
 from .samples import quantile
 

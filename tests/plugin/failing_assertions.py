@@ -10,8 +10,8 @@ import pytest
 from synthetic import queue, run, samples
 
 from pytest_perfqa.errors import InvalidRun
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.plan import Summary
-from pytest_perfqa.load.wire.record import Outcome
 from pytest_perfqa.result.requirements import require
 from pytest_perfqa.scenario.records import Ensure
 

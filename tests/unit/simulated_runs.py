@@ -14,7 +14,8 @@ import numpy as np
 import synthetic
 from hypothesis import strategies as st
 
-from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL, Outcome, RecordKind
+from pytest_perfqa.load.wire.outcome import Outcome
+from pytest_perfqa.load.wire.record import WHOLE_ARRIVAL, RecordKind
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.queues.fifo import departures
 from pytest_perfqa.result.samples import Samples, fold

@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.capacity.probing.probe import Drained, Volley
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

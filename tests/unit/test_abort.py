@@ -12,7 +12,7 @@ from test_generator import answer, flow, get, serve
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.load.driver.generator import generate
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.samples import read_samples
 from pytest_perfqa.scenario.records import Phase, Scenario
 

@@ -15,9 +15,9 @@ from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.errors import RequirementMissed
-from pytest_perfqa.load.wire import record
+from pytest_perfqa.load.wire.outcome import Outcome, as_expected, is_as_expected, unexpected
 from pytest_perfqa.load.wire.plan import Example
-from pytest_perfqa.load.wire.record import Outcome, RecordKind
+from pytest_perfqa.load.wire.record import RECORD, RecordKind
 from pytest_perfqa.load.wire.tally import Tallies, Tally
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.record.recorder import measured
@@ -89,12 +89,12 @@ def test_every_figure_has_the_same_notion(found: list[Ended]) -> None:
 @pytest.mark.parametrize("outcome", OF_REQUESTS)
 def test_scalars_and_records_agree(outcome: Outcome) -> None:
     """The generator judges one request at a time, a search too, and the rest by the thousand."""
-    rows = np.zeros(601, record.RECORD)
+    rows = np.zeros(601, RECORD)
     rows["outcome"], rows["status"] = outcome, np.arange(601)
-    alone = [record.is_as_expected(outcome, status) for status in range(601)]
-    assert record.as_expected(rows).tolist() == alone
+    alone = [is_as_expected(outcome, status) for status in range(601)]
+    assert as_expected(rows).tolist() == alone
     over = outcome is not Outcome.PENDING
-    assert record.unexpected(rows).tolist() == [over and not one for one in alone]
+    assert unexpected(rows).tolist() == [over and not one for one in alone]
     assert alone == [is_good(outcome, status) for status in range(601)]
     probes = [ProbeExchange(0, 0.0, outcome=outcome, status=status) for status in range(601)]
     assert [one.is_good for one in probes] == alone
@@ -124,7 +124,7 @@ def test_an_arrival_is_as_expected_if_all_of_its_requests_are() -> None:
     )
     assert (result.launched, result.completed, result.failed) == (4, 3, 1)
     arrivals = result.everything.arrivals
-    assert record.as_expected(arrivals.rows).tolist() == [True, False, True, False]
+    assert as_expected(arrivals.rows).tolist() == [True, False, True, False]
     assert result.error_rate == pytest.approx(2 / 8)
     assert result.errors.total == 1
     assert {code: int(result.status[code]) for code in result.status} == {200: 5, 404: 1, 503: 1}

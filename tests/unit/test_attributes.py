@@ -10,7 +10,7 @@ import pytest
 from synthetic import run, samples
 
 from pytest_perfqa.errors import Inconclusive, NoData
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.attributes.fairness import Shares
 from pytest_perfqa.result.samples import Samples, fold
 

@@ -17,7 +17,8 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError
-from pytest_perfqa.load.wire.record import Outcome, RecordKind
+from pytest_perfqa.load.wire.outcome import Outcome
+from pytest_perfqa.load.wire.record import RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

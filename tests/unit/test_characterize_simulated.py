@@ -19,7 +19,7 @@ from pytest_perfqa.capacity.probing import accept_queue
 from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.capacity.probing.probe import Drained, Volley
 from pytest_perfqa.errors import DisturbedRun
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

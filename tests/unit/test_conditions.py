@@ -15,7 +15,7 @@ from synthetic import run, samples
 from pytest_perfqa.base.conditions import Expression
 from pytest_perfqa.base.units import Estimate, Unit
 from pytest_perfqa.errors import Inconclusive, InvalidRun, NoData, RequirementMissed
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.requirements import judge, require
 from pytest_perfqa.scenario.records import Ensure
 

@@ -12,7 +12,7 @@ from synthetic import run, samples
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import RequirementMissed
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.tally import Spell
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.result.requirements import Finding, judge, metric, require

@@ -11,7 +11,7 @@ from synthetic import run, samples
 from pytest_perfqa.base.evidence import Evidence
 from pytest_perfqa.base.units import Estimate, Quantity, Unit
 from pytest_perfqa.errors import Inconclusive, UnitError
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.requirements import judge
 from pytest_perfqa.scenario.records import Ensure
 

@@ -25,8 +25,9 @@ from waiting import wait_for
 
 from pytest_perfqa.errors import ConfigurationError, GeneratorError
 from pytest_perfqa.load.driver.generator import Progress, Recording, generate
+from pytest_perfqa.load.wire.outcome import Outcome, as_expected
 from pytest_perfqa.load.wire.plan import Plan, Summary
-from pytest_perfqa.load.wire.record import Outcome, RecordKind, as_expected
+from pytest_perfqa.load.wire.record import RecordKind
 from pytest_perfqa.result import validity
 from pytest_perfqa.result.samples import Samples, quantile, read_samples
 from pytest_perfqa.scenario.records import (

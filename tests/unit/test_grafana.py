@@ -20,7 +20,7 @@ from demo_report import records
 from synthetic import run, samples
 
 from pytest_perfqa.load.driver.generator import Progress
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.monitor.readings import Metric, Readings
 from pytest_perfqa.monitor.readings import ReadingSeries as Reading
 from pytest_perfqa.report.export import openmetrics

@@ -21,8 +21,9 @@ from hypothesis import given, settings
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.errors import ConfigurationError, DisturbedRun, Lasting
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.plan import Example, Lateness
-from pytest_perfqa.load.wire.record import Outcome, RecordKind
+from pytest_perfqa.load.wire.record import RecordKind
 from pytest_perfqa.load.wire.tally import Spell
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.disturbance import Disturbance

@@ -26,7 +26,8 @@ from waiting import wait_for
 
 from pytest_perfqa.errors import GeneratorError, InvalidRun
 from pytest_perfqa.load.driver.generator import Progress, generate
-from pytest_perfqa.load.wire.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, Outcome, RecordKind
+from pytest_perfqa.load.wire.outcome import Outcome
+from pytest_perfqa.load.wire.record import NAMED_ENDPOINTS, OTHER_ENDPOINTS, RecordKind
 from pytest_perfqa.result.samples import merged_endpoints
 from pytest_perfqa.scenario.records import Phase, Scenario
 

@@ -8,7 +8,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.metrics import accepted, find, names
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.tally import Tallies, holds
 
 NAMES = (*names(), "latency.p95", "response.p50", "latency.max", "mean", "5xx", "503")

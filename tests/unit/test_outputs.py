@@ -15,7 +15,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.errors import ServiceError
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.measuring.searches import Search
 from pytest_perfqa.report.export.targets import Targets

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from synthetic import queue, run, samples
 
 from pytest_perfqa.errors import Inconclusive
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.queues.fifo import departures, reached_by_chance
 from pytest_perfqa.result.attributes.growth import LOOKS, WINDOWS, Looks, growth
 from pytest_perfqa.result.attributes.queueing import Pending

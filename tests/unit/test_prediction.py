@@ -11,7 +11,7 @@ import simulated as sim
 from synthetic import queue, run, samples
 
 from pytest_perfqa.errors import Inconclusive, NoData
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from pytest_perfqa.result.run_result import RunResult

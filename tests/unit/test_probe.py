@@ -18,7 +18,7 @@ import trustme
 
 from pytest_perfqa.capacity.probing.probe import Bounds, Prober
 from pytest_perfqa.errors import ConfigurationError, ServiceError
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

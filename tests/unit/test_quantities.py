@@ -20,7 +20,7 @@ from synthetic import queue, readings, run, samples
 from pytest_perfqa.base.evidence import Evidence
 from pytest_perfqa.base.units import Estimate, Quantity, Reach, Unit, parse
 from pytest_perfqa.errors import Inconclusive, UnitError
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.monitor.readings import Metric
 
 if TYPE_CHECKING:

@@ -11,16 +11,9 @@ import synthetic
 
 from pytest_perfqa.errors import GeneratorError, NoData
 from pytest_perfqa.load.driver.generator import Recording
+from pytest_perfqa.load.wire.outcome import Outcome, latencies
 from pytest_perfqa.load.wire.plan import Plan, Summary
-from pytest_perfqa.load.wire.record import (
-    NO_REPLICA,
-    RECORD,
-    Outcome,
-    Recorder,
-    RecordKind,
-    latencies,
-    read_records,
-)
+from pytest_perfqa.load.wire.record import NO_REPLICA, RECORD, Recorder, RecordKind, read_records
 from pytest_perfqa.result.samples import EXACT as EXACT_ROWS
 from pytest_perfqa.result.samples import ROW, Samples, fold, quantile, read_samples
 from pytest_perfqa.scenario.records import (

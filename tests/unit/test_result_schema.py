@@ -14,7 +14,7 @@ from synthetic import run, samples
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Quantity, Unit
 from pytest_perfqa.base.verdicts import Verdict
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.report.record.recorder import measured, record_of
 from pytest_perfqa.report.record.schema import from_json, schema, to_json

@@ -12,7 +12,8 @@ from synthetic import readings, run, samples
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.errors import NoData
-from pytest_perfqa.load.wire.record import Outcome, RecordKind
+from pytest_perfqa.load.wire.outcome import Outcome
+from pytest_perfqa.load.wire.record import RecordKind
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.report.comparison import row

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic import queue, run, samples
 
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 
 
 def test_a_run_made_of_numbers_is_a_run() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.tally import Spell, Tallies, Tally, Watch, holds, span
 from pytest_perfqa.load.wire.watch import AbortWatch, aborting
 from pytest_perfqa.result.samples import ROW, quantile

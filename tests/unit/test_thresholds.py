@@ -10,7 +10,7 @@ import synthetic
 from artillery_files import read, with_config
 
 from pytest_perfqa.errors import Inconclusive, RequirementMissed
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.requirements import judge, require
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from synthetic import run, samples
 
 from pytest_perfqa.errors import Inconclusive
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from synthetic import run, samples
 
-from pytest_perfqa.load.wire.record import Outcome, RecordKind
+from pytest_perfqa.load.wire.outcome import Outcome
+from pytest_perfqa.load.wire.record import RecordKind
 from pytest_perfqa.result.attributes.timeline import PERCENTS, timeline
 from pytest_perfqa.result.samples import Samples, fold, quantile
 from pytest_perfqa.scenario.spans import Spans

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from pytest_perfqa.load.driver.generator import generate
-from pytest_perfqa.load.wire.record import Outcome
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.samples import Samples, read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfqa.errors import InvalidRun, Lasting
+from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.plan import FELL_BEHIND, Lateness, Summary
-from pytest_perfqa.load.wire.record import Outcome, RecordKind
+from pytest_perfqa.load.wire.record import RecordKind
 from pytest_perfqa.result.samples import ROW, Samples
 from pytest_perfqa.result.validity import Generator, causes, examine
 

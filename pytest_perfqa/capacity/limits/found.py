@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...base.units import Quantity, Unit, show
-from ...load.wire.record import Outcome
+from ...load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from ...base.conditions import Condition, comparison
 from ...base.metrics import find
 from ...base.units import Unit, parse, show
 from ...errors import ConfigurationError, UnitError
-from ...load.wire.record import Outcome
+from ...load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

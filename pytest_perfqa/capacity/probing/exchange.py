@@ -15,7 +15,7 @@ from typing import Any
 
 import h11
 
-from ...load.wire.record import OUTCOME_OF_ERRNO, Outcome, is_as_expected
+from ...load.wire.outcome import OUTCOME_OF_ERRNO, Outcome, is_as_expected
 
 _RECEIVE = 65536
 _HEADERS_LIMIT = 256 * 1024

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError, ServiceError
 from ...load.wire.message import Message, target
-from ...load.wire.record import Outcome
+from ...load.wire.outcome import Outcome
 from ...service import address
 from ...service.shared.readiness import ProbeResult
 from ...service.shared.settling import wait_until_settled

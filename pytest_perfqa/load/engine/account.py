@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from gevent.event import Event
 
 from ...scenario.spans import upto
+from ..wire.outcome import WITH_ANSWER, Outcome, is_as_expected, kind_of
 from ..wire.plan import Example, Plan, Summary, endpoints
-from ..wire.record import (
-    NAMED_ENDPOINTS,
-    NO_REPLICA,
-    OTHER_ENDPOINTS,
-    WITH_ANSWER,
-    Outcome,
-    Recorder,
-    RecordKind,
-    is_as_expected,
-    kind_of,
-)
+from ..wire.record import NAMED_ENDPOINTS, NO_REPLICA, OTHER_ENDPOINTS, Recorder, RecordKind
 from .effort import Effort
 
 if TYPE_CHECKING:

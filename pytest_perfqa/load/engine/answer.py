@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import sys
 
+from ...base.status import is_usual
 from ..wire.message import EXCERPT_BYTES
-from ..wire.record import is_usual
 from .geventhttpclient_internals import HTTPParseError, ResponseParser
 
 _HEAD_END = b"\r\n\r\n"

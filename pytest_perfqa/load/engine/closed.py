@@ -19,7 +19,7 @@ from locust import LoadTestShape, TaskSet, User, constant, task
 from locust.exception import StopTest
 
 from ...scenario.schedule import crowd, shard_users
-from ..wire.record import Outcome
+from ..wire.outcome import Outcome
 from .clock import Alarm
 from .locust_internals import DefaultTaskSet, send_away, start, user_greenlets
 from .user_classes import ENDINGS, Users, is_task_set

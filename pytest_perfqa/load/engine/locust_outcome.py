@@ -14,7 +14,8 @@ import requests.exceptions
 import urllib3.exceptions
 from locust.exception import CatchResponseError, ResponseError
 
-from ..wire.record import Outcome, is_usual
+from ...base.status import is_usual
+from ..wire.outcome import Outcome
 from .geventhttpclient_internals import (
     BadStatusCode,
     HTTPConnectionClosed,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..wire.record import COMPLETED, Outcome, RecordKind, as_expected, completed
+from ..wire.outcome import COMPLETED, Outcome, as_expected, completed
+from ..wire.record import RecordKind
 from .locust_internals import StatsError
 
 if TYPE_CHECKING:

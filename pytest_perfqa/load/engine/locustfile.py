@@ -32,18 +32,9 @@ from locust import User, task
 from locust.env import Environment
 
 from ...machine.priority import prefer
+from ..wire.outcome import COMPLETED, Outcome, completed, latencies, unexpected, with_status
 from ..wire.plan import Plan, Summary, endpoints
-from ..wire.record import (
-    COMPLETED,
-    RECORD,
-    Outcome,
-    Recorder,
-    RecordKind,
-    completed,
-    latencies,
-    unexpected,
-    with_status,
-)
+from ..wire.record import RECORD, Recorder, RecordKind
 from ..wire.tally import Tallies
 from ..wire.watch import aborting
 from . import locust_stats

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from gevent.hub import get_hub
 
 from ..wire.message import excerpt
-from ..wire.record import OUTCOME_OF_ERRNO, Outcome
+from ..wire.outcome import OUTCOME_OF_ERRNO, Outcome
 from .answer import Answer, ProtocolError
 from .tls import TlsSocket
 

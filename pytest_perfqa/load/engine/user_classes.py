@@ -20,7 +20,7 @@ from locust.exception import (
     StopUser,
 )
 
-from ..wire.record import Outcome
+from ..wire.outcome import Outcome
 from .flows import draw
 from .locust_internals import DefaultTaskSet, begin, load_locustfile, next_task
 from .user_requests import Arrival, bind, without_resending

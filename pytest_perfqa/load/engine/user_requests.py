@@ -14,7 +14,8 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 
 from ..wire.message import excerpt
-from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Outcome, RecordKind, is_as_expected
+from ..wire.outcome import COMPLETED, Outcome, is_as_expected
+from ..wire.record import WHOLE_ARRIVAL, RecordKind
 from .geventhttpclient_internals import content_cached, send_once
 from .locust_internals import content_kept
 from .locust_outcome import outcome_of_exception

@@ -14,11 +14,13 @@ from urllib.parse import urljoin, urlsplit
 
 from gevent.hub import Waiter
 
+from ...base.status import is_usual
 from ...scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
 from ...scenario.template import render_templates, template_text
 from ..wire.message import Message, build, decode, target
+from ..wire.outcome import COMPLETED, Outcome, is_as_expected
 from ..wire.plan import REDIRECTS, requests
-from ..wire.record import COMPLETED, WHOLE_ARRIVAL, Outcome, RecordKind, is_as_expected, is_usual
+from ..wire.record import WHOLE_ARRIVAL, RecordKind
 from .transport import Exchange, Pool
 
 if TYPE_CHECKING:

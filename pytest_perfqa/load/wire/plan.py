@@ -131,7 +131,7 @@ class Example:
 
     Attributes:
         endpoint: where; empty where it is an arrival whose code raised an exception.
-        kind: what came of it, as ``record.kind_of`` names it.
+        kind: what came of it, as ``outcome.kind_of`` names it.
         at: when it was due, in seconds from the start of the run.
         said: what is known of it: an error, the beginning of the answer's body.
     """

@@ -15,16 +15,8 @@ import numpy as np
 
 from ...base.units import Unit
 from ...scenario.spans import Spans, bounds, window_number
-from .record import (
-    TIMED,
-    Outcome,
-    RecordKind,
-    as_expected,
-    completed,
-    ended,
-    unexpected,
-    with_status,
-)
+from .outcome import TIMED, Outcome, as_expected, completed, ended, unexpected, with_status
+from .record import RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

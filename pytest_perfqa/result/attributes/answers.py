@@ -10,7 +10,8 @@ import numpy as np
 
 from ...base.units import Quantity, Unit
 from ...errors import NoData
-from ...load.wire.record import COMPLETED, Outcome, RecordKind, completed, ended
+from ...load.wire.outcome import COMPLETED, Outcome, completed, ended
+from ...load.wire.record import RecordKind
 from .names import HasFigures
 from .origin import Figure
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...base.units import Quantity, Unit, parse, show
 from ...errors import NoData
-from ...load.wire.record import as_expected
+from ...load.wire.outcome import as_expected
 from ...scenario.spans import window_number
 from .names import KnowsItsNames
 from .origin import Figure

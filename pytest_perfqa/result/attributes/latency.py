@@ -10,7 +10,7 @@ import numpy as np
 from ...base.evidence import Evidence
 from ...base.units import Estimate, Quantity, Unit
 from ...errors import Inconclusive, NoData
-from ...load.wire.record import TIMED, UNFINISHED, Outcome, ended
+from ...load.wire.outcome import TIMED, UNFINISHED, Outcome, ended
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...base.units import Quantity, Unit
 from ...errors import Inconclusive, NoData
-from ...load.wire.record import Outcome, RecordKind, as_expected, with_status
+from ...load.wire.outcome import Outcome, as_expected, with_status
+from ...load.wire.record import RecordKind
 from ...queues.fifo import constant_services
 from ...scenario.spans import Spans, only_stretch, upto
 from ..samples import Samples, quantile

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...load.wire.record import TIMED_ENDS, Outcome, completed, unexpected, with_status
+from ...load.wire.outcome import TIMED_ENDS, Outcome, completed, unexpected, with_status
 from ...scenario.spans import edges as side_by_side
 from ...scenario.spans import place, upto
 from .level import Steps

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...base.units import Unit, show
-from ...load.wire.record import Outcome, RecordKind, as_expected, kind_of, unexpected, with_status
+from ...load.wire.outcome import Outcome, as_expected, kind_of, unexpected, with_status
+from ...load.wire.record import RecordKind
 from .answers import StatusCounts, accountable
 from .names import KnowsItsNames
 
