@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_perfqa.service.config import ServiceConfig
 
 ROOT = Path(__file__).parents[1]
-BACKENDS = (selection.PROCESS, selection.DOCKER)
+BACKENDS = ("process", "docker")
 TOLERANCE = 0.10
 
 

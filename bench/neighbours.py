@@ -117,7 +117,11 @@ def measure(
         endpoint="app",
         ready=Ready(path="/"),
         limits=Limits(cpus=1),
-        process={"app": Command("app", f"python burner.py {{port}} {mode} {cpu:g} {sleep:g}")},
+        sections={
+            "process": {
+                "app": Command("app", f"python burner.py {{port}} {mode} {cpu:g} {sleep:g}")
+            }
+        },
     )
     flow = Flow("get", 1, (Request("GET", "/", "GET /"),))
     scenario = Scenario("burn", (Phase("load", seconds, rate, rate),), (flow,))

@@ -12,7 +12,6 @@ from ..measuring.faults import part_problem
 from ..scenario.artillery import read_scenario
 from ..scenario.variation import labelled
 from ..service import selection
-from ..service.backend import DOCKER
 from .marks import (
     LOAD_FIXTURE,
     MARKER,
@@ -101,7 +100,7 @@ class Agenda:
         for name in self.tests:
             self._read_service(name)
         for service, key in self.runs:
-            if service in self.choices and self.choices[service].backend != DOCKER:
+            if service in self.choices and selection.knows_parts(self.choices[service]):
                 self._problems.update(self._fault_problems(service, key))
         self._raise_mistakes()
 
@@ -258,7 +257,7 @@ class Agenda:
             return
         parts = selection.part_names(self.configs[service], self.choices[service])
         for fault in faults:
-            if problem := part_problem(fault.part, service, parts):
+            if parts is not None and (problem := part_problem(fault.part, service, parts)):
                 message = f"config.perfqa.faults: {fault.text}: {problem}"
                 yield Problem(key[0], fault.line, message)
 

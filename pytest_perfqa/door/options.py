@@ -10,7 +10,7 @@ from ..base.units import Unit, parse
 from ..errors import ConfigurationError, UnitError
 from ..measuring.chosen import Options
 from ..scenario.records import MAX_ERROR_RATE
-from ..service.backend import BACKENDS
+from ..service.backend import AUTO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def read(config: pytest.Config) -> Options:
             f"accepted: a whole number from 1 to {_MOST_PROCESSES}"
         )
     max_error_rate = _share(config, "perfqa_max_error_rate", MAX_ERROR_RATE, mistakes)
-    backend = _choice(config, "backend", BACKENDS, mistakes)
+    backend = _choice(config, "backend", _backends(text(config, "backend")), mistakes)
     inconclusive = _choice(config, "inconclusive", INCONCLUSIVE, mistakes)
     invalid = _choice(config, "invalid", INVALID, mistakes)
     xdist = _choice(config, "xdist", XDIST, mistakes)
@@ -129,6 +129,14 @@ def _choice(config: pytest.Config, name: str, accepted: Sequence[str], mistakes:
             f"{spelled(config, name)}: found {written!r}; accepted: {', '.join(accepted)}"
         )
     return written
+
+
+def _backends(asked: str | None) -> Sequence[str]:
+    if asked in {None, AUTO}:
+        return (AUTO,)
+    from ..service import backends  # noqa: PLC0415 - who names none need not know them all
+
+    return (AUTO, *backends.wishes(str(asked)))
 
 
 def _number(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:

@@ -23,7 +23,7 @@ class Options:
     Attributes:
         only: the services that tests are limited to, None for all.
         services_dir: where services are described.
-        backend: what services are to run on, one of ``backend.BACKENDS``.
+        backend: what services are to run on, ``auto`` or the name of a backend.
         url: a running address to test instead.
         inconclusive: what becomes of a test that can't tell, one of ``options.INCONCLUSIVE``.
         max_error_rate: the share of requests that may be other than expected if a scenario doesn't

@@ -125,7 +125,9 @@ def run(
 
 def is_apart(service: Service, cpus: frozenset[int] | None) -> bool:
     """Whether what runs before others on some CPUs takes nothing from a service."""
-    return cpus is not None and are_apart((each.pid for each in service.leaders.values()), cpus)
+    pids = [each.pid for each in service.leaders.values()]
+    known = [pid for pid in pids if pid is not None]
+    return cpus is not None and len(known) == len(pids) and are_apart(known, cpus)
 
 
 def _result(

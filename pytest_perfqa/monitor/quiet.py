@@ -94,6 +94,8 @@ class Others:
         self._carriers |= carriers(service, self._table)
         self._leaders |= {pid for pid in [serving(service.url)] if pid is not None}
         for leader in (*service.leaders.values(), *service.beside.values()):
+            if leader.pid is None:
+                continue
             if leader.container is None:
                 self._leaders.add(leader.pid)
             elif layout := cgroup.find_layout(leader.pid, leader.container):

@@ -13,7 +13,7 @@ from . import cgroup
 from .disturbance import disturbances
 from .engine_stream import EngineStream
 from .readings import Metric, Readings, ReadingSeries, Track
-from .source import failure
+from .source import SelfObserved, failure
 from .surroundings import Around
 from .tree import ProcessTable, ProcessTree
 
@@ -265,10 +265,15 @@ def onlooking(service: Service, reaper: Reaper) -> Iterator[Around]:
 def _sources(
     leaders: Mapping[str, Leader], table: ProcessTable, reaper: Reaper
 ) -> dict[str, Source]:
-    return {name: _source(leader, table, reaper) for name, leader in leaders.items()}
+    found = {name: _source(leader, table, reaper) for name, leader in leaders.items()}
+    return {name: source for name, source in found.items() if source is not None}
 
 
-def _source(leader: Leader, table: ProcessTable, reaper: Reaper) -> Source:
+def _source(leader: Leader, table: ProcessTable, reaper: Reaper) -> Source | None:
+    if isinstance(leader, SelfObserved):
+        return leader.source()
+    if leader.pid is None:
+        return None
     if leader.container is None:
         return ProcessTree(lambda: leader.pid if leader.alive else None, table)
     layout = cgroup.find_layout(leader.pid, leader.container)

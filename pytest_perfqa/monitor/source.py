@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -59,6 +59,14 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of what it holds."""
+
+
+@runtime_checkable
+class SelfObserved(Protocol):
+    """A leader that says itself what it uses, such as one that is no process of this machine."""
+
+    def source(self) -> Source:
+        """Begin to look at it; closed when the run has ended."""
 
 
 @dataclass

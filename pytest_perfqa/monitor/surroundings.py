@@ -239,7 +239,7 @@ def carriers(service: Service, table: ProcessTable) -> frozenset[int]:
     if relay is not None:
         found |= {relay, table.everyone[relay].parent} if relay in table.everyone else {relay}
     for leader in held:
-        pid = leader.pid
+        pid = leader.pid or 0
         while (known := table.everyone.get(pid)) is not None and known.parent > 1:
             pid = known.parent
             found.add(pid)

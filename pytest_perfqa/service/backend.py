@@ -1,26 +1,133 @@
-"""What every backend offers: a started service and its parts."""
+"""What a backend is, and what it offers: a started service and its parts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from .config import Limits
+    from ..base.yaml_file.reading import Document
+    from ..errors import Problem
+    from ..machine.children import Reaper
+    from .config import Limits, ServiceConfig
 
-AUTO, PROCESS, DOCKER = "auto", "process", "docker"
-BACKENDS = (AUTO, PROCESS, DOCKER)
-"""What a user may wish for."""
+AUTO = "auto"
+"""What leaves the choice of a backend to us."""
+
+
+@dataclass(frozen=True)
+class ServiceSection:
+    """Where a service.yaml says something to a backend.
+
+    Attributes:
+        document: the file, which knows the line of all that it holds.
+        name: the key of the section, which is the backend's name.
+        allow_remote: whether a load may go to any host, whatever the file says.
+    """
+
+    document: Document
+    name: str
+    allow_remote: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths begin."""
+        return self.document.path.parent.absolute()  # a test may change the working directory
+
+    @property
+    def content(self) -> object:
+        """What stands there, as it is written."""
+        return self.document.value((self.name,))
+
+    def problem(self, message: str, *keys: str | int, key: bool = False) -> Problem:
+        """Make the mistake of a value below ``keys``, or with ``key`` of its key, with its line."""
+        return self.document.problem((self.name, *keys), message, key=key)
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A way to start services: what is to be known of it before, and how it is done.
+
+    Others are made as subclasses of this, which then have what is given here.
+    """
+
+    form: Any = dict[str, Any]
+    """What its section in service.yaml looks like: a type as Pydantic takes it."""
+
+    is_elsewhere: bool = False
+    """Whether it starts nothing: its services run already, whatever backend is wished for."""
+
+    knows_parts: bool = False
+    """Whether ``part_names`` looks no further than the configuration."""
+
+    alone: str = "nothing else in its service.yaml"
+    """Why a service runs on it that offers no other."""
+
+    def problems(self, section: ServiceSection) -> Iterable[Problem]:  # noqa: ARG002
+        """Find what is wrong with a section beyond its form, which may be wrong as well."""
+        return ()
+
+    def read(self, content: Any, section: ServiceSection) -> object:  # noqa: ARG002
+        """Make of a section without mistakes what is kept in ``ServiceConfig.sections``.
+
+        What has a method ``scaled(factor)`` there, in a mapping, too, follows the time scale.
+
+        Args:
+            content: the section, as ``form`` has it.
+        """
+        return content
+
+    def here(self) -> str:
+        """Say why it can be had on this machine, for a service that offers others, too.
+
+        Raises:
+            PrerequisiteMissing: it can't be; says what is missing.
+        """
+        return "it can be had"
+
+    def check(self, config: ServiceConfig) -> None:  # noqa: ARG002
+        """Make sure that a service can be started, before anything is.
+
+        Raises:
+            PrerequisiteMissing: with what is missing and the command that helps.
+            ConfigurationError: the service can't run on it.
+        """
+        self.here()
+
+    def part_names(self, config: ServiceConfig) -> tuple[str, ...] | None:  # noqa: ARG002
+        """Give the names that the parts will have; None if that isn't known before the start.
+
+        Raises:
+            ConfigurationError: there is nobody to ask for them, or the files have mistakes.
+        """
+        return None
+
+    def start(self, config: ServiceConfig, directory: Path, *, reaper: Reaper) -> Service:
+        """Start a service; return when it is ready, or leave nothing running.
+
+        Args:
+            config: scaled, if it is to be.
+            directory: for what the service writes; may be missing.
+            reaper: ends and removes what is left where we are killed.
+
+        Raises:
+            PerfqaError: it can't be started.
+        """
 
 
 class Leader(Protocol):
     """Something whose use of resources can be looked at: a process with all that it started."""
 
     @property
-    def pid(self) -> int:
-        """The process that leads it; another one after a restart."""
+    def pid(self) -> int | None:
+        """The process that leads it; another one after a restart, None if it is none of ours.
+
+        What is no process of this machine may have a method ``source``, as
+        ``monitor.source.SelfObserved`` has it.
+        """
 
     @property
     def alive(self) -> bool:

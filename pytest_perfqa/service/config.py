@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 DURATION_SUFFIX = "_SECONDS"
@@ -122,7 +122,7 @@ class ServiceConfig:
     Attributes:
         folder: where commands run and relative paths begin.
         path: the file it was read from.
-        endpoint: the part that receives the load in the process backend.
+        endpoint: the part that receives the load in the process backend; by default, the first.
         env: for all parts; ``*_SECONDS`` are durations, which follow the time scale.
         replica_header: the header of an answer that tells which replica gave it.
         workers: how many requests it does at once, all replicas together, by the path of the URL
@@ -130,7 +130,7 @@ class ServiceConfig:
         patience: seconds after which its proxy answers for it, at full scale; None if that isn't
             said.
         least_time_scale: at smaller ones its own milliseconds, which don't follow, would decide.
-        process: the parts of the process backend by name; empty if there is no such backend.
+        sections: what backends are told, by their names: those that it can run on.
         beside: what serves it but was started elsewhere, by name.
     """
 
@@ -146,9 +146,7 @@ class ServiceConfig:
     workers: Mapping[str, float] = field(default_factory=dict)
     patience: float | None = None
     least_time_scale: float = 0.0
-    process: Mapping[str, Command | Nginx] = field(default_factory=dict)
-    docker: Docker | None = None
-    external: External | None = None
+    sections: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Beside] = field(default_factory=dict)
 
     def workers_of(self, path: str) -> float | None:
@@ -158,6 +156,22 @@ class ServiceConfig:
     def time_scale(self, wanted: float) -> float:
         """Give the factor on times that it runs at where the session's is ``wanted``."""
         return max(wanted, self.least_time_scale)
+
+    @property
+    def process(self) -> Mapping[str, Command | Nginx]:
+        """The parts of the process backend by name; empty if there is no such backend."""
+        parts: Mapping[str, Command | Nginx] = self.sections.get("process", {})
+        return parts
+
+    @property
+    def docker(self) -> Docker | None:
+        """What the docker backend is told."""
+        return self.sections.get("docker")
+
+    @property
+    def external(self) -> External | None:
+        """Who it is, if someone else started it."""
+        return self.sections.get("external")
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -173,8 +187,14 @@ class ServiceConfig:
         """Give the configuration with its durations (``*_SECONDS``) multiplied by ``factor``."""
         if factor == 1:
             return self
-        parts = {name: part.scaled(factor) for name, part in self.process.items()}
-        return replace(self, env=_scaled(self.env, factor), process=parts)
+        sections = {name: _scaled_section(one, factor) for name, one in self.sections.items()}
+        return replace(self, env=_scaled(self.env, factor), sections=sections)
+
+
+def _scaled_section(section: Any, factor: float) -> Any:
+    if isinstance(section, Mapping):
+        return {name: _scaled_section(one, factor) for name, one in section.items()}
+    return section.scaled(factor) if hasattr(section, "scaled") else section
 
 
 def _scaled(env: Mapping[str, str], factor: float) -> dict[str, str]:

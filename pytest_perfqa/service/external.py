@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+from pydantic import Field
+
+from ..base.yaml_file.validation import Strict
 from ..errors import ConfigurationError, ServiceError
 from ..machine import reaper
 from . import address
+from .backend import Backend
 from .config import External, Ready, ServiceConfig
-from .shared import beside, readiness, settling
+from .shared import beside
+from .shared.by_url import UrlService
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from .backend import Leader, Part, Service
-    from .config import Limits
+    from ..errors import Problem
+    from ..machine.children import Reaper
+    from .backend import Leader, Service, ServiceSection
 
 __tracebackhide__ = True
 
-_IDLE_LIMIT_SECONDS = 30.0
 # What is said to be running already needs no time to start.
 _RUNNING_SECONDS = 5.0
+
+
+class ExternalSpec(Strict):
+    """Its address, and perhaps its process."""
+
+    url: str
+    pid: Annotated[int, Field(gt=0)] | None = None
+    allow_remote: bool = False
+
+
+class ExternalBackend(Backend):
+    """Finds a service that runs already; see ``backend.Backend``."""
+
+    form: Any = ExternalSpec
+    is_elsewhere = True
+    knows_parts = True
+
+    def problems(self, section: ServiceSection) -> Iterator[Problem]:
+        """Find an address that is none, or that a load must not go to."""
+        url = section.document.value((section.name, "url"))
+        if not isinstance(url, str):
+            return
+        try:
+            host = address.split_address(url).hostname or ""
+        except ValueError as error:
+            yield section.problem(str(error), "url")
+            return
+        said = section.document.value((section.name, "allow_remote")) is True
+        if not (section.allow_remote or said) and not address.is_test_host(host):
+            yield section.problem(address.remote_refused(host), "url")
+
+    def read(self, content: ExternalSpec, section: ServiceSection) -> External:  # noqa: ARG002
+        """Give what is known of it."""
+        return External(**content.model_dump())
+
+    def part_names(self, config: ServiceConfig) -> tuple[str, ...]:  # noqa: ARG002
+        """Give none: there is no part that we could handle."""
+        return ()
+
+    def start(self, config: ServiceConfig, directory: Path, *, reaper: Reaper) -> Service:  # noqa: ARG002
+        """Wait until it answers."""
+        return attach(config)
 
 
 def configuration(
@@ -50,7 +96,7 @@ def configuration(
         folder=here,
         path=here,
         ready=Ready(tcp=True, within=_RUNNING_SECONDS),
-        external=External(url, allow_remote=allow_remote),
+        sections={"external": External(url, allow_remote=allow_remote)},
     )
 
 
@@ -66,68 +112,20 @@ def attach(config: ServiceConfig) -> Service:
     return ExternalService(config, config.external)
 
 
-class ExternalService:
-    """A service that we can only ask; see ``backend.Service``."""
+class ExternalService(UrlService):
+    """A service that someone else started; see ``backend.Service``."""
+
+    limits_note = "limits not enforced: the service was started by someone else"
 
     def __init__(self, config: ServiceConfig, external: External) -> None:
-        self._config = config
         self._external = external
-        parts = address.split_address(external.url)
-        is_tls = parts.scheme == "https"
-        port = parts.port or (443 if is_tls else 80)
-        self._address = readiness.Address(
-            parts.hostname or "", port, is_tls, parts.path.rstrip("/")
-        )
-        self._canary = readiness.canary(self._address, config.ready, config.replica_header)
-        self._wait_until_ready()
-        self._idle = settling.idle_seconds(self._canary, 1, _IDLE_LIMIT_SECONDS)
-
-    @property
-    def name(self) -> str:
-        """The configuration's name."""
-        return self._config.name
-
-    @property
-    def url(self) -> str:
-        """The address that receives the load."""
-        return self._external.url.rstrip("/")
-
-    @property
-    def parts(self) -> Mapping[str, Part]:
-        """Nothing: there is no part that we could handle."""
-        return MappingProxyType({})
+        super().__init__(config, external.url)
 
     @property
     def leaders(self) -> Mapping[str, Leader]:
         """Its process, if that is known, as ``process``."""
         pid = self._external.pid
         return MappingProxyType({} if pid is None else {"process": beside.ForeignProcess(pid)})
-
-    @property
-    def beside(self) -> Mapping[str, Leader]:
-        """What serves it but was started elsewhere."""
-        return beside.find_beside(self.name, self._config.beside)
-
-    @property
-    def limits(self) -> Limits:
-        """None: whatever limits it has aren't known."""
-        return self._config.limits
-
-    @property
-    def replicas(self) -> Mapping[str, str]:
-        """Nothing: they aren't known."""
-        return MappingProxyType({})
-
-    @property
-    def limits_note(self) -> str:
-        """That no limits are enforced."""
-        return "limits not enforced: the service was started by someone else"
-
-    def logs(self, part: str | None = None) -> str:
-        """Give nothing: what it prints isn't known."""
-        if part is not None:
-            self._refuse(f"the log of {part!r}")
-        return ""
 
     def check(self) -> None:
         """Make sure that its process lives, if that is known."""
@@ -138,53 +136,8 @@ class ExternalService:
         if status is None or not status.is_live:
             raise ServiceError(f"service {self.name}: its process {pid} doesn't exist")
 
-    def kill(self, part: str) -> None:
-        """Refuse."""
-        self._refuse(f"killing {part!r}")
-
-    def pause(self, part: str) -> None:
-        """Refuse."""
-        self._refuse(f"pausing {part!r}")
-
-    def resume(self, part: str) -> None:
-        """Refuse."""
-        self._refuse(f"resuming {part!r}")
-
-    def restart(self, part: str | None = None) -> None:
-        """Refuse."""
-        self._refuse("a restart" if part is None else f"restarting {part!r}")
-
-    def settle(self, limit: float) -> str | None:
-        """Wait until the service has drained; a note if it hasn't, since it can't be restarted."""
-        if settling.wait_until_settled(
-            self._canary, fast=settling.fast_seconds(self._idle), replicas=(), limit=limit
-        ):
-            return None
-        return (
-            f"service {self.name} had not drained after {limit:g} s and can't be restarted: "
-            "what follows is measured on top of that"
-        )
-
-    def stop(self) -> None:
-        """Leave it running."""
-
     def _refuse(self, what: str) -> NoReturn:
         raise ServiceError(
             f"service {self.name} was started by someone else ({self._external.url}): "
             f"{what} is possible only for services that pytest-perfqa starts"
         )
-
-    def _wait_until_ready(self) -> None:
-        def probe(limit: float) -> readiness.ProbeResult:
-            self.check()
-            if self._config.ready.tcp:
-                return readiness.connect(self._address, limit)
-            return self._canary(limit)
-
-        within = self._config.ready.within
-        answer = readiness.wait(probe, time.monotonic() + within)
-        if not answer.is_good:
-            raise ServiceError(
-                f"service {self.name} ({self._external.url}) was not ready within {within:g} s; "
-                f"last probe: {answer.detail}"
-            )

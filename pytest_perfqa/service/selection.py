@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, PrerequisiteMissing
-from . import external
-from .backend import AUTO, DOCKER, PROCESS
-from .docker import service as docker
-from .process import programs
-from .process import service as process
+from . import backends
+from .backend import AUTO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +17,6 @@ if TYPE_CHECKING:
     from .config import ServiceConfig
 
 __tracebackhide__ = True
-
-_EXTERNAL = "external"
 
 
 @dataclass(frozen=True)
@@ -36,50 +30,46 @@ class Choice:
 def choose(config: ServiceConfig, wanted: str) -> Choice:
     """Choose what a service runs on.
 
-    ``auto`` takes docker where the service has a compose file and an engine answers.
+    ``auto`` takes processes only where nothing else can be had, such as docker where the service
+    has a compose file and an engine answers. One that runs already is no choice.
 
     Raises:
         ConfigurationError: the service can't run on what is wanted.
     """
-    if config.external is not None:
-        return Choice(_EXTERNAL, "started by someone else")
-    offered = {PROCESS: bool(config.process), DOCKER: config.docker is not None}
+    offered = {
+        name: backends.backend_named(name) for name in backends.by_preference(config.sections)
+    }
+    for name, backend in offered.items():
+        if backend.is_elsewhere:
+            return Choice(name, "started by someone else")
     if wanted != AUTO:
-        if not offered[wanted]:
+        if wanted not in offered:
             raise ConfigurationError(
                 f"{config.path}: has no {wanted!r} part, but --perfqa-backend={wanted} wants it"
             )
         return Choice(wanted, "as chosen")
-    if not offered[DOCKER]:
-        return Choice(PROCESS, "no compose file")
-    if not offered[PROCESS]:
-        return Choice(DOCKER, "nothing else in its service.yaml")
-    answers, reason = _docker()
-    return Choice(DOCKER if answers else PROCESS, reason)
+    *others, last = offered
+    reason = offered[last].alone
+    for name in others:
+        try:
+            return Choice(name, offered[name].here())
+        except PrerequisiteMissing as error:
+            reason = str(error)
+    return Choice(last, reason)
 
 
-@functools.cache
-def _docker() -> tuple[bool, str]:
-    """Tell whether docker can be used, and why; asked once, since a dead engine takes its time."""
-    try:
-        found = docker.check_prerequisites()
-    except PrerequisiteMissing as error:
-        return False, str(error)
-    return True, f"engine {found.version} answers"
-
-
-def part_names(config: ServiceConfig, choice: Choice) -> tuple[str, ...]:
-    """Give the names that the parts will have; of docker's, Docker Compose is asked.
+def part_names(config: ServiceConfig, choice: Choice) -> tuple[str, ...] | None:
+    """Give the names that the parts will have; None if nobody knows yet.
 
     Raises:
-        ConfigurationError: there is no Docker Compose, or the compose file has mistakes.
+        ConfigurationError: there is nobody to ask for them, or the files have mistakes.
     """
-    if choice.backend == DOCKER:
-        return docker.Wanted.read(config).part_names()
-    if choice.backend == _EXTERNAL:
-        return ()
-    replicas = (name for command in config.commands for name in command.replica_names)
-    return (*replicas, *(proxy.name for proxy in config.proxies))
+    return backends.backend_named(choice.backend).part_names(config)
+
+
+def knows_parts(choice: Choice) -> bool:
+    """Tell whether ``part_names`` asks nobody."""
+    return backends.backend_named(choice.backend).knows_parts
 
 
 def check_prerequisites(config: ServiceConfig, choice: Choice) -> None:
@@ -87,13 +77,9 @@ def check_prerequisites(config: ServiceConfig, choice: Choice) -> None:
 
     Raises:
         PrerequisiteMissing: with what is missing and the command that helps.
-        ConfigurationError: its compose file is none, or can't receive the load as told.
+        ConfigurationError: the service can't be started as told.
     """
-    if choice.backend == DOCKER:
-        docker.check_prerequisites()
-        docker.Wanted.read(config)
-    elif choice.backend == PROCESS:
-        programs.check_prerequisites(config)
+    backends.backend_named(choice.backend).check(config)
 
 
 def start(config: ServiceConfig, choice: Choice, directory: Path, *, reaper: Reaper) -> Service:
@@ -106,8 +92,4 @@ def start(config: ServiceConfig, choice: Choice, directory: Path, *, reaper: Rea
     Raises:
         PerfqaError: it can't be started.
     """
-    if choice.backend == _EXTERNAL:
-        return external.attach(config)
-    if choice.backend == DOCKER:
-        return docker.start(config, directory, reaper=reaper)
-    return process.start(config, directory, reaper=reaper)
+    return backends.backend_named(choice.backend).start(config, directory, reaper=reaper)

@@ -182,7 +182,7 @@ def test_it_is_watched_like_a_part_but_is_none_of_the_limits(
         path=tmp_path / "service.yaml",
         endpoint="app",
         ready=Ready(path="/"),
-        process={"app": Command("app", "python server.py {port}")},
+        sections={"process": {"app": Command("app", "python server.py {port}")}},
         beside={"db": Beside(port=database[1])},
     )
     with Reaper() as reaper:

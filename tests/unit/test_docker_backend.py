@@ -24,7 +24,7 @@ from pytest_perfqa.errors import (
 )
 from pytest_perfqa.service import selection
 from pytest_perfqa.service.config import Docker, Limits, Ready, ServiceConfig
-from pytest_perfqa.service.docker import budget, compose, engine, ownership
+from pytest_perfqa.service.docker import backend, budget, compose, engine, ownership
 from pytest_perfqa.service.docker import images as service_images
 from pytest_perfqa.service.docker import service as docker
 from pytest_perfqa.service.service_file import read_service
@@ -79,7 +79,10 @@ def single(folder: Path, text: str = COMPOSE, **changes: Any) -> ServiceConfig:
     """Make a configuration of a user's compose file, in a folder of its own."""
     file = write_compose(folder / "user", text)
     config = ServiceConfig(
-        "single", file.parent, file.parent / "service.yaml", docker=Docker(file, "web:9000")
+        "single",
+        file.parent,
+        file.parent / "service.yaml",
+        sections={"docker": Docker(file, "web:9000")},
     )
     return dataclasses.replace(config, **changes)
 
@@ -553,11 +556,11 @@ def test_auto_takes_what_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Docker where there is a compose file and an engine, else processes; each with its reason."""
     both = read_service(ROOT / "services" / "node")
     only_docker = single(tmp_path)
-    only_process = dataclasses.replace(both, docker=None)
-    monkeypatch.setattr(selection, "_docker", lambda: (True, "engine 20 answers"))
+    only_process = dataclasses.replace(both, sections={"process": both.process})
+    monkeypatch.setattr(backend, "_engine", lambda: (True, "engine 20 answers"))
     assert selection.choose(both, "auto") == selection.Choice("docker", "engine 20 answers")
     assert selection.choose(only_process, "auto").backend == "process"
-    monkeypatch.setattr(selection, "_docker", lambda: (False, "no Docker engine answers: why"))
+    monkeypatch.setattr(backend, "_engine", lambda: (False, "no Docker engine answers: why"))
     answer = selection.choose(both, "auto")
     assert answer == selection.Choice("process", "no Docker engine answers: why")
     assert selection.choose(only_docker, "auto").backend == "docker"

@@ -51,7 +51,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterato
                 patch.setenv(name, image)
             file = write_compose(folder / "user")
             config = ServiceConfig(
-                "busy", file.parent, file.parent / "service.yaml", docker=Docker(file, "web:9000")
+                "busy",
+                file.parent,
+                file.parent / "service.yaml",
+                sections={"docker": Docker(file, "web:9000")},
             )
             started = docker.start(config, folder / "run", reaper=reaper)
         yield started
@@ -113,7 +116,7 @@ def test_others_on_the_cpus_of_a_container_are_told(
         file.parent,
         file.parent / "service.yaml",
         limits=Limits(cpus=1),
-        docker=Docker(file, "web:9000"),
+        sections={"docker": Docker(file, "web:9000")},
     )
     usual = str(-os.getpriority(os.PRIO_PROCESS, 0))  # on top of pytest's own
     service = docker.start(config, tmp_path / "run", reaper=reaper)

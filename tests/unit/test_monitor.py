@@ -175,7 +175,7 @@ def toy(tmp_path: Path, reaper: Reaper) -> Iterator[Service]:
         tmp_path / "service.yaml",
         endpoint="app",
         ready=Ready(tcp=True),
-        process={"app": Command("app", "python server.py {port}")},
+        sections={"process": {"app": Command("app", "python server.py {port}")}},
     )
     started = process.start(config, tmp_path / "run", reaper=reaper)
     yield started
@@ -207,7 +207,7 @@ def test_someone_elses_service_with_a_known_process(toy: Service, reaper: Reaper
     config = external.configuration(toy.url)
     assert config.external is not None
     known = dataclasses.replace(config.external, pid=toy.parts["app"].pid)
-    theirs = external.attach(dataclasses.replace(config, external=known))
+    theirs = external.attach(dataclasses.replace(config, sections={"external": known}))
     leader = theirs.leaders["process"]
     assert leader.alive
     with sampler.Monitor(theirs, reaper=reaper, interval=0.05) as monitor:

@@ -117,7 +117,9 @@ def prepared(tmp_path: Path, text: str, env: dict[str, str], scale: float) -> tu
     """Prepare an nginx of a service at a scale; give both files that it reads."""
     (tmp_path / "proxy.tmpl").write_text(text)
     parts = {"app": Command("app", "x"), "proxy": Nginx("proxy", tmp_path / "proxy.tmpl", "app")}
-    config = ServiceConfig("s", tmp_path, tmp_path / "service.yaml", env=env, process=parts)
+    config = ServiceConfig(
+        "s", tmp_path, tmp_path / "service.yaml", env=env, sections={"process": parts}
+    )
     (proxy,) = config.scaled(scale).proxies
     argv = nginx.write_configuration(
         proxy.template,

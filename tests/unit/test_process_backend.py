@@ -99,7 +99,7 @@ def single(folder: Path, arguments: str = "", **changes: Any) -> ServiceConfig:
     (folder / "server.py").write_text(SERVER)
     app = Command("app", f"python server.py {{port}} {arguments}")
     config = ServiceConfig(
-        "single", folder, folder / "service.yaml", endpoint="app", process={"app": app}
+        "single", folder, folder / "service.yaml", sections={"process": {"app": app}}
     )
     return dataclasses.replace(config, **changes)
 
@@ -119,7 +119,7 @@ def replicated(folder: Path) -> ServiceConfig:
         endpoint="proxy",
         env={"PROXY_TIMEOUT_SECONDS": "20", "PROXY_FAIL_TIMEOUT_SECONDS": "1"},
         replica_header="X-Upstream",
-        process=parts,
+        sections={"process": parts},
     )
 
 
@@ -224,7 +224,7 @@ def test_environment_reaches_commands_and_templates(tmp_path: Path, start: Start
     """Scaled durations, what is derived of them, and the replica's port."""
     config = skip_without(replicated(tmp_path)).scaled(0.1)
     app = Command("app", "python server.py {port}", {"MY_PORT": "{port}", "NAP_SECONDS": "0.2"})
-    config = dataclasses.replace(config, process={**config.process, "app": app})
+    config = dataclasses.replace(config, sections={"process": {**config.process, "app": app}})
     service = start(config)
     env = ask(service)["env"]
     assert env["PROXY_TIMEOUT_SECONDS"] == "2"
@@ -260,7 +260,7 @@ def test_other_notions_of_ready(tmp_path: Path, start: Starter, ready: Ready) ->
 def test_a_child_that_dies_while_starting_shows_its_log(tmp_path: Path) -> None:
     """The message has its ending, its command line and its last words."""
     code = "print('last words'); raise SystemExit(7)"
-    config = single(tmp_path, process={"app": Command("app", f'python -c "{code}"')})
+    config = single(tmp_path, sections={"process": {"app": Command("app", f'python -c "{code}"')}})
     with pytest.raises(ServiceError) as caught:
         process.start(config, tmp_path / "run")
     message = str(caught.value)
@@ -274,10 +274,14 @@ def test_a_server_that_is_told_no_port_is_not_reached(tmp_path: Path) -> None:
     silent = Command("app", 'python -c "import time; time.sleep(60)"')
     ready = Ready(path="/", within=0.5)
     with pytest.raises(ServiceError, match=r"expected on port \d+, .* write \{port\} into"):
-        process.start(single(tmp_path, ready=ready, process={"app": silent}), tmp_path / "run")
+        process.start(
+            single(tmp_path, ready=ready, sections={"process": {"app": silent}}), tmp_path / "run"
+        )
     told = dataclasses.replace(silent, env={"PORT": "{port}"})
     with pytest.raises(ServiceError) as caught:
-        process.start(single(tmp_path, ready=ready, process={"app": told}), tmp_path / "run")
+        process.start(
+            single(tmp_path, ready=ready, sections={"process": {"app": told}}), tmp_path / "run"
+        )
     assert "{port}" not in str(caught.value)
 
 
@@ -364,7 +368,9 @@ def test_a_missing_program_and_module_are_named_together(tmp_path: Path) -> None
         "two": Command("two", "python -m no_such_module"),
     }
     with pytest.raises(PrerequisiteMissing) as caught:
-        process.start(single(tmp_path, endpoint="one", process=parts), tmp_path / "run")
+        process.start(
+            single(tmp_path, endpoint="one", sections={"process": parts}), tmp_path / "run"
+        )
     assert "'no-such-program' is missing" in str(caught.value)
     assert "pip install no_such_module" in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -376,7 +382,7 @@ def test_a_missing_embedded_program_names_the_extra(
     """Without the wheel and without one on the PATH, the message says what to install."""
     monkeypatch.setattr(programs, "_in_package", lambda *_: None)
     monkeypatch.setattr(programs, "_on_path", lambda *_: None)
-    config = single(tmp_path, process={"app": Command("app", "node server.js")})
+    config = single(tmp_path, sections={"process": {"app": Command("app", "node server.js")}})
     with pytest.raises(PrerequisiteMissing, match=r"'pytest-perfqa\[embedded\]'"):
         programs.check_prerequisites(config)
 
@@ -384,7 +390,7 @@ def test_a_missing_embedded_program_names_the_extra(
 def test_missing_node_packages_name_the_command(tmp_path: Path) -> None:
     """A package.json with dependencies needs its node_modules."""
     (tmp_path / "package.json").write_text('{"dependencies": {"express": "5"}}')
-    config = single(tmp_path, process={"app": Command("app", "node server.js")})
+    config = single(tmp_path, sections={"process": {"app": Command("app", "node server.js")}})
     if "'node' is missing" in (message := _missing(config)):
         pytest.skip("node isn't installed")
     assert "npm ci --prefix" in message
@@ -700,7 +706,7 @@ def test_an_external_service_whose_process_ends_is_noticed(tmp_path: Path, start
     config = external.configuration(other.url)
     assert config.external is not None
     known = dataclasses.replace(config.external, pid=other.parts["app"].pid)
-    found = external.attach(dataclasses.replace(config, external=known))
+    found = external.attach(dataclasses.replace(config, sections={"external": known}))
     found.check()
     other.kill("app")
     with pytest.raises(ServiceError, match="doesn't exist"):

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from pytest_perfqa.errors import ConfigurationError, FileProblems
+from pytest_perfqa.machine.children import Reaper
 from pytest_perfqa.service import external, template
 from pytest_perfqa.service.config import Command, Nginx, Ready, template_variables
 from pytest_perfqa.service.discovery import discover
+from pytest_perfqa.service.process.service import ProcessService
 from pytest_perfqa.service.service_file import read_service
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -150,7 +152,9 @@ def test_no_path_that_tells_readiness(tmp_path: Path, ready: str) -> None:
 
 def test_a_single_part_is_the_endpoint(tmp_path: Path) -> None:
     """Nothing else could be meant."""
-    assert read_service(write(tmp_path, MINIMAL)).endpoint == "app"
+    config = read_service(write(tmp_path, f"{MINIMAL}limits: {{cpus: 99}}\n"))
+    built = ProcessService(config, tmp_path, Reaper())
+    assert built.url == f"http://127.0.0.1:{built.parts['app'].port}"
 
 
 @pytest.mark.parametrize(

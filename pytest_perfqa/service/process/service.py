@@ -92,7 +92,7 @@ class ProcessService(StartedService[ProcessPart]):
 
     @property
     def _endpoint(self) -> ProcessPart:
-        return self._parts[self._config.endpoint]
+        return self._parts[_endpoint(self._config)]
 
     def start(self) -> None:
         """Start all parts and wait until the service is ready."""
@@ -233,9 +233,13 @@ def _found_port_taken(part: ProcessPart) -> bool:
     return any(words in printed for words in _PORT_TAKEN)
 
 
+def _endpoint(config: ServiceConfig) -> str:
+    return config.endpoint or next(iter(config.process))
+
+
 def _replica_names(config: ServiceConfig) -> tuple[str, ...]:
     """Give the parts that answer what the endpoint receives."""
-    endpoint = config.process[config.endpoint]
+    endpoint = config.process[_endpoint(config)]
     if isinstance(endpoint, Nginx):
         endpoint = config.process[endpoint.upstream]
     return endpoint.replica_names if isinstance(endpoint, Command) else ()
