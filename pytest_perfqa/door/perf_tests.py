@@ -127,6 +127,7 @@ class PerfTests:
             if self.agenda.will_run:
                 self._warm.start()  # it imports Locust while a service starts
             from ..measuring.session import PerfSession
+            from .hook_caller import HookCaller
 
             self._session = PerfSession(
                 self.agenda.configs,
@@ -135,6 +136,7 @@ class PerfTests:
                 self.say,
                 self._warm,
                 tuple(self._watchers()),
+                HookCaller(self._config),
             )
             self._config.add_cleanup(self._session.close)
         return self._session

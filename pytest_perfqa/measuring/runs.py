@@ -13,6 +13,7 @@ from ..scenario.records import numbered
 from ..service.shared.affinity import spare_cpus
 from .repeating import Attempts, until_believed
 from .run import Bench, run
+from .telling import Telling, is_interrupted
 
 if TYPE_CHECKING:
     from ..errors import Inconclusive
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..service.backend import Service
     from .chosen import Options
     from .services import Services
+    from .telling import Listener
 
 __tracebackhide__ = True
 
@@ -79,6 +81,11 @@ class Cell:
         self.attempts = Attempts(f"{self.key.scenario} on {self.key.service}")
 
     @property
+    def attempt(self) -> int:
+        """How often it is made, the time that is next counted in."""
+        return 1 + self.repeats + len(self.attempts.causes)
+
+    @property
     def verdict(self) -> Verdict:
         """The gravest of all its tests."""
         return max((test.verdict for test in self.tests.values()), default=Verdict.UNTESTED)
@@ -98,19 +105,26 @@ class Runs:
     """
 
     def __init__(
-        self, services: Services, options: Options, warm: Warm, watchers: tuple[Watcher, ...]
+        self,
+        services: Services,
+        options: Options,
+        warm: Warm,
+        watchers: tuple[Watcher, ...],
+        listener: Listener,
     ) -> None:
         """Make runs on services.
 
         Args:
             warm: what generators are forked from.
             watchers: who looks on while runs are made.
+            listener: who is told of each run before they look, and after.
         """
         self.cells: dict[Key, Cell] = {}
         self._services = services
         self._options = options
         self._warm = warm
         self._watchers = watchers
+        self._listener = listener
         self._made = 0
         self._scenarios: dict[str, Scenario] = {}
 
@@ -183,14 +197,13 @@ class Runs:
         """
 
         def measure() -> RunResult:
-            made = self._run(
-                self._services.started(cell.key.service),
-                cell.key.definition,
-                is_quiet=not cell.attempts.causes,
-            )
-            made.notes = (*made.notes, *cell.attempts.notes)
-            if cell.result is None or cell.result.invalid:
-                cell.result = made
+            service = self._services.started(cell.key.service)
+            with Telling(self._listener, service.name, cell.key.scenario, cell.attempt) as telling:
+                made = self._run(service, cell, telling)
+                telling.result = made
+                made.notes = (*made.notes, *cell.attempts.notes)
+                if cell.result is None or cell.result.invalid:
+                    cell.result = made
             if made.invalid and not is_interrupted(made):
                 raise InvalidRun(made.invalid)
             return made
@@ -210,7 +223,7 @@ class Runs:
         self._scenarios[name] = scenario
         return Key(service, name, replace(scenario, name=name))
 
-    def _run(self, service: Service, scenario: Scenario, *, is_quiet: bool = True) -> RunResult:
+    def _run(self, service: Service, cell: Cell, telling: Telling) -> RunResult:
         config = self._services.configs[service.name]
         bench = Bench(
             reaper=self._services.reaper,
@@ -222,13 +235,15 @@ class Runs:
             warm=self._warm,
         )
         notes = self._services.settle_all()
-        if not is_quiet:
+        if cell.attempts.causes:
             self._services.wait_for_quiet(config)
         with contextlib.ExitStack() as machine:
             machine.enter_context(alone(self._services.say))
             self._services.loads(service.name)
             self._made += 1
-            return self._watched_run(replace(bench, on_end=machine.close), service, scenario, notes)
+            telling.begin()
+            bench = replace(bench, on_end=machine.close)
+            return self._watched_run(bench, service, cell.key.definition, notes)
 
     def _watched_run(
         self,
@@ -264,11 +279,6 @@ class Runs:
     def _tell(self, progress: Progress) -> None:
         for watcher in self._watchers:
             watcher.progress(progress)
-
-
-def is_interrupted(result: RunResult) -> bool:
-    """Whether the user ended it."""
-    return result.aborted is not None and result.aborted.interrupted
 
 
 def _believed(cell: Cell, result: RunResult) -> RunResult:

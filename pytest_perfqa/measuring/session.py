@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..service.selection import Choice
     from .chosen import Options
     from .runs import Watcher
+    from .telling import Listener
 
 __tracebackhide__ = True
 
@@ -40,7 +41,8 @@ class PerfSession:
         options: Options,
         say: Callable[[str], None],
         warm: Warm,
-        watchers: tuple[Watcher, ...] = (),
+        watchers: tuple[Watcher, ...],
+        listener: Listener,
     ) -> None:
         """Have services, none of them started.
 
@@ -50,11 +52,12 @@ class PerfSession:
             say: prints a line for the user.
             warm: what generators are forked from.
             watchers: who looks on while runs are made.
+            listener: who is told of each run before they look, and after.
         """
         self.options = options
         self._warm = warm
         self.services = Services(configs, choices, options.time_scale, warm.reaper, say)
-        self.runs = Runs(self.services, options, warm, watchers)
+        self.runs = Runs(self.services, options, warm, watchers, listener)
         probing = Probing(self.services, warm, is_repeated=options.invalid == "remeasure")
         self.searches = Searches(probing)
         self.characters = Characters(probing)

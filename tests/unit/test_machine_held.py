@@ -119,6 +119,8 @@ def session(steps: Steps) -> Iterator[PerfSession]:
             SimpleNamespace(**options),  # type: ignore[arg-type]
             lambda _: None,
             SimpleNamespace(reaper=reaper, settle=steps.step("settle"), close=lambda: None),  # type: ignore[arg-type]
+            (),
+            SimpleNamespace(started=lambda *_: None, finished=lambda *_: None),
         )
         yield one
         one.close()
