@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.units import Quantity, Unit, parse
 from ..errors import Inconclusive, NoData
-from ..load.wire.outcome import WITH_ANSWER, with_status
+from ..load.wire.outcome import answered, gateway_timed_out
 from ..queues.fifo import departures, implied_services
 from .attributes.level import Level, Steps
 from .attributes.queueing import entered, gave_up
@@ -139,8 +139,8 @@ class QueueModel:
         """
         if self._timeout is not None:
             return self._time(self._timeout)
-        rows = self._observed.arrivals.rows
-        late = self._observed.arrivals.where(with_status(rows) & (rows["status"] == 504))
+        arrivals = self._observed.arrivals
+        late = arrivals.where(gateway_timed_out(arrivals.rows))
         if late.count:
             return self._time(quantile(late.latency, late.rows["weight"], 0.5))
         return self._time(self._observed.scenario.timeout)
@@ -182,7 +182,7 @@ class QueueModel:
             Inconclusive: so many workers can't have had them.
         """
         samples = self._entered
-        unknown = gave_up(samples) | ~np.isin(samples.rows["outcome"], WITH_ANSWER)
+        unknown = gave_up(samples) | ~answered(samples.rows)
         known = samples.where(np.arange(len(unknown)) < np.argmax(np.append(unknown, True)))
         if not known.count:
             raise NoData(f"{self._observed.name}: nothing was answered before the first time-out")

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..base.units import Quantity, Unit, parse
 from ..errors import DisturbedRun, NoData
-from ..load.wire.outcome import COMPLETED, TIMED_ENDS, Outcome, unexpected
+from ..load.wire.outcome import COMPLETED, FAILED, Outcome, timed, unexpected
 from ..load.wire.plan import requests
 from ..scenario.records import MAX_ERROR_RATE
 from ..scenario.spans import Spans, only_stretch, upto
@@ -221,7 +221,7 @@ class Slice(KnowsItsNames):
 
     @property
     def _failed(self) -> Quantity:
-        return self._arrivals("failed", *set(Outcome) - {*COMPLETED, Outcome.PENDING})
+        return self._arrivals("failed", *FAILED)
 
     @_undisturbed_property
     def pending(self) -> Pending:
@@ -485,15 +485,18 @@ class Slice(KnowsItsNames):
                 arrivals=self.pending.arrived,
                 completions=self.pending.ended,
                 time_scale=self._context.time_scale,
-                kept_up=self._good_share(where.baseline) >= _KEPT_UP,
+                kept_up=self._kept_up(where.baseline),
             )
         )
 
-    def _good_share(self, spans: Spans) -> float:
-        """Give the share of good answers to what was due in some time; 1 if nothing was."""
+    def _kept_up(self, spans: Spans) -> bool:
+        """Tell whether most of what was due in some time got what it asked for.
+
+        Of a request without an end that is said here: it was left behind.
+        """
         requests = self._samples.requests
         within = requests.where(spans.contain(requests.rows["intended"]))
-        return within.as_expected.count / within.count if within.count else 1.0
+        return within.as_expected.count >= _KEPT_UP * within.count
 
     @_undisturbed
     def drift(self, of: str | TimeSeries = "latency", *, unit: Unit = Unit.COUNT) -> Drift:
@@ -529,11 +532,11 @@ class Slice(KnowsItsNames):
             return of, (edges[1:] + edges[:-1]) / 2, self.pending.level.means(edges), Unit.COUNT
         if of not in {"latency", "response"}:
             raise NoData(f"no figure {of!r}; there are: 'latency', 'response', 'pending', 'memory'")
-        timed = self._samples.requests
-        timed = timed.where(np.isin(timed.rows["outcome"], TIMED_ENDS))
-        values = timed.latency if of == "latency" else timed.rows["response"].astype(float)
-        weights = timed.rows["weight"]
-        times = np.repeat(timed.rows["intended"], weights)
+        over = self._samples.requests.ended
+        over = over.where(timed(over.rows))
+        values = over.latency if of == "latency" else over.rows["response"].astype(float)
+        weights = over.rows["weight"]
+        times = np.repeat(over.rows["intended"], weights)
         return of, times, np.repeat(values, weights), Unit.SECOND
 
     def _moment(self, moment: str | float) -> float:

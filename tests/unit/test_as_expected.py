@@ -15,7 +15,19 @@ from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.units import Unit
 from pytest_perfqa.capacity.probing.exchange import ProbeExchange
 from pytest_perfqa.errors import RequirementMissed
-from pytest_perfqa.load.wire.outcome import Outcome, as_expected, is_as_expected, unexpected
+from pytest_perfqa.load.wire.outcome import (
+    Outcome,
+    answered,
+    as_expected,
+    completed,
+    ended,
+    failed,
+    is_as_expected,
+    timed,
+    timed_out,
+    unexpected,
+    with_status,
+)
 from pytest_perfqa.load.wire.plan import Example
 from pytest_perfqa.load.wire.record import RECORD, RecordKind
 from pytest_perfqa.load.wire.tally import Tallies, Tally
@@ -28,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_perfqa.result.run_result import RunResult
     from pytest_perfqa.result.samples import Samples
 
+COMPLETED = {Outcome.ANSWERED, Outcome.EXPECTED}
 OF_REQUESTS = sorted(set(Outcome) - {Outcome.UNEXPECTED})
 STATUSES = (100, 101, 199, 200, 204, 304, 399, 400, 401, 404, 429, 499, 500, 503, 504, 599)
 
@@ -85,6 +98,13 @@ def test_every_figure_has_the_same_notion(found: list[Ended]) -> None:
     assert sum(measured(result).windows.bad) == over - good
     assert result.everything.as_expected.count == good
 
+    failures = sum(weight for one, weight in ends if one[0] not in COMPLETED)
+    assert (result.failed, result.timeline(1.0).failed.sum()) == (failures, failures)
+    assert result.completed == over - failures
+    if over:
+        assert result.errors.total == failures
+    assert sum(counts.sum() for counts in result.timeline(1.0).errors.values()) == failures
+
 
 @pytest.mark.parametrize("outcome", OF_REQUESTS)
 def test_scalars_and_records_agree(outcome: Outcome) -> None:
@@ -98,6 +118,18 @@ def test_scalars_and_records_agree(outcome: Outcome) -> None:
     assert alone == [is_good(outcome, status) for status in range(601)]
     probes = [ProbeExchange(0, 0.0, outcome=outcome, status=status) for status in range(601)]
     assert [one.is_good for one in probes] == alone
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_each_end_is_of_one_kind(outcome: Outcome) -> None:
+    """What was completed, failed or has no end, and what was as expected, unexpected or neither."""
+    rows = np.zeros(601, RECORD)
+    rows["outcome"], rows["status"] = outcome, np.arange(601)
+    pending = ~ended(rows)
+    assert (completed(rows).astype(int) + failed(rows) + pending == 1).all()
+    assert (as_expected(rows).astype(int) + unexpected(rows) + pending == 1).all()
+    assert (answered(rows).astype(int) + timed_out(rows) + pending == timed(rows)).all()
+    assert (with_status(rows) == answered(rows) & (rows["status"] > 0)).all()
 
 
 def flow(*arrivals: tuple[Outcome, int]) -> RunResult:
@@ -179,7 +211,7 @@ def test_no_more_kinds_are_told_than_one_reads() -> None:
     }
 
 
-def answered(bad: int, good: int, **fields: Any) -> RunResult:
+def with_404s(bad: int, good: int, **fields: Any) -> RunResult:
     """Give a run with so many 404s and so many 200s."""
     status = np.repeat([404, 200], [bad, good])
     return run(samples(np.arange(bad + good) / 10, 0.1, status=status), **fields)
@@ -217,7 +249,7 @@ def test_what_every_run_is_held_to(
     A run that was stopped has been judged by what stopped it.
     """
     most = said.pop("most", None)
-    result = answered(bad, good, **said)
+    result = with_404s(bad, good, **said)
     if most is not None:
         result.max_error_rate = most
     own = [one for one in judge(result, held=True) if one.source == "own"]
@@ -230,7 +262,7 @@ def test_what_every_run_is_held_to(
 
 def test_the_requirement_is_one_of_any_part_of_a_run() -> None:
     """Whoever leaves out a stretch of a run judges the rest."""
-    result = answered(50, 50)
+    result = with_404s(50, 50)
     assert judge_own(result.between(5, 10), 0.01).met
     assert judge_own(result.between(0, 4.95), 0.5).met is False
     assert judge_own(result.between(0, 4.95), None).found.startswith("50 of 50 answers were not")

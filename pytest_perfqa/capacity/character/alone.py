@@ -82,7 +82,7 @@ def try_quick_path(seen: Seen) -> None:
     """Find out whether the quick path is one: answered, and much faster."""
     pings = [seen.prober.send([0.0], path=seen.question.quick) for _ in range(_PINGS)]
     answers = [volley.exchanges[0] for volley in pings if volley.exchanges]
-    if len(answers) < _PINGS or not all(one.status and one.status < 500 for one in answers):
+    if len(answers) < _PINGS or not all(one.is_served for one in answers):
         seen.evidence.append(f"{seen.question.quick} is not answered: no quick path to ask")
         return
     seconds = statistics.median(one.response for one in answers)

@@ -104,7 +104,7 @@ def _overtook(asked: Volley, held: Volley, margin: float) -> list[bool]:
     share an interpreter, say, keep one another waiting.
     """
     first = min((one.finished for one in held.finished), default=-math.inf)
-    return [0 < one.status < 500 and one.finished < first - margin for one in asked.exchanges]
+    return [one.is_served and one.finished < first - margin for one in asked.exchanges]
 
 
 def _kind(seen: Seen, waited: int) -> Kind | None:
@@ -151,9 +151,7 @@ def _ask(seen: Seen, count: int, gap: float, share: float) -> tuple[list[bool], 
         [gap * k for k in range(count)], path=seen.question.quick, until=told, keep=True
     )
     # Turned away is no better than waiting.
-    waits = [
-        one.pending or one.response > limit or not 0 < one.status < 500 for one in volley.exchanges
-    ]
+    waits = [one.pending or one.response > limit or not one.is_served for one in volley.exchanges]
     return waits, volley
 
 

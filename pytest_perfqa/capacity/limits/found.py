@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...base.units import Quantity, Unit, show
-from ...load.wire.outcome import Outcome
+from ...load.wire.outcome import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,17 +174,14 @@ def per_second(measured: float, time_scale: float) -> Quantity:
 
 def counts_of(volley: Volley) -> dict[str, int]:
     """Count requests by status or kind of error."""
-    names = Counter(
-        str(one.status) if one.outcome is Outcome.ANSWERED else one.outcome.label
-        for one in volley.exchanges
-    )
+    names = Counter(kind_of(one.outcome, one.status) for one in volley.exchanges)
     return dict(sorted(names.items()))
 
 
 def cause_of(volley: Volley) -> str:
     """Name what most of the failures were; ``latency`` where nothing failed."""
     names = Counter(
-        f"{one.status // 100}xx" if one.outcome is Outcome.ANSWERED else one.outcome.label
+        f"{one.status // 100}xx" if one.is_answered else one.outcome.label
         for one in volley.finished
         if not one.is_good
     )

@@ -18,7 +18,6 @@ from ...base.conditions import Condition, comparison
 from ...base.metrics import find
 from ...base.units import Unit, parse, show
 from ...errors import ConfigurationError, UnitError
-from ...load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +109,7 @@ class Sample:
             if one.pending:
                 ages.append(now - one.intended)
                 continue
-            if one.outcome is Outcome.ANSWERED:
+            if one.is_answered:
                 statuses[one.status] += 1
             if one.is_good:
                 good.append(one.latency)

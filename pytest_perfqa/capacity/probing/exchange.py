@@ -15,7 +15,8 @@ from typing import Any
 
 import h11
 
-from ...load.wire.outcome import OUTCOME_OF_ERRNO, Outcome, is_as_expected
+from ...base.status import is_served
+from ...load.wire.outcome import COMPLETED, OUTCOME_OF_ERRNO, Outcome, is_as_expected
 
 _RECEIVE = 65536
 _HEADERS_LIMIT = 256 * 1024
@@ -56,6 +57,16 @@ class ProbeExchange:
     def pending(self) -> bool:
         """Whether it has no end yet."""
         return self.outcome is Outcome.PENDING
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is a whole answer, with whatever status."""
+        return self.outcome in COMPLETED
+
+    @property
+    def is_served(self) -> bool:
+        """Whether an answer began, and not with an error of the server."""
+        return is_served(self.status)
 
     @property
     def is_good(self) -> bool:

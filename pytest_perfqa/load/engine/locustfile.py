@@ -32,7 +32,15 @@ from locust import User, task
 from locust.env import Environment
 
 from ...machine.priority import prefer
-from ..wire.outcome import COMPLETED, Outcome, completed, latencies, unexpected, with_status
+from ..wire.outcome import (
+    COMPLETED,
+    FAILED,
+    Outcome,
+    failed,
+    latencies,
+    unexpected,
+    with_status,
+)
 from ..wire.plan import Plan, Summary, endpoints
 from ..wire.record import RECORD, Recorder, RecordKind
 from ..wire.tally import Tallies
@@ -54,7 +62,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STATUSES = 1000  # codes have three digits
-_FAILED = [one for one in Outcome if one not in {*COMPLETED, Outcome.PENDING}]
 _LINES_EVERY = 10  # a line of progress for about so many looks at the records
 _ROUNDING = 1e-9
 _GARBAGE_THRESHOLD = 100_000
@@ -266,10 +273,10 @@ class GeneratorProcess:
         if self.plan.scenario.locustfile is None:  # else Locust's own listener has counted them
             locust_stats.feed(self.environment, self.labels, fresh)
         requests = fresh[fresh["kind"] != RecordKind.ARRIVAL]
-        failed = requests["outcome"][~completed(requests)]
+        failures = requests["outcome"][failed(requests)]
         codes = requests["status"][with_status(requests)]
         self._statuses += np.bincount(codes, minlength=_STATUSES)[:_STATUSES]
-        self._errors += np.bincount(failed, minlength=len(Outcome))
+        self._errors += np.bincount(failures, minlength=len(Outcome))
         self._bad += int(unexpected(requests).sum())
         arrivals = fresh["outcome"][fresh["kind"] != RecordKind.STEP]
         self._arrivals += np.bincount(arrivals, minlength=len(Outcome))
@@ -281,11 +288,11 @@ class GeneratorProcess:
             "launched": self.account.launched,
             "pending": self.account.running,
             "completed": int(self._arrivals[[*COMPLETED]].sum()),
-            "failed": int(self._arrivals[_FAILED].sum()),
+            "failed": int(self._arrivals[[*FAILED]].sum()),
             "status": {
                 str(code): int(self._statuses[code]) for code in self._statuses.nonzero()[0]
             },
-            "errors": {one.label: int(self._errors[one]) for one in _FAILED if self._errors[one]},
+            "errors": {one.label: int(self._errors[one]) for one in FAILED if self._errors[one]},
             "bad": self._bad,
             "p95": float(np.quantile(times, 0.95)) if len(times) else None,
         }

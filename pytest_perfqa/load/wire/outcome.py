@@ -74,23 +74,27 @@ OUTCOME_OF_ERRNO = {
     errno.EADDRNOTAVAIL: Outcome.NO_PORTS,
 }
 
-# A request that ran into the time-out, or had no end, took at least that long. To leave it out
-# would make a service that answers only its fast requests look fast.
-UNFINISHED = (Outcome.TIMEOUT, Outcome.PENDING)
 #: Those that came to their end without a failure, whatever the status.
 COMPLETED = (Outcome.ANSWERED, Outcome.EXPECTED, Outcome.UNEXPECTED)
+#: Those that came to another end.
+FAILED = tuple(one for one in Outcome if one not in {*COMPLETED, Outcome.PENDING})
 #: Those with a whole answer, be it the expected one: a 503 is one whatever was expected.
 WITH_ANSWER = (*COMPLETED, Outcome.EXPECTATION, Outcome.CAPTURE)
-#: Those that have a time.
-TIMED = (*WITH_ANSWER, *UNFINISHED)
-#: Those of them that have ended.
-TIMED_ENDS = (*WITH_ANSWER, Outcome.TIMEOUT)
+# A request that ran into the time-out, or had no end, took at least that long. To leave it out
+# would make a service that answers only its fast requests look fast.
+_TIMED = (*WITH_ANSWER, Outcome.TIMEOUT, Outcome.PENDING)
+_GATEWAY_TIMEOUT = 504
+
+
+def answered(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of what was answered to the end, with whatever."""
+    whole: NDArray[np.bool_] = np.isin(rows["outcome"], WITH_ANSWER)
+    return whole
 
 
 def with_status(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     """Tell which records are of requests with a whole answer, and so with a status."""
-    whole: NDArray[np.bool_] = np.isin(rows["outcome"], WITH_ANSWER) & (rows["status"] > 0)
-    return whole
+    return answered(rows) & (rows["status"] > 0)
 
 
 def is_as_expected(outcome: Outcome, status: int) -> bool:
@@ -104,6 +108,35 @@ def as_expected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
     usual = (status >= USUAL.start) & (status < USUAL.stop) | (rows["kind"] == RecordKind.ARRIVAL)
     met: NDArray[np.bool_] = (outcome == Outcome.ANSWERED) & usual | (outcome == Outcome.EXPECTED)
     return met
+
+
+def completed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of what came to an end without a failure, whatever the status."""
+    whole: NDArray[np.bool_] = np.isin(rows["outcome"], COMPLETED)
+    return whole
+
+
+def failed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of what came to another end."""
+    return ended(rows) & ~completed(rows)
+
+
+def timed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records have a time; of what was refused or reset, there is none."""
+    known: NDArray[np.bool_] = np.isin(rows["outcome"], _TIMED)
+    return known
+
+
+def timed_out(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of requests that waited as long as the scenario lets them."""
+    late: NDArray[np.bool_] = rows["outcome"] == Outcome.TIMEOUT
+    return late
+
+
+def gateway_timed_out(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Tell which records are of requests that waited as long as a proxy lets them."""
+    late: NDArray[np.bool_] = with_status(rows) & (rows["status"] == _GATEWAY_TIMEOUT)
+    return late
 
 
 def kind_of(outcome: Outcome, status: int) -> str:
@@ -126,13 +159,7 @@ def unexpected(rows: NDArray[np.void]) -> NDArray[np.bool_]:
 
 
 def latencies(rows: NDArray[np.void]) -> NDArray[np.float64]:
-    """Give the latencies of those that have one: of what was refused or reset, there is none."""
-    timed = rows[np.isin(rows["outcome"], TIMED_ENDS)]
-    found: NDArray[np.float64] = timed["lag"].astype(float) + timed["response"]
+    """Give the latencies of what came to an end that has a time."""
+    known = rows[timed(rows) & ended(rows)]
+    found: NDArray[np.float64] = known["lag"].astype(float) + known["response"]
     return found
-
-
-def completed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Tell which records are of what came to an end without a failure, whatever the status."""
-    whole: NDArray[np.bool_] = np.isin(rows["outcome"], COMPLETED)
-    return whole

@@ -15,7 +15,15 @@ import numpy as np
 
 from ...base.units import Unit
 from ...scenario.spans import Spans, bounds, window_number
-from .outcome import TIMED, Outcome, as_expected, completed, ended, unexpected, with_status
+from .outcome import (
+    Outcome,
+    as_expected,
+    ended,
+    failed,
+    timed,
+    unexpected,
+    with_status,
+)
 from .record import RecordKind
 
 if TYPE_CHECKING:
@@ -31,11 +39,11 @@ if TYPE_CHECKING:
 _ROWS: dict[str, Callable[[NDArray[np.void]], NDArray[Any]]] = {
     "everything": lambda rows: np.ones(len(rows), dtype=bool),
     "ended": ended,
-    "timed": lambda rows: np.isin(rows["outcome"], TIMED),
+    "timed": timed,
     "answered": with_status,
     "as expected": as_expected,
     "unexpected": unexpected,
-    "failed": lambda rows: ended(rows) & ~completed(rows),
+    "failed": failed,
     "response": lambda rows: rows["response"].astype(float),
     "latency": lambda rows: rows["response"].astype(float) + rows["lag"],
 }

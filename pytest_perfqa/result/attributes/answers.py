@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base.units import Quantity, Unit
 from ...errors import NoData
-from ...load.wire.outcome import COMPLETED, Outcome, completed, ended
+from ...load.wire.outcome import FAILED, Outcome, failed
 from ...load.wire.record import RecordKind
 from .names import HasFigures
 from .origin import Figure
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _CLASS = re.compile(r"([1-5])xx\Z")
-_FAILURES = {one.label: one for one in Outcome if one not in {*COMPLETED, Outcome.PENDING}}
+_FAILURES = {one.label: one for one in FAILED}
 
 
 class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
@@ -113,9 +113,9 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     """
 
     def __init__(self, samples: Samples, origin: Origin | None = None) -> None:
-        failed = samples.where(_failed(samples.rows))
-        kinds, places = np.unique(failed.rows["outcome"], return_inverse=True)
-        counts = np.bincount(places, weights=failed.rows["weight"], minlength=len(kinds))
+        failures = samples.where(failed(samples.rows))
+        kinds, places = np.unique(failures.rows["outcome"], return_inverse=True)
+        counts = np.bincount(places, weights=failures.rows["weight"], minlength=len(kinds))
         self._counts = {
             Outcome(kind).label: int(count) for kind, count in zip(kinds, counts, strict=True)
         }
@@ -144,16 +144,14 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     def total(self) -> Quantity:
         """All failures together."""
         self._require_requests()
-        return Figure("errors", accountable, _failed).count(
-            sum(self._counts.values()), self._origin
-        )
+        return Figure("errors", accountable, failed).count(sum(self._counts.values()), self._origin)
 
     @property
     def share(self) -> Quantity:
         """All failures together, as a share of the requests of this run that came to an end."""
         self._require_requests()
         value = sum(self._counts.values()) / self._ended
-        figure = Figure("share of errors", lambda samples: accountable(samples).ended, _failed)
+        figure = Figure("share of errors", lambda samples: accountable(samples).ended, failed)
         return figure.share(value, self._origin)
 
     def share_of(self, kind: str) -> Quantity:
@@ -182,7 +180,3 @@ def accountable(samples: Samples) -> Samples:
     return samples.where(
         (rows["kind"] != RecordKind.ARRIVAL) | (rows["outcome"] == Outcome.USER_CODE)
     )
-
-
-def _failed(rows: NDArray[np.void]) -> NDArray[np.bool_]:
-    return ended(rows) & ~completed(rows)

@@ -10,7 +10,7 @@ import numpy as np
 from ...base.evidence import Evidence
 from ...base.units import Estimate, Quantity, Unit
 from ...errors import Inconclusive, NoData
-from ...load.wire.outcome import TIMED, UNFINISHED, Outcome, ended
+from ...load.wire.outcome import answered, ended, timed, timed_out
 from .confidence import Interval, Weighted, of_mean, of_percentile, of_share, samples_needed
 from .names import KnowsItsNames
 
@@ -61,7 +61,7 @@ class Distribution(KnowsItsNames):
         """Take the times of ``samples``; ``reach`` is what the time-out of a request leaves."""
         self._name = name
         self._all = samples
-        self._samples = samples.where(np.isin(samples.rows["outcome"], TIMED))
+        self._samples = samples.where(timed(samples.rows))
         self._from_intended = from_intended
         self._scale = scale
         self._origin = origin
@@ -76,8 +76,8 @@ class Distribution(KnowsItsNames):
         timeout = self._timeout
         if timeout is None or not len(self._samples.rows):
             return timeout
-        answered = self._values[self._samples.rows["outcome"] != Outcome.TIMEOUT]
-        longest = float(answered.max(initial=0.0))
+        others = self._values[~timed_out(self._samples.rows)]
+        longest = float(others.max(initial=0.0))
         return timeout if longest <= timeout.most * _TAKEN_TO_NOTICE else None
 
     @cached_property
@@ -209,7 +209,7 @@ class Distribution(KnowsItsNames):
                 f"this slice has {self.count}",
                 pools=True,
             )
-        unfinished = np.isin(self._samples.rows["outcome"], UNFINISHED)
+        unfinished = ~answered(self._samples.rows)
         interval = of_percentile(self._sample, percent, unfinished)
         value = self.sample_percentile(percent)
         return self._estimate(
@@ -246,7 +246,7 @@ class Distribution(KnowsItsNames):
         """Tell 1 for each that was answered within so many seconds, 0 for each that was not."""
         rows, quick = self._samples.rows, self._values <= seconds
         known = ended(rows) | ~quick
-        good = quick & ~np.isin(rows["outcome"], UNFINISHED)
+        good = quick & answered(rows)
         return Weighted(good[known].astype(float), rows["weight"][known], rows["intended"][known])
 
     def _seconds(self, limit: str | float) -> float:

@@ -10,7 +10,12 @@ import numpy as np
 
 from ...base.units import Quantity, Unit
 from ...errors import Inconclusive, NoData
-from ...load.wire.outcome import Outcome, as_expected, with_status
+from ...load.wire.outcome import (
+    as_expected,
+    ended,
+    gateway_timed_out,
+    timed_out,
+)
 from ...load.wire.record import RecordKind
 from ...queues.fifo import constant_services
 from ...scenario.spans import Spans, only_stretch, upto
@@ -63,8 +68,7 @@ class Pending(KnowsItsNames):
         self._origin = origin
         self._reach = reach
         rows = arrivals.rows
-        unfinished = rows["outcome"] == Outcome.PENDING
-        self._ends = np.where(unfinished, np.inf, arrivals.ends)
+        self._ends = np.where(ended(rows), arrivals.ends, np.inf)
         self._begun = Steps(rows["intended"], rows["weight"], rows["spread"])
         self._ended = Steps(self._ends, rows["weight"], rows["spread"])
 
@@ -416,18 +420,14 @@ class _Queue:
 
 def gave_up(arrivals: Samples) -> NDArray[np.bool_]:
     """Tell who waited until a time-out, on either side."""
-    rows = arrivals.rows
-    timed_out: NDArray[np.bool_] = (rows["outcome"] == Outcome.TIMEOUT) | (
-        with_status(rows) & (rows["status"] == 504)
-    )
-    return timed_out
+    return timed_out(arrivals.rows) | gateway_timed_out(arrivals.rows)
 
 
 def entered(arrivals: Samples) -> NDArray[np.bool_]:
     """Tell who came to the queue: all but errors that came sooner than any good answer."""
     rows, good = arrivals.rows, as_expected(arrivals.rows)
     shortest = arrivals.latency[good].min(initial=np.inf)
-    endless = rows["outcome"] == Outcome.PENDING
+    endless = ~ended(rows)
     let_in: NDArray[np.bool_] = good | endless | gave_up(arrivals) | (arrivals.latency >= shortest)
     return let_in
 

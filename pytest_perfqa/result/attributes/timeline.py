@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...load.wire.outcome import TIMED_ENDS, Outcome, completed, unexpected, with_status
+from ...load.wire.outcome import (
+    Outcome,
+    completed,
+    failed,
+    timed,
+    unexpected,
+    with_status,
+)
 from ...scenario.spans import edges as side_by_side
 from ...scenario.spans import place, upto
 from .level import Steps
@@ -72,9 +79,9 @@ def timeline(samples: Samples, spans: Spans, width: float) -> Timeline:
     done = _Windows(edges, requests.ended, requests.ended.ends)
     launched, ended = came.counts(), over.counts()
     whole_ones = over.counts(completed(over.samples.rows))
-    failed = ~completed(done.samples.rows)
+    failures = failed(done.samples.rows)
     whole = with_status(done.samples.rows)
-    timed = np.isin(done.samples.rows["outcome"], TIMED_ENDS)
+    has_time = timed(done.samples.rows)
     return Timeline(
         edges=edges,
         idle=idle,
@@ -88,11 +95,11 @@ def timeline(samples: Samples, spans: Spans, width: float) -> Timeline:
         },
         errors={
             Outcome(kind).label: done.counts(done.samples.rows["outcome"] == kind)
-            for kind in np.unique(done.samples.rows["outcome"][failed])
+            for kind in np.unique(done.samples.rows["outcome"][failures])
         },
         bad=done.counts(unexpected(done.samples.rows)),
-        latency=done.percentiles(done.samples.latency, timed),
-        response=done.percentiles(done.samples.rows["response"].astype(float), timed),
+        latency=done.percentiles(done.samples.latency, has_time),
+        response=done.percentiles(done.samples.rows["response"].astype(float), has_time),
     )
 
 

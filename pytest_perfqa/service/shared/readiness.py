@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...base.status import is_served
 from . import logs
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def canary(address: Address, ready: Ready, replica_header: str | None) -> Canary
     def send(timeout: float) -> ProbeResult:
         answer = get(address, ready.path or "/", timeout, replica_header)
         if ready.path is None and answer.status is not None:
-            return replace(answer, is_good=answer.status < 500)
+            return replace(answer, is_good=is_served(answer.status))
         return answer
 
     return send
