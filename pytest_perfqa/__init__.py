@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .base.metrics import RunMetric as RunMetric
+    from .base.metrics import WindowCount as WindowCount
     from .base.units import Quantity as Quantity
     from .base.units import Unit as Unit
     from .capacity.character.kind import Character as Character
@@ -39,6 +41,7 @@ _HOMES = {
     "PerfqaError": "errors",
     "Quantity": "base.units",
     "RequirementMissed": "errors",
+    "RunMetric": "base.metrics",
     "RunResult": "result.run_result",
     "Service": "service.backend",
     "ServiceError": "errors",
@@ -46,6 +49,7 @@ _HOMES = {
     "Unit": "base.units",
     "UnitError": "errors",
     "Window": "result.run_result",
+    "WindowCount": "base.metrics",
 }
 __all__ = [
     "BreakingPoint",
@@ -57,6 +61,7 @@ __all__ = [
     "PerfqaError",
     "Quantity",
     "RequirementMissed",
+    "RunMetric",
     "RunResult",
     "Service",
     "ServiceError",
@@ -64,6 +69,7 @@ __all__ = [
     "Unit",
     "UnitError",
     "Window",
+    "WindowCount",
 ]
 
 

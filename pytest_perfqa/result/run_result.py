@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from ..base.metrics import accepted, find
 from ..base.units import Quantity, Unit, parse
 from ..errors import DisturbedRun, NoData
 from ..load.wire.outcome import COMPLETED, FAILED, Outcome, timed, unexpected
@@ -173,6 +174,25 @@ class Slice(KnowsItsNames):
         found = (text for one in (*self._earlier, self) for text in disturbed(one))
         if causes := tuple(dict.fromkeys(found)):
             raise DisturbedRun((*causes, ADVICE))
+
+    @property
+    @_undisturbed
+    def samples(self) -> Samples:
+        """The recorded requests and arrivals, to take figures of one's own from."""
+        return self._samples
+
+    def metric(self, name: str) -> Quantity:
+        """Give a figure by the name that conditions have for it, such as ``"latency.p95"``.
+
+        Raises:
+            NoData: there is no such metric, or only of a whole run; or nothing to take it from.
+        """
+        found = find(name)
+        if found is None:
+            raise NoData(f"no metric {name!r}; there are: {accepted()}")
+        if found.of == "run" and not isinstance(self, RunResult):
+            raise NoData(f"{name} is of the whole run, and of no part of it")
+        return found.take(self)
 
     @property
     def duration(self) -> Quantity:

@@ -43,6 +43,7 @@ _CALLS: Mapping[str, tuple[tuple[Any, ...], ...]] = {
     "expected_timeouts": ((),),
     "histogram": ((np.geomspace(1e-4, 100, 30),),),
     "max_over": ((0.5,), ("1s",)),
+    "metric": (("latency.p95",), ("skipped",), ("nothing",)),
     "notes": ((),),
     "pending_at": ((_MOMENTS,),),
     "percentile": ((50,), (75,), (95,), (99.9,)),

@@ -39,7 +39,11 @@ FACTS = {
     # Slices of it.
     *("between", "each_phase", "endpoint", "phase"),
 }
-ASKED: dict[str, tuple[Any, ...]] = {"recovery_after": ("second",), "timeline": (1.0,)}
+ASKED: dict[str, tuple[Any, ...]] = {
+    "metric": ("latency.p95",),
+    "recovery_after": ("second",),
+    "timeline": (1.0,),
+}
 
 
 def disturbance(start: float, end: float) -> Disturbance:

@@ -8,6 +8,7 @@ from synthetic import run, samples
 
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.metrics import accepted, find, names
+from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.tally import Tallies, holds
 
@@ -23,6 +24,7 @@ def test_a_metric_can_be_taken_from_a_run(name: str) -> None:
     assert metric.text
     result = run(samples(np.arange(100) / 10, status=np.arange(100) % 2 * 303 + 200))
     assert metric.take(result).unit is metric.unit
+    assert float(result.metric(name)) == float(metric.take(result))
     assert 0 <= float(metric.take(result)) <= 100
     if metric.share is not None:
         assert 0 <= float(metric.share(result)) <= 1
@@ -67,3 +69,12 @@ def test_all_names_are_said() -> None:
     """To those who ask for one that there is not."""
     assert find("cheese") is None
     assert all(name in accepted() for name in names())
+
+
+def test_a_question_about_no_metric_is_an_error() -> None:
+    """Or about one that a part of a run has not."""
+    result = run(samples(np.arange(100) / 10))
+    with pytest.raises(NoData, match=r"no metric 'cheese'; there are: .*throughput"):
+        result.metric("cheese")
+    with pytest.raises(NoData, match="of the whole run"):
+        result.between(1, 2).metric("skipped")

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from ...errors import NoData
+from ..record.metrics import flat, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,4 +93,5 @@ def _figures(result: RunResult) -> dict[str, float]:
         for percent in (50, 95, 99):
             figures[f"latency_p{percent}_seconds"] = result.latency.sample_percentile(percent)
         figures["throughput_per_second"] = result.throughput.mean
+    figures |= {flat(one): one.value for one in metrics(result) if one.value is not None}
     return figures

@@ -22,6 +22,7 @@ import numpy as np
 from ...errors import NoData
 from ...load.driver.generator import Progress
 from ...result.attributes.timeline import PERCENTS
+from ..record.metrics import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +160,9 @@ def recorded(result: RunResult) -> Iterator[Value]:
                 if not np.isnan(value):
                     yield f"{kind}.{_STATISTICS[percent]}", value, start + number
     yield from _resources(result, start)
+    for metric in metrics(result):
+        if metric.value is not None:
+            yield f"metrics.{segment(metric.name)}", metric.value, start + int(result.wall)
 
 
 def _resources(result: RunResult, start: int) -> Iterator[Value]:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ...scenario.records import numbered
+from ..record.metrics import flat
 from ..text.words import printable
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ FAMILIES = (
 
 def exposition(records: Iterable[Record]) -> str:
     """Give the whole document."""
-    points: dict[str, list[MetricPoint]] = {family.name: [] for family in FAMILIES}
+    records = list(records)
+    families = {family.name: family for family in FAMILIES}
+    for family in _listed(records):
+        families.setdefault(family.name, family)
+    points: dict[str, list[MetricPoint]] = {name: [] for name in families}
     taken: dict[str, set[str]] = {}
     for record in records:
         if record.measured is not None:
@@ -69,9 +74,19 @@ def exposition(records: Iterable[Record]) -> str:
             for name, point in _points(run, record.measured):
                 points[name].append(point)
     lines: list[str] = []
-    for family in FAMILIES:
-        lines += _family(family, points[family.name])
+    for name, family in families.items():
+        lines += _family(family, points[name])
     return "\n".join([*lines, "# EOF", ""])
+
+
+def _listed(records: Iterable[Record]) -> Iterator[Family]:
+    """Give the families of metrics that have no other place."""
+    units = {"s": "seconds", "B": "bytes", "ratio": "ratio"}
+    for one in (record.measured for record in records if record.measured):
+        for metric in one.metrics:
+            if metric.value is not None:
+                unit, meaning = units.get(metric.unit, ""), f"{printable(metric.text)}, of the run."
+                yield Family(f"perfqa_{flat(metric)}", "gauge", unit, meaning)
 
 
 def _family(family: Family, points: list[MetricPoint]) -> Iterator[str]:
@@ -120,6 +135,9 @@ def _points(
             if figure is not None:
                 at = [start + time for time in figure.times]
                 yield from series(name, figure.values, at, part=part.name)
+    for metric in measured.metrics:
+        if metric.value is not None:
+            yield f"perfqa_{flat(metric)}", MetricPoint(run, start + measured.wall, metric.value)
 
 
 def _statistics(times: Percentiles) -> Mapping[str, tuple[float | None, ...]]:

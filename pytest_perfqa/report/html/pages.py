@@ -238,6 +238,7 @@ def _environment() -> Environment:
         "rate": lambda value: _NOTHING if value is None else f"{value:.4g}/s",
         "share": lambda value: _shown(value, Unit.RATIO),
         "bytes": lambda value: _shown(value, Unit.BYTE),
+        "quantity": lambda metric: _shown(metric.value, Unit(metric.unit)),
         "plain": lambda value: f"{value:g}",
         "moment": _moment,
         "server_errors": _server_errors,

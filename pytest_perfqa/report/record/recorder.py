@@ -12,6 +12,7 @@ from ...result.requirements import judge
 from ...scenario.spans import bounds
 from .. import comparison
 from ..text.words import said
+from .metrics import metrics
 from .schema import (
     DisturbanceRecord,
     EndpointRecord,
@@ -176,6 +177,7 @@ def measured(result: RunResult, *, held: bool = False) -> Measured:
         queue_grows=compared.queues,
         recoveries=tuple(map(_recovery, compared.recoveries.items())),
         disturbances=tuple(map(_disturbance, result.disturbances)),
+        metrics=tuple(metrics(result)),
     )
 
 

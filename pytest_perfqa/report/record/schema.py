@@ -215,6 +215,24 @@ class RequirementRecord:
 
 
 @dataclass(frozen=True)
+class MetricRecord:
+    """A figure of the run, warm-up left out, that has no place of its own here.
+
+    Attributes:
+        unit: s, /s, B, B/s, ratio; empty of a number of something.
+        worse: whether more of it is worse, or less.
+        why: why there is no value.
+    """
+
+    name: str
+    unit: str
+    text: str
+    worse: Literal["more", "less"] | None = None
+    value: float | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
 class GeneratorRecord:
     """How the load generator did; seconds, and shares of one CPU."""
 
@@ -257,6 +275,7 @@ class Measured:
         queue_grows: whether pending grows; null if that can't be told.
         recoveries: one for each phase after which the rate falls to half or less.
         disturbances: when others took what the service was entitled to.
+        metrics: figures that have no other place here.
     """
 
     started_at: str
@@ -278,6 +297,7 @@ class Measured:
     queue_grows: bool | None = None
     recoveries: tuple[RecoveryRecord, ...] = ()
     disturbances: tuple[DisturbanceRecord, ...] = ()
+    metrics: tuple[MetricRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ...base.conditions import Condition, comparison
 from ...base.metrics import accepted, find, names
 from ...base.units import Unit, parse
 from ...base.wording import did_you_mean, shown
-from ...errors import UnitError
+from ...errors import ConfigurationError, UnitError
 from .ensure import ERROR_NAMES
 from .phases import listed
 from .walk import each
@@ -123,7 +123,11 @@ class _Reader:
     def _metric(self, name: str) -> RunMetric | None:
         kind = name.removeprefix("errors.")
         known = f"errors.{ERROR_NAMES[kind]}" if kind != name and kind in ERROR_NAMES else name
-        found = find(known)
+        try:
+            found = find(known)
+        except ConfigurationError as error:
+            self.mistakes.append(str(error))
+            return None
         if found is None and name:
             near = did_you_mean(name, [*names(), "mean", "max"])
             self.mistakes.append(f"unknown metric {shown(name)}; accepted: {accepted()}{near}")

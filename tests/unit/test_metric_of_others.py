@@ -1,0 +1,119 @@
+"""A metric of another package: the code of docs/extending.md, as if it were installed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import synthetic
+from artillery_files import problems, read, with_config
+
+from pytest_perfqa.base import entry_points, metrics
+from pytest_perfqa.base.verdicts import Verdict
+from pytest_perfqa.errors import ConfigurationError, NoData, RequirementMissed
+from pytest_perfqa.measuring.runs import Cell, Key
+from pytest_perfqa.report.ci.properties import properties
+from pytest_perfqa.report.export import graphite, openmetrics
+from pytest_perfqa.report.html.pages import RunPage, run_page
+from pytest_perfqa.report.record.recorder import record_of
+from pytest_perfqa.result.requirements import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_perfqa.result.run_result import RunResult
+
+PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
+SECTION = PAGE.read_text(encoding="utf-8").partition("\n## A metric\n")[2].partition("\n## ")[0]
+CODE, POINTS = re.findall(r"^```\w+\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+BROKEN = {
+    "broken": "no_such_module:METRIC",
+    "wrong": "perfqa_empty:share",
+    "renamed": "perfqa_empty:EMPTY_ANSWERS",
+}
+
+
+def forget() -> None:
+    """Forget what is installed."""
+    entry_points.installed.cache_clear()
+    metrics.find.cache_clear()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Have the package of the page installed, and one that is of no use."""
+    folder = tmp_path / "site"
+    for name, points in (
+        ("perfqa_empty", POINTS.replace("project.entry-points.", "").replace('"', "")),
+        ("broken", "[pytest_perfqa.metrics]\n" + "\n".join(map(" = ".join, BROKEN.items()))),
+    ):
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(points)
+    (folder / "perfqa_empty.py").write_text(CODE)
+    monkeypatch.syspath_prepend(folder)
+    forget()
+    yield folder
+    forget()
+
+
+def a_run(folder: Path, *thresholds: str, size: Any = 0) -> RunResult:
+    """Give a run of ten seconds, with thresholds from a file."""
+    phases = [{"duration": 10, "arrivalRate": 10}]
+    keys = {"thresholds": list(thresholds)}
+    scenario = read(folder, with_config(phases=phases, perfqa=keys))
+    recorded = synthetic.samples(np.arange(1, 101) / 10, size=size)
+    return synthetic.run(recorded, thresholds=scenario.thresholds)
+
+
+def test_it_is_a_metric_like_any_other(installed: Path, tmp_path: Path) -> None:
+    """On a run and a part of it, and in thresholds: at once and in windows."""
+    size = np.where(np.arange(1, 101) > 60, 0, 2)
+    run = a_run(tmp_path, "empty_answers > 40%", "empty_answers > 50% for 6s", size=size)
+    assert run.metric("empty_answers") == "40%"
+    assert run.between(6, 8).metric("empty_answers") == "100%"
+    require(run)
+    missed = a_run(tmp_path, "empty_answers > 39%", "empty_answers > 50% for 3s", size=size)
+    with pytest.raises(RequirementMissed) as caught:
+        require(missed)
+    assert str(caught.value) == (
+        "thresholds: empty_answers > 39%, which is a failure: empty_answers = 40 %, limit 39 %; "
+        "empty_answers > 50% for 3s, which is a failure: so it was from 6 s to 11 s"
+    )
+    assert installed.is_dir()
+
+
+@pytest.mark.usefixtures("installed")
+def test_outputs_have_it(tmp_path: Path) -> None:
+    """Record, page, JUnit file and exports; those that can't be told say why."""
+    run = a_run(tmp_path)
+    cell = Cell(Key("toy", "steady", run.definition), run)
+    record = record_of(cell, 1.0, {}, {})
+    assert record.measured is not None
+    told = {one.name: one for one in record.measured.metrics}
+    assert (told["empty_answers"].value, told["empty_answers"].unit) == (1.0, "ratio")
+    assert all("no_such_module" in (told[name].why or "") for name in ("broken",))
+    assert told["wrong"].value is None
+    page = run_page(RunPage("slug", record), [])
+    assert "answers without a body, of all answers" in page
+    assert ("perfqa_empty_answers_ratio", "1") in properties(Verdict.PASSED, "toy", [cell])
+    assert ("metrics.empty_answers", 1.0) in [one[:2] for one in graphite.recorded(run)]
+    assert "# TYPE perfqa_empty_answers_ratio gauge\n" in openmetrics.exposition([record])
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_is_none_is_told_to_who_asks_for_it(tmp_path: Path) -> None:
+    """What was found, and what is accepted, when the file is read; others are not in its way."""
+    with pytest.raises(ConfigurationError, match="of the package broken can't be imported"):
+        read(tmp_path, with_config(perfqa={"thresholds": ["broken > 3"]}))
+    for name in ("wrong", "renamed"):
+        with pytest.raises(ConfigurationError, match=rf"accepted: RunMetric\('{name}', ...\)"):
+            metrics.find(name)
+    (said,) = problems(tmp_path, with_config(perfqa={"thresholds": ["empty > 3"]}))
+    assert "empty_answers" in said
+    with pytest.raises(NoData, match="empty_answers"):
+        a_run(tmp_path).metric("cheese")
