@@ -6,6 +6,7 @@ from .errors import ConfigurationError, PrerequisiteMissing, Problem, ServiceErr
 from .machine.children import Reaper, spawn, terminate
 from .monitor.readings import Metric
 from .monitor.source import Census, SelfObserved, Source
+from .scenario.fault_kinds import FaultKind, FaultTarget
 from .service.backend import Backend, Leader, Part, Service, ServiceSection
 from .service.config import ServiceConfig
 from .service.shared.by_url import UrlService
@@ -15,6 +16,8 @@ __all__ = [
     "Backend",
     "Census",
     "ConfigurationError",
+    "FaultKind",
+    "FaultTarget",
     "Leader",
     "Metric",
     "Part",

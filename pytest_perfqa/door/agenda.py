@@ -252,7 +252,7 @@ class Agenda:
     def _fault_problems(self, service: str, key: tuple[Path, str | None]) -> Iterator[Problem]:
         if service not in self.configs or key not in self.scenarios:
             return
-        faults = self.scenarios[key].faults
+        faults = [fault for fault in self.scenarios[key].faults if fault.part]
         if not faults:
             return
         parts = selection.part_names(self.configs[service], self.choices[service])

@@ -1,4 +1,4 @@
-"""Does to a service, while a run goes, what its scenario says: kills, pauses and restarts of parts.
+"""Does to a service, while a run goes, what its scenario says, such as to kill a part of it.
 
 Each fault has a thread of its own, so that a restart that takes its time holds up no other.
 """
@@ -14,10 +14,12 @@ from ..base.units import Quantity, Unit
 from ..base.wording import did_you_mean
 from ..errors import ConfigurationError, ServiceError
 from ..result.fault_record import FaultRecord
+from ..scenario.fault_kinds import fault_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..scenario.fault_kinds import FaultKind
     from ..scenario.records import Fault, Scenario
     from ..service.backend import Service
 
@@ -36,7 +38,7 @@ def check_fault_parts(scenario: Scenario, service: Service) -> None:
     mistakes = [
         f"{scenario.name}: {fault.text}: {problem}"
         for fault in scenario.faults
-        if (problem := part_problem(fault.part, service.name, service.parts))
+        if fault.part and (problem := part_problem(fault.part, service.name, service.parts))
     ]
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
@@ -102,30 +104,28 @@ class Faults:
             self._errors.append(f"{fault.text}: {error}")
 
     def _do(self, number: int, fault: Fault) -> None:
-        at = self._now()
-        if fault.action != "restart":
-            getattr(self._service, fault.action)(fault.part)
+        kind, at = fault_kind(fault.action), self._now()
+        kind.begin(self._service, _argument(fault))
         self._records[number] = FaultRecord(
             fault.text, fault.action, fault.part, self._seconds(fault.at), at
         )
-        if fault.action != "restart":
+        if kind.lasts:
             left = None if fault.lasting is None else max(0.0, at + fault.lasting - self._now())
             self._over.wait(left)
-        if self._is_back(fault) and not self._over.is_set():
+        if self._is_back(kind, fault) and not self._over.is_set():
             self._records[number] = replace(self._records[number], ended=self._now())
 
-    def _is_back(self, fault: Fault) -> bool:
-        """Have a part work again; tell whether it was ready then.
+    def _is_back(self, kind: FaultKind, fault: Fault) -> bool:
+        """Undo a fault; tell whether what it was done to was ready then.
 
         Raises:
             ServiceError: it doesn't even run.
         """
-        repair = self._service.resume if fault.action == "pause" else self._service.restart
         try:
-            repair(fault.part)
+            kind.end(self._service, _argument(fault))
         except ServiceError:
             # Under a load that is too much for it, a part that runs may never come to rest.
-            if self._over.is_set() or not self._is_alive(fault.part):
+            if self._over.is_set() or not fault.part or not self._is_alive(fault.part):
                 raise
             return False
         return True
@@ -140,3 +140,7 @@ class Faults:
 
     def _seconds(self, value: float) -> Quantity:
         return Quantity(value, Unit.SECOND, self._time_scale)
+
+
+def _argument(fault: Fault) -> object:
+    return fault.part if fault.argument is None else fault.argument

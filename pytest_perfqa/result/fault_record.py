@@ -15,11 +15,11 @@ class FaultRecord:
 
     Attributes:
         text: such as ``kill app#2 at plateau + 60s``.
-        action: ``kill``, ``pause`` or ``restart``.
-        part: whom it befell.
+        action: ``kill``, ``pause``, ``restart``, or what another package calls its own.
+        part: whom it befell; empty if that was no part.
         planned, at: when it was to be done, and when it was.
-        ended: when the part was there again, restarted and ready or going on; None if it wasn't
-            before the end of the run.
+        ended: when it was over: the part there again, restarted and ready or going on; None if it
+            wasn't before the end of the run.
     """
 
     text: str

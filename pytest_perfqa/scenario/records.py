@@ -172,26 +172,32 @@ class Ensure:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something done to a part of the service during a run; times are seconds from its start.
+    """Something done to a service during a run; times are seconds from its start.
 
     Attributes:
         text: such as ``kill app#2 at plateau + 60s``.
-        part: ``app#2``, or ``app`` for all its replicas.
+        action: the name of its kind, as ``fault_kinds`` has them.
+        part: ``app#2``, or ``app`` for all its replicas; empty if it isn't done to one.
         lasting: how long until a killed part is restarted or a paused one goes on; None leaves it
             until the run is over.
+        argument: what it is told, if that is not the name of a part.
     """
 
     text: str
     line: int
     at: float
-    action: Literal["kill", "pause", "restart"]
+    action: str
     part: str
     lasting: float | None = None
+    argument: Any = None
 
     def scaled(self, factor: float) -> Fault:
         """Give the fault with its times multiplied by ``factor``."""
         lasting = None if self.lasting is None else self.lasting * factor
-        return replace(self, at=self.at * factor, lasting=lasting)
+        argument = self.argument
+        if hasattr(argument, "scaled"):
+            argument = argument.scaled(factor)
+        return replace(self, at=self.at * factor, lasting=lasting, argument=argument)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from inner import Told
 
 INSIDE = Path(__file__).parents[1] / "inside"
+SHOP = {"shop": "files: {{folder: ../../public}}\n"}
+PACKAGE = {"public/page.html": "here", **outside.package()}
+ENVIRONMENT = {"PYTHONPATH": outside.path(f".{os.pathsep}{INSIDE}")}
+HIDDEN = """
+config:
+  phases: [{name: all, duration: 0.6, arrivalRate: 50}]
+  perfqa:
+    faults: [{at: all + 0.2s, hide: public/page.html, lasting: 0.2s}]
+    errors: expected
+scenarios: [{flow: [{get: {url: /page.html}}]}]
+"""
 
 
 @inner(
@@ -26,12 +37,34 @@ INSIDE = Path(__file__).parents[1] / "inside"
         assert perf_run.status["200"] == 10
         assert list(perf_run.resources_throughout) == ["files"]
     """,
-    {"shop.yaml": steady(duration=0.5, rate=20), "public/index.html": "", **outside.package()},
-    services={"shop": "files: {{folder: ../../public}}\n"},
-    environment={"PYTHONPATH": outside.path(f".{os.pathsep}{INSIDE}")},
+    {"shop.yaml": steady(duration=0.5, rate=20), **PACKAGE},
+    services=SHOP,
+    environment=ENVIRONMENT,
 )
 def test_a_backend(told: Told) -> None:
     """It starts a service, which is loaded, looked at, and gone when the session has ended."""
     told.assert_outcomes(passed=1)
     told.session.fnmatch_lines(["*on files (nothing else in its service.yaml)"])
     assert not Path("/proc", (told.path / "pid").read_text()).exists()
+
+
+@inner(
+    """
+    @pytest.mark.perfqa(scenario="hidden.yaml")
+    def test_it(perf_run):
+        (fault,) = perf_run.faults
+        assert fault.text == "hide public/page.html at all + 0.2s"
+        assert (fault.action, fault.part) == ("hide", "")
+        assert fault.at + 0.2 <= fault.ended
+        assert perf_run.status["404"] > 0
+        assert perf_run.between(0, 0.2).status["404"] == 0
+        assert perf_run.status["200"] > 0
+    """,
+    {"hidden.yaml": HIDDEN, **PACKAGE},
+    services=SHOP,
+    environment=ENVIRONMENT,
+)
+def test_a_fault(told: Told) -> None:
+    """It is done and undone at its time, and recorded."""
+    told.assert_outcomes(passed=1)
+    assert (told.path / "public" / "page.html").read_text() == "here"

@@ -12,6 +12,8 @@ from artillery_files import problems, read, with_config
 
 from pytest_perfqa.errors import ConfigurationError, ServiceError
 from pytest_perfqa.measuring.faults import Faults, check_fault_parts, part_problem
+from pytest_perfqa.scenario import fault_kinds
+from pytest_perfqa.scenario.fault_kinds import FaultKind
 from pytest_perfqa.scenario.records import Fault, Scenario
 
 if TYPE_CHECKING:
@@ -215,3 +217,61 @@ def test_parts_that_there_are_not() -> None:
     scenario = Scenario("s", (), (), faults=those)
     with pytest.raises(ConfigurationError, match="s: pause db: service toy has no part 'db'"):
         check_fault_parts(scenario, Toy())  # type: ignore[arg-type]
+
+
+class Heat(FaultKind):
+    """A fault of somebody else's, which is told by how many degrees."""
+
+    form = float
+
+    def __init__(self) -> None:
+        self.done: list[object] = []
+
+    def begin(self, _service: object, argument: float) -> None:
+        """Note it."""
+        self.done.append(("begin", argument))
+
+    def end(self, _service: object, argument: float) -> None:
+        """Note it."""
+        self.done.append(("end", argument))
+
+
+@pytest.fixture
+def heat(monkeypatch: pytest.MonkeyPatch) -> Heat:
+    """Have it there."""
+    kind = Heat()
+    monkeypatch.setattr(fault_kinds, "_OWN", {**fault_kinds._OWN, "heat": kind})
+    return kind
+
+
+def test_a_fault_of_anothers(tmp_path: Path, heat: Heat) -> None:
+    """What it is told is read with the file; it needs no part, and is undone at the end."""
+    file = with_faults({"at": "5s", "heat": 4.5, "lasting": "2s"})
+    scenario = read(tmp_path, file).scaled(0.001)
+    (one,) = scenario.faults
+    assert (one.text, one.action, one.part) == ("heat 4.5 at 5s", "heat", "")
+    assert (one.argument, one.lasting) == (4.5, 0.002)
+    check_fault_parts(scenario, Toy())  # type: ignore[arg-type]
+    with faults(Toy(), one) as running:
+        running.start(time.monotonic())
+        while not running.records or running.records[0].ended is None:
+            time.sleep(0.001)
+    assert heat.done == [("begin", 4.5), ("end", 4.5)]
+
+
+@pytest.mark.usefixtures("heat")
+def test_mistakes_of_a_fault_of_anothers(tmp_path: Path) -> None:
+    """They are told like those of ours."""
+    found = problems(
+        tmp_path,
+        with_faults(
+            {"at": "5s", "heat": "hot"},
+            {"at": "5s", "kill": "app", "lasting": 5},
+            {"at": "5s", "heat": 3.0, "kill": "app"},
+        ),
+    )
+    assert [message.partition("faults")[2] for message in found] == [
+        "[0].heat: found 'hot'; accepted: a number",
+        "[1]: 'lasting' belongs to 'heat'",
+        "[2]: a fault has one of kill, pause, restart, heat; found: kill, heat",
+    ]

@@ -3,83 +3,163 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from ...base.units import Unit, parse
 from ...base.wording import did_you_mean, shown
 from ...base.yaml_file.fields import DurationField
-from ...errors import UnitError
+from ...base.yaml_file.validation import validate
+from ...errors import ConfigurationError, FileProblems, UnitError
+from ..fault_kinds import fault_kind, fault_names
 from ..records import Fault
 from .fields import Section, Text, scalar_text
 from .phases import listed
-from .walk import each, each_mapping, given
+from .walk import each, given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from ...base.yaml_file.reading import Document
+    from ...base.yaml_file.reading import Document, Loc
     from ...errors import Problem
+    from ..fault_kinds import FaultKind
 
-_WHERE = ("config", "perfqa", "faults")
-_ACTIONS = ("kill", "pause", "restart")
-_UNDOING = {"restart_after": "kill", "resume_after": "pause"}
+_PERFQA = ("config", "perfqa")
+_WHERE = (*_PERFQA, "faults")
 _MOMENT = re.compile(r"(?P<phase>.*?)(?:\s*\+\s*(?P<time>[\d.]+\s*[a-z]*))?\s*\Z", re.DOTALL)
 _ACCEPTED = "a time such as 30s, a phase, or both: 'plateau + 60s'"
 
 
-class FaultSpec(Section):
-    """One of them, as it is written."""
+class _FaultSpec(Section):
+    """One of them, as it is written; the keys of its kind are added by ``_form``."""
 
     at: Text
-    kill: Text | None = None
-    pause: Text | None = None
-    restart: Text | None = None
-    restart_after: Annotated[DurationField | None, Field(alias="restart_after")] = None
-    resume_after: Annotated[DurationField | None, Field(alias="resume_after")] = None
 
 
-def faults(document: Document, specs: Iterable[FaultSpec]) -> tuple[Fault, ...]:
+@cache
+def _form(known: tuple[str, ...], named: frozenset[str]) -> type[_FaultSpec]:
+    """Make the form of a fault that has the keys of some of the known kinds."""
+    kinds = {name: fault_kind(name) for name in known if name in {*fault_names(()), *named}}
+    keys: dict[str, Any] = {
+        _field(name): (
+            ((Text if kinds[name].form is None else kinds[name].form) if name in kinds else Any)
+            | None,
+            Field(None, alias=name),
+        )
+        for name in known
+    }
+    for kind in kinds.values():
+        if kind.lasting_key is not None:
+            keys[_field(kind.lasting_key)] = (
+                DurationField | None,
+                Field(None, alias=kind.lasting_key),
+            )
+    return create_model("Fault", __base__=_FaultSpec, **keys)
+
+
+def _field(key: str) -> str:
+    # Whatever a kind is called: its key in the file is no name of an attribute of ours.
+    return f"fault {key}"
+
+
+class _Written:
+    """A fault in a file, which may be wrong.
+
+    Attributes:
+        named: the kinds whose keys it has.
+        problems: kinds that can't be had.
+    """
+
+    def __init__(self, document: Document, loc: Loc, raw: object) -> None:
+        self.loc = loc
+        self._document = document
+        self._keys = given(raw) if isinstance(raw, dict) else set[str]()
+        lasting = {fault_kind(name).lasting_key for name in fault_names(())}
+        self._known = fault_names(self._keys - {"at"} - lasting)
+        self.named: dict[str, FaultKind] = {}
+        self.problems: list[Problem] = []
+        for name in (name for name in self._known if name in self._keys):
+            try:
+                self.named[name] = fault_kind(name)
+            except ConfigurationError as error:
+                self.problems.append(document.problem((*loc, name), str(error), key=True))
+
+    def validated(self) -> _FaultSpec:
+        """Give its keys and their values.
+
+        Raises:
+            FileProblems: some of them are wrong.
+        """
+        return validate(self._document, _form(self._known, frozenset(self.named)), self.loc)
+
+    def mistakes(self) -> Iterator[Problem]:
+        """Find what is wrong with its keys, and what they say against each other."""
+        yield from self.problems
+        try:
+            self.validated()
+        except FileProblems as error:
+            yield from error.problems
+        if self._keys:
+            for message in self._contradictions():
+                yield self._document.problem(self.loc, message)
+
+    def _contradictions(self) -> Iterator[str]:
+        owners: dict[str, list[str]] = {}
+        for name in {**dict.fromkeys(fault_names(())), **self.named}:
+            if (key := fault_kind(name).lasting_key) is not None:
+                owners.setdefault(key, []).append(name)
+        actions = [name for name in self._known if name in self._keys]
+        if len(actions) != 1 and self._keys <= {"at", *self._known, *owners}:
+            found = ", ".join(actions) or "none"
+            yield f"a fault has one of {', '.join(fault_names())}; found: {found}"
+        for key, names in owners.items():
+            if key in self._keys and actions and not set(names) & set(actions):
+                yield f"{key!r} belongs to {' or '.join(map(repr, names))}"
+
+
+def _written(document: Document) -> Iterator[_Written]:
+    perfqa = document.value(_PERFQA)
+    if isinstance(perfqa, dict) and "faults" in perfqa:
+        for loc, raw in each(_WHERE, perfqa["faults"]):
+            yield _Written(document, loc, raw)
+
+
+def faults(document: Document) -> tuple[Fault, ...]:
     """Make the records of a file without mistakes in them."""
     phases = listed(document)
     found = []
-    for (loc, _), spec in zip(each(_WHERE, document.value(_WHERE)), specs, strict=False):
-        action = next(name for name in _ACTIONS if getattr(spec, name) is not None)
-        part = getattr(spec, action)
+    for written in _written(document):
+        spec = written.validated()
+        ((action, kind),) = written.named.items()
+        argument = getattr(spec, _field(action))
+        raw = document.value((*written.loc, action))
+        lasting = None if kind.lasting_key is None else getattr(spec, _field(kind.lasting_key))
+        said = argument if kind.form is None else raw if isinstance(raw, str) else shown(raw)
         found.append(
             Fault(
-                text=f"{action} {part} at {' '.join(spec.at.split())}",
-                line=document.line(loc),
+                text=f"{action} {said} at {' '.join(spec.at.split())}",
+                line=document.line(written.loc),
                 at=_Moment(spec.at, phases).seconds,
-                action=cast('Literal["kill", "pause", "restart"]', action),
-                part=part,
-                lasting=spec.restart_after or spec.resume_after,
+                action=action,
+                part=kind.part(argument),
+                lasting=lasting,
+                argument=None if kind.form is None else argument,
             )
         )
     return tuple(found)
 
 
 def fault_problems(document: Document) -> Iterator[Problem]:
-    """Find what their keys say against each other, and times that never come."""
+    """Find what is wrong with their keys, and times that never come."""
     phases = listed(document)
-    for loc, raw in each_mapping(document, _WHERE):
-        yield from (document.problem(loc, message) for message in _contradictions(raw))
-        at = raw.get("at")
+    for written in _written(document):
+        yield from written.mistakes()
+        at = document.value((*written.loc, "at"))
         if isinstance(at, str | int | float) and not isinstance(at, bool):
             for message in _Moment(scalar_text(at), phases).mistakes:
-                yield document.problem((*loc, "at"), message)
-
-
-def _contradictions(raw: dict[str, Any]) -> Iterator[str]:
-    keys = given(raw)
-    actions = [name for name in _ACTIONS if name in keys]
-    if len(actions) != 1 and keys <= {"at", *_ACTIONS, *_UNDOING}:
-        found = ", ".join(actions) or "none"
-        yield f"a fault has one of {', '.join(_ACTIONS)}; found: {found}"
-    for key, action in _UNDOING.items():
-        if key in keys and actions and action not in actions:
-            yield f"{key!r} belongs to {action!r}"
+                yield document.problem((*written.loc, "at"), message)
 
 
 class _Moment:

@@ -126,7 +126,7 @@ def _scenario(document: Document, file: FileSpec, payloads: tuple[Payload, ...])
         ensure=tuple(requirements(document, at, ensure)),
         max_error_rate=None if ensure.max_error_rate is None else ensure.max_error_rate / 100,
         thresholds=thresholds(document),
-        faults=faults(document, config.perfqa.faults),
+        faults=faults(document),
         locustfile=locustfile_path(document) if config.perfqa.locustfile is not None else None,
         users=config.perfqa.users,
     )

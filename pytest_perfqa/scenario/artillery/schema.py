@@ -10,7 +10,6 @@ from pydantic import Field
 from ...base.yaml_file.fields import CountField, DurationField, PauseField, RateField
 from ..records import Arrivals
 from .ensure import EnsureSpec
-from .faults import FaultSpec
 from .fields import (
     Alternatives,
     Flag,
@@ -93,7 +92,8 @@ class PerfqaSpec(Section):
     locustfile: Text | None = None
     thresholds: Annotated[list[str], OneOrMore] = []
     abort: Annotated[list[str], OneOrMore] = []
-    faults: Annotated[list[FaultSpec], OneOrMore] = []
+    # What they look like depends on which there are: see ``faults``.
+    faults: Annotated[list[Any], OneOrMore] = []
     errors: Literal["expected"] | None = None
 
 
