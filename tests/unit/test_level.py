@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import queue, run, samples
 
+from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.attributes.level import Level
+from pytest_perfqa.scenario.spans import Spans
 
 #: Moments of which many coincide.
 MOMENTS = st.lists(st.integers(0, 40).map(lambda n: n / 4), min_size=1, max_size=30)
@@ -95,3 +97,9 @@ def test_who_gets_no_answer_is_pending_to_the_end() -> None:
     assert hangs.pending.mean == pytest.approx(45 / 10)
     grows = run(samples(due, queue(due, 2.0)), phases=[("steady", 10.0)])
     assert grows.pending.mean == pytest.approx(np.minimum(10 - due, queue(due, 2.0)).sum() / 10)
+
+
+def test_where_no_time_passes_there_is_no_average() -> None:
+    """As in a run that was stopped before what counts of it began."""
+    with pytest.raises(NoData, match=r"no time passes between 0\.5 s and 0\.5 s"):
+        level([0.0], [1.0]).mean(Spans(((0.5, 0.5),)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from ...errors import NoData
 from ...scenario.spans import EDGE, upto
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ class Level:
         return areas
 
     def mean(self, spans: Spans) -> float:
-        """Give the average over some stretches of time together."""
+        """Give the average over some stretches of time together.
+
+        Raises:
+            NoData: no time passes in them: a run that was stopped in its warm-up.
+        """
+        if not spans.length:
+            raise NoData(f"no time passes between {spans.start:g} s and {spans.end:g} s")
         edges = np.array(spans.stretches)
         return float((self.area(edges[:, 1]) - self.area(edges[:, 0])).sum()) / spans.length
 
