@@ -214,6 +214,11 @@ _OWN = (
         "the shortest time of a request from when it was due",
     ),
     RunMetric(
+        "latency.jitter",
+        Unit.SECOND,
+        "mean absolute difference of the latencies of successive requests",
+    ),
+    RunMetric(
         "throughput.offered",
         Unit.PER_SECOND,
         "requests sent",

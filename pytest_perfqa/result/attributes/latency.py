@@ -146,6 +146,33 @@ class Distribution(KnowsItsNames):
         return float(np.average(self._values, weights=self._samples.rows["weight"]))
 
     @property
+    def jitter(self) -> Quantity:
+        """How much successive requests differ on average, in the order in which they were due.
+
+        The mean absolute difference of the times of each and the next that have ended: RFC 3550
+        (RTP), section 6.4.1, without its smoothing.
+
+        Raises:
+            NoData: fewer than two have ended, or there are so many that requests with about the
+                same times were folded: which came after which isn't known then.
+        """
+        value = self._jitter()
+        if value is None:
+            raise NoData(f"jitter of {self._name}: needs two requests, each with its own time")
+        return Quantity(
+            value, Unit.SECOND, self._scale, self._gather("jitter", Distribution._jitter)
+        )
+
+    def _jitter(self) -> float | None:
+        rows = self._samples.rows
+        if not len(rows) or (rows["weight"] > 1).any():
+            return None
+        over = ended(rows)
+        values, due = self._values[over], rows["intended"][over]
+        successive = values[np.argsort(due, kind="stable")]
+        return float(np.abs(np.diff(successive)).mean()) if len(successive) > 1 else None
+
+    @property
     def min(self) -> Quantity:
         """The shortest; what was under way when the run was cut off would have taken longer."""
         return self._extreme("shortest", Distribution._shortest)
