@@ -193,7 +193,7 @@ def _characterize(chosen: argparse.Namespace) -> int:
 
 
 def _url(chosen: argparse.Namespace) -> str:
-    from .service import address
+    from .base import address
 
     url = str(chosen.url)
     try:

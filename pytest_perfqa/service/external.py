@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from pydantic import Field
 
+from ..base import address
 from ..base.yaml_file.validation import Strict
 from ..errors import ConfigurationError, ServiceError
 from ..machine import reaper
-from . import address
 from .backend import Backend
 from .config import External, Ready, ServiceConfig
 from .shared import beside

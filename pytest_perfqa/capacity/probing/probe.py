@@ -16,10 +16,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...base import address
 from ...errors import ConfigurationError, ServiceError
 from ...load.wire.message import Message, target
 from ...load.wire.outcome import Outcome
-from ...service import address
 from ...service.shared.readiness import ProbeResult
 from ...service.shared.settling import wait_until_settled
 from .exchange import Connection, Peer, ProbeExchange
