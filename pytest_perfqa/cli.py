@@ -193,15 +193,13 @@ def _characterize(chosen: argparse.Namespace) -> int:
 
 
 def _url(chosen: argparse.Namespace) -> str:
-    from .base import address
+    from .base.address import permitted
 
     url = str(chosen.url)
     try:
-        host = address.split_address(url).hostname or ""
+        permitted(url, allow_remote=chosen.allow_remote, by="--allow-remote")
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
-    if not chosen.allow_remote and not address.is_test_host(host):
-        raise ConfigurationError(address.remote_refused(host, "--allow-remote"))
     return url.rstrip("/")
 
 

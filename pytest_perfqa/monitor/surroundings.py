@@ -7,8 +7,8 @@ import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from ..base.address import Address
 from ..errors import NoData
 from ..service.shared.beside import ForeignProcess, holder, listener
 from . import kernel, proc
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .tree import ProcessTable
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_PORTS = {"http": 80, "https": 443}
 
 
 class Around:
@@ -252,7 +251,8 @@ def serving(url: str) -> int | None:
 
 
 def _at(url: str, find: Callable[[int], int | None]) -> int | None:
-    parts = urlsplit(url)
-    if parts.hostname not in _LOOPBACK:
+    try:
+        address = Address.read(url)
+    except ValueError:
         return None
-    return find(parts.port or _PORTS[parts.scheme])
+    return find(address.port) if address.host in _LOOPBACK else None

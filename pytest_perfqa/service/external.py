@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from pydantic import Field
 
-from ..base import address
+from ..base.address import permitted
 from ..base.yaml_file.validation import Strict
 from ..errors import ConfigurationError, ServiceError
 from ..machine import reaper
@@ -50,14 +50,11 @@ class ExternalBackend(Backend):
         url = section.document.value((section.name, "url"))
         if not isinstance(url, str):
             return
+        said = section.document.value((section.name, "allow_remote")) is True
         try:
-            host = address.split_address(url).hostname or ""
+            permitted(url, allow_remote=section.allow_remote or said)
         except ValueError as error:
             yield section.problem(str(error), "url")
-            return
-        said = section.document.value((section.name, "allow_remote")) is True
-        if not (section.allow_remote or said) and not address.is_test_host(host):
-            yield section.problem(address.remote_refused(host), "url")
 
     def read(self, content: ExternalSpec, section: ServiceSection) -> External:  # noqa: ARG002
         """Give what is known of it."""
@@ -84,12 +81,9 @@ def configuration(
         ConfigurationError: it is no http(s) address, or a public host without ``allow_remote``.
     """
     try:
-        host = address.split_address(url).hostname or ""
+        host = permitted(url, allow_remote=allow_remote, by="--perfqa-allow-remote").host
     except ValueError as error:
         raise ConfigurationError(f"{said}: {error}") from None
-    if not allow_remote and not address.is_test_host(host):
-        refused = address.remote_refused(host, "--perfqa-allow-remote")
-        raise ConfigurationError(f"{said}: {refused}")
     here = Path.cwd()
     return ServiceConfig(
         name=host,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,7 @@ from simulated_service import (
 
 from pytest_perfqa.capacity.limits.breaking_point import inquiry, search
 from pytest_perfqa.capacity.limits.found import BreakingPoint, Capacity
-from pytest_perfqa.capacity.probing.target import Declared, ProbeRequest, Target
+from pytest_perfqa.capacity.probing.target import Declared, ProbeRequest, Target, only_request
 from pytest_perfqa.errors import (
     ConfigurationError,
     DisturbedRun,
@@ -27,6 +28,7 @@ from pytest_perfqa.errors import (
     InvalidRun,
     ServiceError,
 )
+from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -382,3 +384,11 @@ def test_all_mistakes_are_said_at_once() -> None:
     with pytest.raises(ConfigurationError) as raised:
         inquiry(burst_within="x", ceiling="y", slo="z", budget="w")
     assert len(str(raised.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_search_trusts_whom_its_scenario_trusts(*, verify: bool) -> None:
+    """As the load does: tls.rejectUnauthorized."""
+    flows = (Flow("", 1, (Request("GET", "/", "GET /"),)),)
+    one = Scenario("s", (Phase("", 1.0, 1, 1),), flows, timeout=1.0, verify_certificates=verify)
+    assert only_request(one, Path("s.yaml")) == ProbeRequest("/", verify=verify)

@@ -595,6 +595,24 @@ def test_redirects_are_followed_once_and_bounded(put: Any) -> None:
     assert not [cause for cause in load.causes if "late" not in cause]
 
 
+def test_the_path_of_an_address_goes_before_every_request(put: Any) -> None:
+    """Sent at once, or by a virtual user; a redirect has it already, and Host nothing of it."""
+
+    def talk(connection: socket.socket, one: Received) -> None:
+        moved = one.path == "/base/old"
+        status = "302 Found" if moved else "200 OK"
+        connection.sendall(answer(b"", "Location: /base/new" if moved else "X: y", status=status))
+
+    with Server(talk) as server:
+        put(
+            scenario(flow(get("/a")), flow(get("/b"), get("/old")), count=20), f"{server.url}/base/"
+        )
+    assert {one.path for one in server.received} == {
+        f"/base/{it}" for it in ("a", "b", "old", "new")
+    }
+    assert {f"http://{one.headers['host']}" for one in server.received} == {server.url}
+
+
 def test_captures_and_cookies_go_into_the_next_step(put: Any) -> None:
     """JSONPath, header and regular expression; a cookie is kept, changed and dropped."""
     document = gzip.compress(json.dumps({"user": {"id": 7, "tags": ["x", "y"]}}).encode())

@@ -22,6 +22,7 @@ from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Handler = Callable[[socket.socket, int], None]
 
@@ -326,18 +327,22 @@ def test_garbage_is_collected_again_afterwards(serve: Callable[..., Server]) -> 
     assert gc.isenabled()
 
 
-def test_https(serve: Callable[..., Server]) -> None:
+def test_https(
+    serve: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A trusted certificate is spoken to, another is a failure of its own kind."""
     authority = trustme.CA()
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(theirs)
-    ours = ssl.create_default_context()
-    authority.configure_trust(ours)
     server = serve(answering(OK), theirs)
-    with Prober(server.url, context=ours) as prober:
-        assert prober.send([0.0] * 10).good == 10
     with Prober(server.url) as prober:
         assert prober.send([0.0]).exchanges[0].outcome is Outcome.TLS
+    with Prober(server.url, verify=False) as prober:
+        assert prober.send([0.0]).good == 1
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with Prober(server.url) as prober:
+        assert prober.send([0.0] * 10).good == 10
 
 
 @pytest.mark.timed

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_perfqa.base.address import Address
 from pytest_perfqa.service.config import Ready
 from pytest_perfqa.service.shared import readiness
-from pytest_perfqa.service.shared.readiness import Address, ProbeResult
+from pytest_perfqa.service.shared.readiness import ProbeResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import socket
 import ssl
 import threading
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 import trustme
 
+from pytest_perfqa.base.address import Address
+from pytest_perfqa.capacity.probing.probe import Prober
 from pytest_perfqa.load.driver.generator import generate
 from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.result.samples import Samples, read_samples
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
+from pytest_perfqa.service.shared import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +82,11 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-@pytest.fixture
-def url(authority: trustme.CA) -> Iterator[str]:
-    """The address of a server with a certificate for 127.0.0.1."""
+@pytest.fixture(params=["127.0.0.1"])
+def url(authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server with a certificate for 127.0.0.1, or whom the test names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert(request.param).configure_cert(context)
     with Server(context) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"https://127.0.0.1:{server.server_port}"
@@ -149,13 +153,40 @@ def test_large_requests_go_out_whole(url: str, tmp_path: Path, warm: Warm) -> No
     assert set(samples.rows["size"]) == {5}
 
 
+def refused(url: str, folder: Path, warm: Warm) -> str:
+    """Make sure that load, probe and readiness refuse alike; give the load's reason."""
+    samples, examples = load(url, folder / "out", warm=warm)
+    assert outcomes(samples) == {Outcome.TLS}
+    with Prober(url) as prober:
+        assert prober.send([0.0]).exchanges[0].outcome is Outcome.TLS
+    answer = readiness.get(Address.read(url), "/", 5.0)
+    assert (answer.is_good, answer.status) == (False, None)
+    said = re.search(r"certificate verify failed: [\w' -]+", answer.detail)
+    assert said is not None, answer.detail
+    assert said[0] in examples
+    return examples
+
+
 def test_a_certificate_that_is_not_trusted_is_an_error(
     url: str, tmp_path: Path, warm: Warm
 ) -> None:
-    """It is told apart from other failures, with the reason."""
-    samples, examples = load(url, tmp_path / "out", warm=warm)
-    assert outcomes(samples) == {Outcome.TLS}
-    assert "certificate verify failed" in examples
+    """It is told apart from other failures, with the reason; whoever asks."""
+    assert "certificate verify failed" in refused(url, tmp_path, warm)
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("url", ["localhost"], indirect=True)
+def test_a_certificate_of_another_host_is_an_error(url: str, tmp_path: Path, warm: Warm) -> None:
+    """Whoever asks, and though its issuer is trusted."""
+    assert "IP address mismatch" in refused(url, tmp_path, warm)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_who_is_trusted_is_trusted_by_all(url: str) -> None:
+    """Readiness and probe, as the load: by the system's certificates, not by a client's own."""
+    with Prober(url) as prober:
+        assert prober.send([0.0]).good == 1
+    assert readiness.get(Address.read(url), "/", 5.0).detail == "GET /: 200 OK"
 
 
 def test_certificates_need_not_be_checked(url: str, tmp_path: Path, warm: Warm) -> None:

@@ -164,6 +164,7 @@ def find_breaking_point(target: Target, asked: Inquiry, watch: Watch = tuple) ->
         method=target.request.method,
         headers=dict(target.request.headers),
         body=target.request.body,
+        verify=target.request.verify,
         timeout=asked.timeout * target.time_scale,
         bounds=bounds,
         replica_header=target.replica_header,

@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import select
-import socket
-import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...base import address
+from ...base.address import Address, accepting
+from ...base.tls import tls_context
 from ...errors import ConfigurationError, ServiceError
 from ...load.wire.message import Message, target
 from ...load.wire.outcome import Outcome
@@ -195,7 +194,7 @@ class Prober:
         method: of each request.
         timeout: seconds for one request, from when it is begun.
         replica_header: its value is kept in each exchange.
-        context: for https; by default certificates are checked.
+        verify: refuse certificates that aren't trusted.
         watch: says how others have disturbed the service since it was asked last.
 
     Attributes:
@@ -217,7 +216,7 @@ class Prober:
         timeout: float = 60.0,
         bounds: Bounds | None = None,
         replica_header: str | None = None,
-        context: ssl.SSLContext | None = None,
+        verify: bool = True,
         watch: Watch = tuple,
     ) -> None:
         self.path = path
@@ -229,7 +228,7 @@ class Prober:
         self._body = body
         self._replica_header = replica_header or ""
         self._begin: float | None = None
-        self._prefix, self._host, self.peer = _locate(url, context)
+        self._prefix, self._host, self.peer = _locate(url, verify=verify)
         self._epoll = select.epoll()
         self._next_sweep = 0.0
         self._watch = watch
@@ -341,7 +340,11 @@ class Prober:
                 self._forget(one)
 
     def canary(self, path: str | None = None) -> Callable[[float], ProbeResult]:
-        """Make a canary: one request, whose answer says how it went and how long it took."""
+        """Make a canary: one request, whose answer says how it went and how long it took.
+
+        Sent as volleys are, not as those of ``service.shared.readiness``: it counts against the
+        bounds, and its time is compared with those of requests that went the same way.
+        """
 
         def send(limit: float) -> ProbeResult:
             volley = self.send([0.0], timeout=limit, path=path)
@@ -530,31 +533,21 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _locate(url: str, context: ssl.SSLContext | None) -> tuple[str, str, Peer]:
+def _locate(url: str, *, verify: bool) -> tuple[str, str, Peer]:
     """Give the path that comes with an address, the Host header, and the peer."""
     try:
-        parts = address.split_address(url)
+        address = Address.read(url)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
-    name = parts.hostname or ""
-    is_tls = parts.scheme == "https"
-    port = parts.port or (443 if is_tls else 80)
     try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        places = address.places()
     except OSError as error:
-        raise ConfigurationError(f"{url}: {name!r} has no address: {error.strerror}") from None
-    family, place = _answering([(family, place) for family, *_, place in found], url)
-    if is_tls and context is None:
-        context = ssl.create_default_context()
-    peer = Peer(family, place, name, context if is_tls else None)
-    return parts.path.rstrip("/"), parts.netloc.rpartition("@")[2], peer
-
-
-def _answering(places: list[tuple[int, Any]], url: str) -> tuple[int, Any]:
-    """Give the first address that accepts: "localhost" is ::1, too, where often nobody listens."""
-    for family, place in places:
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(_CONNECT_SECONDS)
-            if not sock.connect_ex(place):
-                return family, place
-    raise ServiceError(f"nobody answers at {url}")
+        raise ConfigurationError(
+            f"{url}: {address.host!r} has no address: {error.strerror}"
+        ) from None
+    # Not more than a connection: a request would warm up what is to be seen cold.
+    place = accepting(places, _CONNECT_SECONDS)
+    if place is None:
+        raise ServiceError(f"nobody answers at {url}")
+    context = tls_context(verify=verify) if address.is_tls else None
+    return address.prefix, address.authority, Peer(*place, address.host, context)

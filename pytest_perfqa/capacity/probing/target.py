@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What is sent, the same each time."""
+    """What is sent, the same each time; ``verify`` refuses certificates that aren't trusted."""
 
     path: str
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    verify: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,4 +94,10 @@ def only_request(scenario: Scenario, path: Path) -> ProbeRequest:
     if request.cookies:
         pairs = (f"{name}={template_text(value)}" for name, value in request.cookies.items())
         headers["Cookie"] = "; ".join(pairs)
-    return ProbeRequest(message.target, message.method, tuple(headers.items()), message.body)
+    return ProbeRequest(
+        message.target,
+        message.method,
+        tuple(headers.items()),
+        message.body,
+        verify=scenario.verify_certificates,
+    )

@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from ...base.address import Address
 from ...errors import ConfigurationError, GeneratorError
 from ...machine.children import await_end, ending
 from ..wire.plan import Plan, Summary, endpoints, longest_pass
@@ -182,10 +182,12 @@ def _until_done(
 
 
 def _require_possible(scenario: Scenario, url: str) -> None:
-    if urlsplit(url).scheme not in {"http", "https"}:
+    try:
+        Address.read(url)
+    except ValueError:
         raise ConfigurationError(
             f"no load can be put on {url!r}; accepted: http://HOST:PORT or https://HOST:PORT"
-        )
+        ) from None
     if (number := len(endpoints(scenario))) > WHOLE_ARRIVAL:
         raise ConfigurationError(
             f"the scenario has {number} endpoints; accepted: up to {WHOLE_ARRIVAL} "

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import ssl
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import gevent
-from gevent import socket
 from gevent.hub import Waiter, get_hub
 
+from ...base.address import Address, accepting
+from ...base.tls import tls_context
 from ...scenario.records import Flow, Request
 from ..wire.message import build, is_constant
 from ..wire.record import RecordKind
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from .account import Account
 
 _DRAW = 1 << 20
-_PROBE_SECONDS = 1.0
+_CONNECT_SECONDS = 1.0
 
 
 class Flows:
@@ -32,21 +30,23 @@ class Flows:
 
     def __init__(self, plan: Plan, account: Account) -> None:
         scenario = plan.scenario
-        split = urlsplit(plan.url)
-        self.host = split.netloc
-        self.origin = f"{split.scheme}://{split.netloc}"
+        address = Address.read(plan.url)
+        self.host = address.authority
+        self.origin = address.origin
+        self.prefix = address.prefix
         self.close_after = not scenario.keep_connections
         self.stopping = False
         self.note = account.note
         self.endpoint = account.endpoint
         self._scenario = scenario
         self._account = account
-        host, is_tls = split.hostname or "", split.scheme == "https"
-        self._transport = Transport(
-            *_resolve(host, split.port or (443 if is_tls else 80)),
-            timeout=scenario.timeout,
-            tls=(_tls_context(verify=scenario.verify_certificates), host) if is_tls else None,
-        )
+        tls = None
+        if address.is_tls:
+            tls = tls_context(verify=scenario.verify_certificates), address.host
+        places = address.places()
+        # The only one need not be tried; of none that accepts, what becomes of the load tells.
+        place = accepting(places, _CONNECT_SECONDS) if len(places) > 1 else None
+        self._transport = Transport(*(place or places[0]), timeout=scenario.timeout, tls=tls)
         read_json_paths(scenario.flows)
         self._shared = Pool(self._transport) if scenario.keep_connections else None
         self._fast = [self._constant(flow) for flow in scenario.flows]
@@ -154,7 +154,7 @@ class Flows:
         )
         if not plain:
             return first, None
-        message = build(first, {}, random.Random(0))  # noqa: S311 - nothing random is in it
+        message = build(first, {}, random.Random(0), self.prefix)  # noqa: S311 - nothing random is in it
         return first, message.encode(self.host, {}, close=self.close_after)
 
     def _draw(self, index: int) -> int:
@@ -198,26 +198,3 @@ class _Single:
             self._due, exchange, self._phase, flows.endpoint(self._request.label), RecordKind.SINGLE
         )
         flows.ended()
-
-
-def _tls_context(*, verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
-    """Give the first address of a host that can be connected to, or else its first."""
-    found = [
-        (family, address)
-        for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    ]
-    if len(found) > 1:  # "localhost" is ::1 and 127.0.0.1, and services often listen on one only
-        for family, address in found:
-            with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.settimeout(_PROBE_SECONDS)
-                probe.connect(address)
-                return family, address
-    return found[0]

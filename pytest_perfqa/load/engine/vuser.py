@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from gevent.hub import Waiter
 
+from ...base.address import Address
 from ...base.status import is_usual
 from ...scenario.records import Capture, Expectation, Flow, Loop, Request, Step, Think
 from ...scenario.template import render_templates, template_text
@@ -35,6 +36,7 @@ class Engine(Protocol):
 
     host: str
     origin: str
+    prefix: str
     close_after: bool
 
     @property
@@ -148,7 +150,7 @@ class VirtualUser:
         exchange = Exchange(request.method, b"", _ignore)
         exchange.started = exchange.ended = time.monotonic()
         try:
-            message = build(request, self._variables, self._random)
+            message = build(request, self._variables, self._random, self._engine.prefix)
             for name, value in request.cookies.items():
                 self._cookies[name] = template_text(
                     render_templates(value, self._variables, self._random)
@@ -310,17 +312,22 @@ def redirected(message: Message, status: int, location: str, origin: str) -> Mes
     Raises:
         ValueError: it leads to another host, where load must not go.
     """
-    split, here = urlsplit(urljoin(origin + message.target, location)), urlsplit(origin)
-    usual = 443 if here.scheme == "https" else 80
-    same_port = (split.port or usual) == (here.port or usual)
-    if (split.scheme, split.hostname) != (here.scheme, here.hostname) or not same_port:
+    url = urljoin(origin + message.target, location)
+    if not _is_at(url, origin):
         raise ValueError(f"redirected to another host: {location}")
-    where = target(split._replace(scheme="", netloc="").geturl(), {})
+    where = target(urlsplit(url)._replace(scheme="", netloc="").geturl(), {})
     if status == 303 or (status in {301, 302} and message.method == "POST"):
         method = "HEAD" if message.method == "HEAD" else "GET"
         headers = {k: v for k, v in message.headers.items() if k.lower() != "content-type"}
         return Message(method, where, headers, b"")
     return Message(message.method, where, message.headers, message.body)
+
+
+def _is_at(url: str, origin: str) -> bool:
+    try:
+        return Address.read(url).origin == origin
+    except ValueError:
+        return False
 
 
 def is_redirect(exchange: Exchange) -> bool:

@@ -71,8 +71,13 @@ class _Fields:
         return iter(self._fields.values())
 
 
-def build(request: Request, variables: Mapping[str, Any], random: random.Random) -> Message:
+def build(
+    request: Request, variables: Mapping[str, Any], random: random.Random, prefix: str = ""
+) -> Message:
     """Expand a request's templates.
+
+    Args:
+        prefix: the path that the service's address brings along.
 
     Raises:
         LookupError: a template names a variable that is not known.
@@ -89,7 +94,7 @@ def build(request: Request, variables: Mapping[str, Any], random: random.Random)
         headers[name] = template_text(expand(value))
     return Message(
         request.method,
-        target(template_text(expand(request.url)), expand(request.query)),
+        prefix + target(template_text(expand(request.url)), expand(request.query)),
         headers,
         body,
     )

@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...base.address import Address
 from ...base.wording import did_you_mean
 from ...errors import ConfigurationError, ServiceError
 from ..config import template_variables
 from ..shared import ports, readiness, settling
-from ..shared.readiness import Address, ProbeResult
 from ..shared.started import StartedService
 from . import budget, compose, engine, images, ownership
 from .container import ContainerPart
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ...machine.children import Reaper
     from ..backend import Leader, Service
     from ..config import ServiceConfig
+    from ..shared.readiness import ProbeResult
 
 __tracebackhide__ = True
 

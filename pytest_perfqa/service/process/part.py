@@ -7,10 +7,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...base.address import Address
 from ...errors import ServiceError
 from ...machine import children
 from ..shared import logs
-from ..shared.readiness import Address
 
 if TYPE_CHECKING:
     import subprocess

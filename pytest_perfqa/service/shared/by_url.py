@@ -6,8 +6,8 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
+from ...base.address import Address
 from ...errors import ServiceError
-from .. import address
 from . import beside, readiness, settling
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ class UrlService:
     def __init__(self, config: ServiceConfig, url: str) -> None:
         self._config = config
         self._url = url.rstrip("/")
-        parts = address.split_address(url)
-        is_tls = parts.scheme == "https"
-        port = parts.port or (443 if is_tls else 80)
-        self._address = readiness.Address(
-            parts.hostname or "", port, is_tls, parts.path.rstrip("/")
-        )
+        self._address = Address.read(url)
         self._canary = readiness.canary(self._address, config.ready, config.replica_header)
         self._wait_until_ready()
         self._idle = settling.idle_seconds(self._canary, 1, _IDLE_LIMIT_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import socket
 import time
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ...base.address import Address
     from ..config import Ready
 
     Canary = Callable[[float], "ProbeResult"]
@@ -50,16 +50,6 @@ class ProbeResult:
     replica: str | None = None
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where a service listens; ``prefix`` is the path that its address brings along."""
-
-    host: str
-    port: int
-    is_tls: bool = False
-    prefix: str = ""
-
-
 def canary(address: Address, ready: Ready, replica_header: str | None) -> Canary:
     """Make the cheapest request that goes all the way: to the ready path.
 
@@ -84,24 +74,21 @@ def get(
         timeout: seconds until it counts as unanswered, for the connection and for each read.
         replica_header: its value goes into the answer.
     """
+    from .http_client import get_once, reason  # noqa: PLC0415 - a session may start no service
+
     begin = time.monotonic()
-    kind = http.client.HTTPSConnection if address.is_tls else http.client.HTTPConnection
-    connection = kind(address.host, address.port, timeout=timeout)
     try:
-        connection.request("GET", address.prefix + path, headers={"Connection": "close"})
-        response = connection.getresponse()
-        response.read()
-    except (OSError, http.client.HTTPException) as error:
-        detail = f"GET {path}: {type(error).__name__}: {error}"
+        response = get_once(address.origin + address.prefix + path, timeout)
+    except OSError as error:
+        why = reason(error)
+        detail = f"GET {path}: {type(why).__name__}: {why}"
         return ProbeResult(is_good=False, detail=detail, seconds=time.monotonic() - begin)
-    finally:
-        connection.close()
     return ProbeResult(
-        is_good=200 <= response.status < 300,
-        detail=f"GET {path}: {response.status} {response.reason}",
+        is_good=200 <= response.status_code < 300,
+        detail=f"GET {path}: {response.status_code} {response.reason}",
         seconds=time.monotonic() - begin,
-        status=response.status,
-        replica=response.getheader(replica_header) if replica_header else None,
+        status=response.status_code,
+        replica=response.headers.get(replica_header) if replica_header else None,
     )
 
 
