@@ -226,8 +226,8 @@ MUTATIONS = [
         ("a fall to a third is no peak", "_FALL = 0.5", "_FALL = 0.33"),
         (
             "a peak ends at the rate it began with",
-            "phase.rate_end if phase.count",
-            "phase.rate if phase.count",
+            "phase.rates[1] > 0 and after.rates[0] <= _FALL * phase.rates[1]",
+            "phase.rates[0] > 0 and after.rates[0] <= _FALL * phase.rates[0]",
         ),
     ),
     *broken(

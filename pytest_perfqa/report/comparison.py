@@ -230,13 +230,5 @@ def _known(figure: Callable[[], T]) -> T | None:
 def _peaks(phases: tuple[Phase, ...]) -> Iterator[str]:
     bring = [phase for phase in phases if phase.expected]
     for phase, after in pairwise(bring):
-        if _ends_at(phase) > 0 and _begins_at(after) <= _FALL * _ends_at(phase):
+        if phase.rates[1] > 0 and after.rates[0] <= _FALL * phase.rates[1]:
             yield phase.name
-
-
-def _begins_at(phase: Phase) -> float:
-    return phase.rate if phase.count is None else phase.count / phase.duration
-
-
-def _ends_at(phase: Phase) -> float:
-    return phase.rate_end if phase.count is None else phase.count / phase.duration

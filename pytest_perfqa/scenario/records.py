@@ -37,6 +37,18 @@ class Phase:
     max_vusers: int | None = None
 
     @property
+    def rates(self) -> tuple[float, float]:
+        """The rates of arrivals at which it begins and ends; of a count, that of its spreading."""
+        if self.count is not None:
+            return self.count / self.duration, self.count / self.duration
+        return self.rate, self.rate_end
+
+    @property
+    def highest_rate(self) -> float:
+        """The highest rate of arrivals in it."""
+        return max(self.rates)
+
+    @property
     def expected(self) -> float:
         """How many arrivals the phase brings on average: the integral of its rate."""
         if self.count is not None:

@@ -106,7 +106,7 @@ def _too_little(scenario: Scenario) -> str:
 
 def _brings(scenario: Scenario, phase: Phase, index: int) -> bool:
     if scenario.model == "closed":
-        return max(_rates(phase)) > 0
+        return phase.highest_rate > 0
     if phase.expected >= _SURELY_SOME:
         return True
     if scenario.arrivals == "poisson":
@@ -120,7 +120,7 @@ def crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
     Their number follows the rates of the phases; the highest rate stands for ``scenario.users``.
     """
     most = float(scenario.users or 0)
-    rates = [_rates(phase) for phase in scenario.phases]
+    rates = [phase.rates for phase in scenario.phases]
     highest = max((rate for pair in rates for rate in pair), default=0.0)
     steps: list[tuple[float, int]] = []
     start = 0.0
@@ -137,12 +137,6 @@ def crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
 def shard_users(users: int, index: int, count: int) -> int:
     """Give how many of all users one of ``count`` generators has: every ``count``-th."""
     return (users + count - 1 - index) // count
-
-
-def _rates(phase: Phase) -> tuple[float, float]:
-    if phase.count is None:
-        return phase.rate, phase.rate_end
-    return phase.count / phase.duration, phase.count / phase.duration
 
 
 def _ramp(first: float, last: float, phase: Phase) -> Iterator[tuple[float, int]]:
@@ -188,10 +182,7 @@ def _poisson_count(phase: Phase, random: np.random.Generator) -> int:
 
 def _time_of(phase: Phase, integral: NDArray[np.float64]) -> NDArray[np.float64]:
     """Invert the integral of the rate: when does it reach each of these values?"""
-    if phase.count is not None:
-        rate = end = phase.count / phase.duration
-    else:
-        rate, end = phase.rate, phase.rate_end
+    rate, end = phase.rates
     slope = (end - rate) / phase.duration
     # The root of rate t + slope t^2 / 2 = integral that has no cancellation when slope is near 0.
     root = np.sqrt(np.maximum(rate * rate + 2 * slope * integral, 0))

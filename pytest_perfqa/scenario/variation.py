@@ -126,7 +126,7 @@ class _Variation:
                 f"perf_load(rate=...): {scenario.name} has users, who come at no rate"
             )
             return scenario
-        highest = max(_highest(phase) for phase in scenario.phases)
+        highest = max(phase.highest_rate for phase in scenario.phases)
         phases = tuple(_faster(phase, rate / highest) for phase in scenario.phases)
         return replace(scenario, phases=phases)
 
@@ -162,12 +162,6 @@ class _Variation:
             self.mistakes.append(
                 f"perf_load: {expected:.3g} arrivals; accepted: at most {_MAX_ARRIVALS:.0e}"
             )
-
-
-def _highest(phase: Phase) -> float:
-    if phase.count is not None:
-        return phase.count / phase.duration
-    return max(phase.rate, phase.rate_end)
 
 
 def _faster(phase: Phase, factor: float) -> Phase:

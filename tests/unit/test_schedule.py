@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 from pytest_perfqa.scenario.schedule import (
     Schedule,
-    _rates,
     arrival_count,
     crowd,
     schedule,
@@ -193,11 +192,20 @@ def test_shards_are_a_partition(phases: list[Phase], shards: int) -> None:
     assert max(sizes) - min(sizes) <= 1
 
 
+def test_a_phase_knows_its_rates() -> None:
+    """Where it begins and ends, at full scale or not; a count is spread evenly."""
+    ramp, count = Phase("ramp", 10, 4, 1), Phase("count", 10, count=5)
+    assert (ramp.rates, ramp.highest_rate) == ((4, 1), 4)
+    assert (ramp.scaled(0.5).rates, ramp.scaled(0.5).highest_rate) == ((8, 2), 8)
+    assert (count.rates, count.scaled(0.5).rates) == ((0.5, 0.5), (1, 1))
+    assert Phase("pause", 10).rates == (0, 0)
+
+
 @given(st.lists(PHASES, min_size=1, max_size=4), st.integers(1, 300))
 def test_users_follow_the_rates(phases: list[Phase], users: int) -> None:
     """Rounded, and somebody wherever there is a rate; the highest has all, the end none."""
     steps = crowd(Scenario("s", tuple(phases), (FLOW,), users=users))
-    rates = [_rates(phase) for phase in phases]
+    rates = [phase.rates for phase in phases]
     highest = max(max(pair) for pair in rates)
     starts = np.cumsum([0.0, *(phase.duration for phase in phases)])
     assert steps[-1][1] == 0

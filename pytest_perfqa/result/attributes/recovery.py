@@ -75,7 +75,7 @@ def stretches(
     lasted = bounds(phases)
     at = _only(phases, peak)
     counted = [index for index, phase in enumerate(phases) if phase.name not in warmup]
-    heights = [max(_rates(phase)) for phase in phases]
+    heights = [phase.highest_rate for phase in phases]
     unusual = (heights[at] + min([heights[index] for index in counted] + [heights[at]])) / 2
     high = [index for index in counted if heights[index] >= unusual]
     if baseline is None:
@@ -105,12 +105,6 @@ def _named(phases: Sequence[Phase], name: str) -> list[int]:
         known = ", ".join(dict.fromkeys(repr(phase.name) for phase in phases))
         raise NoData(f"no phase {name!r}; there are: {known}")
     return found
-
-
-def _rates(phase: Phase) -> tuple[float, float]:
-    if phase.count is not None:
-        return phase.count / phase.duration, phase.count / phase.duration
-    return phase.rate, phase.rate_end
 
 
 @dataclass(frozen=True)
