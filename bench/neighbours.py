@@ -134,7 +134,7 @@ def measure(
 
     sampler.disturbances = overheard
     with tempfile.TemporaryDirectory() as folder, Reaper() as reaper:
-        service = process.start(config, Path(folder) / "service", reaper=reaper)
+        service = process.start_processes(config, Path(folder) / "service", reaper=reaper)
         try:
             with loops(beside):
                 bench = Bench(reaper, cpus=spare_cpus(config.limits))

@@ -95,7 +95,7 @@ def compare(config: Any, scenario: str) -> None:
     path = REFERENCE / f"{scenario}.yaml"
     for by in ("Artillery", "pytest-perfqa"):
         with tempfile.TemporaryDirectory() as folder, Reaper() as reaper, alone(print):
-            service = process.start(config, Path(folder) / "service", reaper=reaper)
+            service = process.start_processes(config, Path(folder) / "service", reaper=reaper)
             try:
                 if by == "Artillery":
                     row = theirs(by_artillery(path, service.url, Path(folder)))

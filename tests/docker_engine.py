@@ -33,7 +33,7 @@ OFFICIAL = {
 def base_images() -> dict[str, str]:
     """Give the base images that are here, or skip the test with the reason."""
     try:
-        docker.check_prerequisites()
+        docker.check_engine()
     except PrerequisiteMissing as error:
         pytest.skip(str(error))
     images = dict(OFFICIAL)

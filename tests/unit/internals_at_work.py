@@ -92,7 +92,7 @@ def tags() -> None:
 def greenlets() -> None:
     """User.start and runner.user_greenlets."""
     here = environment()
-    greenlet = locust_internals.start(Worker(here), here)
+    greenlet = locust_internals.start_user(Worker(here), here)
     assert greenlet in locust_internals.user_greenlets(here)
     greenlet.join()
 

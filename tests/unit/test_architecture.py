@@ -23,12 +23,8 @@ LAYERS = {
     if contract["type"] == "layers"
     for container in contract["containers"]
 }
-# Names that more than one module may give to a class or a function, and why.
-SHARED_NAMES = {
-    "main": "what a program runs is called so",
-    "check_prerequisites": "what backends have in common",
-    "start": "what backends have in common",
-}
+# What a program runs is called so.
+SHARED_NAMES = {"main"}
 
 
 def members(folder: Path) -> set[str]:

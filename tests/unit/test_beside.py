@@ -186,7 +186,7 @@ def test_it_is_watched_like_a_part_but_is_none_of_the_limits(
         beside={"db": Beside(port=database[1])},
     )
     with Reaper() as reaper:
-        service = process.start(config, tmp_path / "run", reaper=reaper)
+        service = process.start_processes(config, tmp_path / "run", reaper=reaper)
         try:
             with Monitor(service, reaper=reaper, interval=0.05, beside=service.beside) as monitor:
                 start = time.monotonic()

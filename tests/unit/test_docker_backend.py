@@ -66,7 +66,7 @@ def start(tmp_path: Path, images: dict[str, str]) -> Iterator[Starter]:  # noqa:
     started: list[Service] = []
 
     def starter(config: ServiceConfig) -> Service:
-        started.append(docker.start(config, tmp_path / f"run{len(started)}"))
+        started.append(docker.start_containers(config, tmp_path / f"run{len(started)}"))
         return started[-1]
 
     yield starter
@@ -227,7 +227,7 @@ def test_one_clear_error_within_ten_seconds(
     before = everything()
     begin = time.monotonic()
     with pytest.raises(PerfqaError) as caught:
-        docker.start(config, tmp_path / "run")
+        docker.start_containers(config, tmp_path / "run")
     assert time.monotonic() - begin < 10
     assert [word for word in words if word not in str(caught.value)] == []
     assert everything() == before
@@ -241,7 +241,7 @@ def test_a_failing_build_leaves_no_image(tmp_path: Path, images: dict[str, str])
     )
     before = everything()
     with pytest.raises(ServiceError, match="oh no"):
-        docker.start(config, tmp_path / "run")
+        docker.start_containers(config, tmp_path / "run")
     assert everything() == before
 
 
@@ -279,7 +279,7 @@ def test_a_taken_port_is_named(tmp_path: Path, images: dict[str, str]) -> None: 
         config = single(tmp_path, COMPOSE + SIDE + f'    ports: ["{port}:9000"]\n')
         before = everything()
         with pytest.raises(ServiceError) as caught:
-            docker.start(config, tmp_path / "run")
+            docker.start_containers(config, tmp_path / "run")
     message = str(caught.value)
     assert str(port) in message
     assert "already in use" in message or "already allocated" in message
@@ -293,7 +293,9 @@ def test_one_that_never_becomes_ready_shows_its_log(
     """The message has the last probe and the logs; nothing is left running."""
     before = everything()
     with pytest.raises(ServiceError) as caught:
-        docker.start(single(tmp_path, ready=Ready(path="/never", within=1.5)), tmp_path / "run")
+        docker.start_containers(
+            single(tmp_path, ready=Ready(path="/never", within=1.5)), tmp_path / "run"
+        )
     message = str(caught.value)
     assert "not ready within 1.5 s" in message
     assert "GET /never: 503" in message
@@ -307,7 +309,7 @@ def test_an_engine_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
     engine.find_engine.cache_clear()
     begin = time.monotonic()
     with pytest.raises(PrerequisiteMissing, match=r"no Docker|docker' is missing"):
-        docker.check_prerequisites()
+        docker.check_engine()
     assert time.monotonic() - begin < 10
     engine.find_engine.cache_clear()
 
@@ -501,12 +503,12 @@ def test_what_the_dead_left_is_swept(
     """Containers, networks and cgroups of an owner who is gone; not those of one who lives."""
     del images
     before = everything()
-    alive = docker.start(single(tmp_path / "one"), tmp_path / "run1")
+    alive = docker.start_containers(single(tmp_path / "one"), tmp_path / "run1")
     with_alive = everything()
     try:
         dead = ownership.owner().rpartition(":")[0] + ":1"
         monkeypatch.setattr(ownership, "owner", lambda: dead)
-        docker.start(single(tmp_path / "two"), tmp_path / "run2")
+        docker.start_containers(single(tmp_path / "two"), tmp_path / "run2")
         monkeypatch.undo()
         assert len(everything()["containers"]) == len(with_alive["containers"]) + 1
         ownership.sweep(engine.find_engine())
@@ -544,7 +546,7 @@ def test_an_interrupt_while_it_comes_up_leaves_nothing(
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        docker.start(single(tmp_path, text), tmp_path / "run")
+        docker.start_containers(single(tmp_path, text), tmp_path / "run")
     thread.join()
     assert everything() == before
 

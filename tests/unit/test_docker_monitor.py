@@ -56,7 +56,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, reaper: Reaper) -> Iterato
                 file.parent / "service.yaml",
                 sections={"docker": Docker(file, "web:9000")},
             )
-            started = docker.start(config, folder / "run", reaper=reaper)
+            started = docker.start_containers(config, folder / "run", reaper=reaper)
         yield started
         started.stop()
 
@@ -119,7 +119,7 @@ def test_others_on_the_cpus_of_a_container_are_told(
         sections={"docker": Docker(file, "web:9000")},
     )
     usual = str(-os.getpriority(os.PRIO_PROCESS, 0))  # on top of pytest's own
-    service = docker.start(config, tmp_path / "run", reaper=reaper)
+    service = docker.start_containers(config, tmp_path / "run", reaper=reaper)
     try:
         loop = [sys.executable, "-c", "while True: pass"]
         # Whoever runs these tests may have made them give way to others.

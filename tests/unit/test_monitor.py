@@ -177,7 +177,7 @@ def toy(tmp_path: Path, reaper: Reaper) -> Iterator[Service]:
         ready=Ready(tcp=True),
         sections={"process": {"app": Command("app", "python server.py {port}")}},
     )
-    started = process.start(config, tmp_path / "run", reaper=reaper)
+    started = process.start_processes(config, tmp_path / "run", reaper=reaper)
     yield started
     started.stop()
 

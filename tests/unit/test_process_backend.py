@@ -86,7 +86,7 @@ def start(tmp_path: Path) -> Iterator[Starter]:
     started: list[Service] = []
 
     def starter(config: ServiceConfig) -> Service:
-        started.append(process.start(config, tmp_path / f"run{len(started)}"))
+        started.append(process.start_processes(config, tmp_path / f"run{len(started)}"))
         return started[-1]
 
     yield starter
@@ -126,7 +126,7 @@ def replicated(folder: Path) -> ServiceConfig:
 def skip_without(config: ServiceConfig) -> ServiceConfig:
     """Give the configuration, or skip the test if its programs aren't installed."""
     try:
-        programs.check_prerequisites(config)
+        programs.check_programs(config)
     except PrerequisiteMissing as error:
         pytest.skip(str(error))
     return config
@@ -262,7 +262,7 @@ def test_a_child_that_dies_while_starting_shows_its_log(tmp_path: Path) -> None:
     code = "print('last words'); raise SystemExit(7)"
     config = single(tmp_path, sections={"process": {"app": Command("app", f'python -c "{code}"')}})
     with pytest.raises(ServiceError) as caught:
-        process.start(config, tmp_path / "run")
+        process.start_processes(config, tmp_path / "run")
     message = str(caught.value)
     assert "app exited with code 7" in message
     assert "SystemExit(7)" in message
@@ -274,12 +274,12 @@ def test_a_server_that_is_told_no_port_is_not_reached(tmp_path: Path) -> None:
     silent = Command("app", 'python -c "import time; time.sleep(60)"')
     ready = Ready(path="/", within=0.5)
     with pytest.raises(ServiceError, match=r"expected on port \d+, .* write \{port\} into"):
-        process.start(
+        process.start_processes(
             single(tmp_path, ready=ready, sections={"process": {"app": silent}}), tmp_path / "run"
         )
     told = dataclasses.replace(silent, env={"PORT": "{port}"})
     with pytest.raises(ServiceError) as caught:
-        process.start(
+        process.start_processes(
             single(tmp_path, ready=ready, sections={"process": {"app": told}}), tmp_path / "run"
         )
     assert "{port}" not in str(caught.value)
@@ -289,7 +289,7 @@ def test_one_that_never_becomes_ready_is_stopped(tmp_path: Path) -> None:
     """The message has the last probe and the logs; nothing is left running."""
     config = single(tmp_path, ready=Ready(path="/never", within=1.0))
     with pytest.raises(ServiceError) as caught:
-        process.start(config, tmp_path / "run")
+        process.start_processes(config, tmp_path / "run")
     message = str(caught.value)
     assert "not ready within 1 s" in message
     assert f"ready: {{path: /health, within: 60s}} in {tmp_path}" in message
@@ -368,7 +368,7 @@ def test_a_missing_program_and_module_are_named_together(tmp_path: Path) -> None
         "two": Command("two", "python -m no_such_module"),
     }
     with pytest.raises(PrerequisiteMissing) as caught:
-        process.start(
+        process.start_processes(
             single(tmp_path, endpoint="one", sections={"process": parts}), tmp_path / "run"
         )
     assert "'no-such-program' is missing" in str(caught.value)
@@ -384,7 +384,7 @@ def test_a_missing_embedded_program_names_the_extra(
     monkeypatch.setattr(programs, "_on_path", lambda *_: None)
     config = single(tmp_path, sections={"process": {"app": Command("app", "node server.js")}})
     with pytest.raises(PrerequisiteMissing, match=r"'pytest-perfqa\[embedded\]'"):
-        programs.check_prerequisites(config)
+        programs.check_programs(config)
 
 
 def test_missing_node_packages_name_the_command(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_missing_node_packages_name_the_command(tmp_path: Path) -> None:
 
 def _missing(config: ServiceConfig) -> str:
     try:
-        programs.check_prerequisites(config)
+        programs.check_programs(config)
     except PrerequisiteMissing as error:
         return str(error)
     return ""
@@ -409,7 +409,7 @@ def _missing(config: ServiceConfig) -> str:
 def test_a_service_without_processes_is_refused(tmp_path: Path) -> None:
     """Each backend needs its own part of the file."""
     with pytest.raises(ConfigurationError, match="no process backend"):
-        process.start(ServiceConfig("x", tmp_path, tmp_path), tmp_path / "run")
+        process.start_processes(ServiceConfig("x", tmp_path, tmp_path), tmp_path / "run")
 
 
 # Disturbing --------------------------------------------------------------------------------
@@ -574,7 +574,7 @@ folder = Path(sys.argv[2])
 reaper = Reaper()
 tempfile.tempdir = str(folder)
 reaper.folder()
-service = process.start(tests.single(folder, "stubborn"), folder / "run", reaper=reaper)
+service = process.start_processes(tests.single(folder, "stubborn"), folder / "run", reaper=reaper)
 if os.fork() == 0:  # as multiprocessing does; it holds the reaper's pipe open
     time.sleep(20)
     os._exit(0)

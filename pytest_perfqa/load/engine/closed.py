@@ -21,7 +21,7 @@ from locust.exception import StopTest
 from ...scenario.schedule import crowd, shard_users
 from ..wire.outcome import Outcome
 from .clock import Alarm
-from .locust_internals import DefaultTaskSet, send_away, start, user_greenlets
+from .locust_internals import DefaultTaskSet, send_away, start_user, user_greenlets
 from .user_classes import ENDINGS, Users, is_task_set
 from .user_requests import Arrival, arrival_of, bind
 
@@ -127,7 +127,7 @@ class Crowd:
     def _start(self, user_class: Any) -> None:
         user = self._users.new(user_class)
         self._alive.append(user)
-        greenlet = start(user, self._environment)
+        greenlet = start_user(user, self._environment)
         bind(greenlet, None)
         greenlet.rawlink(lambda _: self._ended(user))
 

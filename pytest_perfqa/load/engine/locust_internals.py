@@ -29,7 +29,7 @@ __all__ = [
     "load_locustfile",
     "next_task",
     "send_away",
-    "start",
+    "start_user",
     "tell_running",
     "user_greenlets",
     "wait_until_spawned",
@@ -50,7 +50,7 @@ def next_task(tasks: Any) -> Any:
     return queue.popleft() if queue else tasks.get_next_task()
 
 
-def start(user: Any, environment: Any) -> Greenlet:
+def start_user(user: Any, environment: Any) -> Greenlet:
     """Let a user run as one of the runner's."""
     user.start(user_greenlets(environment))
     return user.greenlet

@@ -63,7 +63,7 @@ class DockerBackend(Backend):
 
     def check(self, config: ServiceConfig) -> None:
         """Make sure that an engine answers, and that the compose file can receive the load."""
-        service.check_prerequisites()
+        service.check_engine()
         service.Wanted.read(config)
 
     def part_names(self, config: ServiceConfig) -> tuple[str, ...]:
@@ -72,14 +72,14 @@ class DockerBackend(Backend):
 
     def start(self, config: ServiceConfig, directory: Path, *, reaper: Reaper) -> Service:
         """Bring the compose file up."""
-        return service.start(config, directory, reaper=reaper)
+        return service.start_containers(config, directory, reaper=reaper)
 
 
 @functools.cache
 def _engine() -> tuple[bool, str]:
     """Tell whether docker can be used, and why; asked once, since a dead engine takes its time."""
     try:
-        found = service.check_prerequisites()
+        found = service.check_engine()
     except PrerequisiteMissing as error:
         return False, str(error)
     return True, f"engine {found.version} answers"

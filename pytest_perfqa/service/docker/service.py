@@ -37,7 +37,7 @@ _IDLE_LIMIT_SECONDS = 30.0
 _serial = itertools.count(1)
 
 
-def check_prerequisites() -> engine.DockerEngine:
+def check_engine() -> engine.DockerEngine:
     """Make sure that an engine answers and that all is here to talk to it.
 
     Raises:
@@ -48,7 +48,9 @@ def check_prerequisites() -> engine.DockerEngine:
     return found
 
 
-def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = None) -> Service:
+def start_containers(
+    config: ServiceConfig, directory: Path, *, reaper: Reaper | None = None
+) -> Service:
     """Bring up the compose file of a configuration; return when it is ready.
 
     Args:
@@ -60,7 +62,7 @@ def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = Non
         ConfigurationError: it has no compose file, or (PrerequisiteMissing) there is no engine.
         ServiceError: a build failed, a container died or it didn't become ready; nothing is left.
     """
-    found = check_prerequisites()
+    found = check_engine()
     wanted = Wanted.read(config)
     _sweep_once(found)
     directory.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ class ProcessBackend(Backend):
 
     def check(self, config: ServiceConfig) -> None:
         """Make sure that all programs are installed."""
-        programs.check_prerequisites(config)
+        programs.check_programs(config)
 
     def part_names(self, config: ServiceConfig) -> tuple[str, ...]:
         """Give the names of all replicas and proxies."""
@@ -43,4 +43,4 @@ class ProcessBackend(Backend):
 
     def start(self, config: ServiceConfig, directory: Path, *, reaper: Reaper) -> Service:
         """Start the processes."""
-        return service.start(config, directory, reaper=reaper)
+        return service.start_processes(config, directory, reaper=reaper)

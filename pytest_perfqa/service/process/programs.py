@@ -25,7 +25,7 @@ _EMBEDDED_MODULES = ("flask", "gunicorn")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-def check_prerequisites(config: ServiceConfig) -> None:
+def check_programs(config: ServiceConfig) -> None:
     """Make sure that all the process backend runs for ``config`` is installed.
 
     Raises:

@@ -35,7 +35,9 @@ class _PortTakenError(ServiceError):
     """Someone took a port between the choice and its use."""
 
 
-def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = None) -> Service:
+def start_processes(
+    config: ServiceConfig, directory: Path, *, reaper: Reaper | None = None
+) -> Service:
     """Start the processes of a configuration; return when it is ready.
 
     Args:
@@ -49,7 +51,7 @@ def start(config: ServiceConfig, directory: Path, *, reaper: Reaper | None = Non
     """
     if not config.process:
         raise ConfigurationError(f"{config.path}: has no 'process' part, so no process backend")
-    programs.check_prerequisites(config)
+    programs.check_programs(config)
     directory.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
         service = ProcessService(config, directory, reaper)
