@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 # Our own frames tell a user nothing: pytest leaves those of such modules out of tracebacks.
 __tracebackhide__ = True
 
-_SERVICE_FIXTURE = "perf_service"
+_FIXTURES = frozenset(
+    {"perf_service", "perf_run", "perf_load", "perf_breaking_point", "perf_characterize"}
+)
 _HOOKS = "perfqa-hooks"
 _PERF_TESTS = pytest.StashKey["PerfTests"]()
 _OPTIONS = (
@@ -102,7 +104,7 @@ def _perf_tests(config: pytest.Config) -> PerfTests:
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test per service out of each perf test."""
-    if _SERVICE_FIXTURE in metafunc.fixturenames:
+    if not _FIXTURES.isdisjoint(metafunc.fixturenames):
         from .door.matrix import parametrize
 
         parametrize(metafunc, _perf_tests(metafunc.config))
@@ -111,15 +113,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Read and check all that the selected tests need, before anything starts."""
-    names = (getattr(item, "fixturenames", ()) for item in session.items)
-    is_worker = hasattr(session.config, "workerinput")  # where none of them runs
-    if not is_worker and any(_SERVICE_FIXTURE in each for each in names):
+    config = session.config
+    is_worker = hasattr(config, "workerinput")  # where none of them runs
+    if is_worker or _PERF_TESTS not in config.stash:
+        return
+    perf_tests = config.stash[_PERF_TESTS]
+    if perf_tests.collected(session.items) and not config.pluginmanager.has_plugin(_HOOKS):
         from .door.hooks import Hooks
 
-        perf_tests = _perf_tests(session.config)
-        perf_tests.collected(session.items)
-        if not session.config.pluginmanager.has_plugin(_HOOKS):
-            session.config.pluginmanager.register(Hooks(perf_tests), _HOOKS)
+        config.pluginmanager.register(Hooks(perf_tests), _HOOKS)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -152,8 +154,8 @@ def pytest_assertrepr_compare(
 
 
 @pytest.fixture(scope="session")
-def perf_service(request: pytest.FixtureRequest) -> Service:
-    """The started service configuration that this test is about."""
+def _perfqa_service(request: pytest.FixtureRequest) -> str:
+    """The name of the service that this test is about."""
     if not hasattr(request, "param"):
         from .errors import ConfigurationError
 
@@ -161,16 +163,19 @@ def perf_service(request: pytest.FixtureRequest) -> Service:
             "perf tests are made one per service when they are collected; accepted: their fixtures "
             "as arguments of the test, or of a fixture that it names, not request.getfixturevalue()"
         )
-    return _perf_tests(request.config).session().services.started(request.param)
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def perf_service(request: pytest.FixtureRequest, _perfqa_service: str) -> Service:
+    """The started service configuration that this test is about."""
+    return _perf_tests(request.config).session().services.started(_perfqa_service)
 
 
 @pytest.fixture
 def perf_run(request: pytest.FixtureRequest, perf_service: Service) -> RunResult:
     """The result of the marked scenario on the service; one run for all tests that ask for it."""
-    perf_tests = _perf_tests(request.config)
-    scenario = perf_tests.agenda.scenario_for(request.node)
-    assert scenario is not None  # noqa: S101 - else the agenda could not have been made
-    return perf_tests.session().runs.run(perf_service.name, scenario)
+    return _perf_tests(request.config).run(request.node)
 
 
 @pytest.fixture
@@ -187,12 +192,13 @@ def perf_breaking_point(
     def find(what: str, **asked: Any) -> BreakingPoint:
         from .capacity.limits.breaking_point import inquiry
         from .door.agenda import request_of
+        from .door.marks import required_service
 
         return (
             _perf_tests(request.config)
             .session()
             .searches.breaking_point(
-                perf_service.name,
+                required_service(request.node),
                 request_of(what, request.node),
                 inquiry(**asked),
                 test=request.node.nodeid,
@@ -207,12 +213,13 @@ def perf_characterize(
     request: pytest.FixtureRequest, perf_service: Service
 ) -> Callable[..., Character]:
     """Call it with a path: what kind of service is it, and how many workers has it?"""
-    return functools.partial(
-        _perf_tests(request.config).session().characters.characterize, perf_service.name
-    )
+    from .door.marks import required_service
+
+    session = _perf_tests(request.config).session()
+    return functools.partial(session.characters.characterize, required_service(request.node))
 
 
 @pytest.fixture
 def perf_load(request: pytest.FixtureRequest, perf_service: Service) -> Loader:
     """Call it to run a scenario with parameters of the test's own; gives the result."""
-    return _perf_tests(request.config).loader(request.node, perf_service.name)
+    return _perf_tests(request.config).loader(request.node)

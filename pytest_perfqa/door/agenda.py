@@ -18,6 +18,7 @@ from .marks import (
     RUN_FIXTURE,
     Wish,
     asks_for_run,
+    is_asked_for,
     scenario_path,
     service_of,
     wish,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
+_UNMARKED = f"{RUN_FIXTURE} needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
 # Tests with these find out something themselves; how long that takes, nobody knows before.
 SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
 
@@ -137,10 +139,16 @@ class Agenda:
         config, wanted = self.configs.get(service), self._options.time_scale
         return wanted if config is None else config.time_scale(wanted)
 
-    def scenario_for(self, item: pytest.Item) -> Scenario | None:
-        """Give the scenario that a test asks for, None if it asks for none."""
+    def marked_scenario(self, item: pytest.Item, service: str) -> Scenario:
+        """Give the scenario that a test is marked with, be it since it runs, for a service.
+
+        Raises:
+            ConfigurationError: there is none, or with every mistake in it.
+        """
         key = self._key(wish(item))
-        return None if key is None or key not in self.scenarios else self._named(key)
+        if key is None:
+            raise ConfigurationError(_UNMARKED)
+        return self._checked(service, key)
 
     def _named(self, key: tuple[Path, str | None]) -> Scenario:
         path, environment = key
@@ -180,7 +188,16 @@ class Agenda:
                 f"{LOAD_FIXTURE}(): no scenario; accepted: {LOAD_FIXTURE}('FILE.yaml'), or "
                 f"@pytest.mark.{MARKER}(scenario='FILE.yaml')"
             )
-        key = path, environment or self._options.environment or wanted.environment
+        return self._checked(
+            service, (path, environment or self._options.environment or wanted.environment)
+        )
+
+    def _checked(self, service: str, key: tuple[Path, str | None]) -> Scenario:
+        """Give a scenario for a service, read now if no test was known to need it.
+
+        Raises:
+            ConfigurationError: with every mistake in it.
+        """
         if key not in self.scenarios:
             self.scenarios[key] = read_scenario(*key)
             self._give_titles()
@@ -219,16 +236,14 @@ class Agenda:
             asked = getattr(item, "fixturenames", ())
             self.searches += not SEARCH_FIXTURES.isdisjoint(asked)
             self.will_run |= asks_for_run(item)
-            if RUN_FIXTURE in asked:
+            if is_asked_for(item, RUN_FIXTURE):
                 self._add_run(service, self._key(wanted), where)
-            elif LOAD_FIXTURE in asked and wanted.scenario is not None:
+            elif not {RUN_FIXTURE, LOAD_FIXTURE}.isdisjoint(asked):
                 self._read_scenario(self._key(wanted))
 
     def _add_run(self, service: str, key: tuple[Path, str | None] | None, where: str) -> None:
         if key is None:
-            self._mistakes[
-                f"{where}: {RUN_FIXTURE} needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
-            ] = None
+            self._mistakes[f"{where}: {_UNMARKED}"] = None
             return
         self._read_scenario(key)
         self.runs[service, key] = None

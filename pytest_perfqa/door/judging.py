@@ -12,7 +12,7 @@ from ..report.ci.properties import properties
 from ..report.terminal.summary import evidence
 from ..report.text.character import character_details
 from ..result.requirements import about_errors, is_told
-from .marks import service_of, wish
+from .marks import are_errors_expected, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def judge_test(
         inconclusive: what becomes of INCONCLUSIVE: ``pass`` doesn't fail the session.
     """
     verdict = verdict_of(report, call.excinfo.value if call.excinfo else None)
-    held = not wish(item).errors_expected
+    held = not are_errors_expected(item)
     for cell in cells:
         cell.held = cell.held or held
     if verdict is not None:

@@ -20,6 +20,8 @@ __tracebackhide__ = True
 
 MARKER = "perfqa"
 SERVICE_FIXTURE = "perf_service"
+# What tests are parametrised with: what overrides perf_service has its own scope, then.
+SERVICE_PARAMETER = "_perfqa_service"
 RUN_FIXTURE = "perf_run"
 LOAD_FIXTURE = "perf_load"
 _KEYS = ("services", "scenario", "environment", "errors")
@@ -29,23 +31,25 @@ _SCENARIOS = "scenarios"
 
 @dataclass(frozen=True)
 class Wish:
-    """What a test asks for in its markers; None is what it leaves open.
-
-    Attributes:
-        errors_expected: whether answers that are not as expected are what it is about.
-    """
+    """What a test asks for in its markers; None is what it leaves open."""
 
     services: tuple[str, ...] | None
     scenario: Path | None
     environment: str | None
-    errors_expected: bool = False
 
 
 def service_of(item: pytest.Item) -> str | None:
     """Give the service that a perf test is parametrised with, None where there was none."""
     callspec = getattr(item, "callspec", None)
-    name = callspec.params.get(SERVICE_FIXTURE) if callspec else None
+    name = callspec.params.get(SERVICE_PARAMETER) if callspec else None
     return None if name is None else str(name)
+
+
+def required_service(item: pytest.Item) -> str:
+    """Give the service that a test, which has asked for it, is parametrised with."""
+    name = service_of(item)
+    assert name is not None  # noqa: S101 - perf_service would have said so
+    return name
 
 
 def wish(item: Any) -> Wish:
@@ -64,18 +68,26 @@ def wish(item: Any) -> Wish:
     if isinstance(said.get("scenario"), Path):
         said["scenario"] = str(said["scenario"])
     scenario = _text(said, "scenario")
+    _check_errors(said.get("errors"))
     return Wish(
         services=_services(said.get("services")),
         scenario=None if scenario is None else scenario_path(scenario, item.path.parent),
         environment=_text(said, "environment"),
-        errors_expected=_errors(said.get("errors")),
     )
 
 
-def _errors(value: Any) -> bool:
+def are_errors_expected(item: pytest.Item) -> bool:
+    """Whether answers that are not as expected are what a test is about.
+
+    What else its markers say has been checked, or is told of a test that has marked itself.
+    """
+    said = (mark.kwargs["errors"] for mark in item.iter_markers(MARKER) if "errors" in mark.kwargs)
+    return next(said, None) is not None
+
+
+def _check_errors(value: Any) -> None:
     if value is not None and value != _EXPECTED:
         raise ConfigurationError(f"{MARKER}(errors={value!r}): accepted: {_EXPECTED!r}")
-    return value is not None
 
 
 def _text(said: Mapping[str, Any], key: str) -> str | None:
@@ -110,7 +122,17 @@ def scenario_path(name: str, folder: Path) -> Path:
 
 def is_perf_test(item: pytest.Item) -> bool:
     """Whether a test needs a service."""
-    return SERVICE_FIXTURE in getattr(item, "fixturenames", ())
+    return service_of(item) is not None or SERVICE_FIXTURE in getattr(item, "fixturenames", ())
+
+
+def is_asked_for(item: Any, fixture: str) -> bool:
+    """Whether a test, or its definition, asks for one of our fixtures.
+
+    One that users override is asked for if whatever overrides it has it as an argument; else nobody
+    knows before.
+    """
+    ours, *overriding = item._fixtureinfo.name2fixturedefs.get(fixture, (None,))
+    return ours is not None and all(fixture in one.argnames for one in overriding)
 
 
 def asks_for_run(item: pytest.Item) -> bool:

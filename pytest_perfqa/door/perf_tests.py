@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..errors import ConfigurationError
-from .marks import RUN_FIXTURE, asks_for_run, is_perf_test, service_of
+from .marks import asks_for_run, is_perf_test, required_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from ..measuring.runs import Cell, Watcher
     from ..measuring.session import PerfSession
     from ..report.outputs import Outputs
+    from ..result.run_result import RunResult
     from .agenda import Agenda
     from .loading import Loader
     from .screen import Screen
 
 __tracebackhide__ = True
 
+_CELL = pytest.StashKey["Cell | None"]()
 _LOADER = pytest.StashKey["Loader"]()
 
 
@@ -56,14 +58,19 @@ class PerfTests:
                 raise pytest.UsageError(*str(error).splitlines()) from None
         return self._options
 
-    def collected(self, items: list[pytest.Item]) -> None:
+    def collected(self, items: list[pytest.Item]) -> bool:
         """Take note of the selected tests, and check all that they need before anything starts.
+
+        Returns:
+            Whether there is a perf test among them.
 
         Raises:
             pytest.UsageError: with every mistake.
         """
-        self._import_locust_for(items[0])
-        self.prepare(list(filter(is_perf_test, items)))
+        if perf_tests := list(filter(is_perf_test, items)):
+            self._import_locust_for(items[0])
+            self.prepare(perf_tests)
+        return bool(perf_tests)
 
     def _import_locust_for(self, first: pytest.Item) -> None:
         """Begin to, if the first test needs it: that takes as long as all that we import before."""
@@ -167,22 +174,33 @@ class PerfTests:
 
         return Screen(self._config)
 
+    def run(self, item: pytest.Item) -> RunResult:
+        """Give the result of the scenario that a test is marked with; the run counts as the test's.
+
+        Raises:
+            ConfigurationError: it is marked with none, or that has mistakes.
+            InvalidRun: the result can't be believed.
+            PerfqaError: the run could not be made.
+        """
+        service = required_service(item)
+        scenario = self.agenda.marked_scenario(item, service)
+        runs = self.session().runs
+        try:
+            return runs.run(service, scenario)
+        finally:
+            item.stash[_CELL] = runs.cell(service, scenario)
+
     def cell(self, item: pytest.Item) -> Cell | None:
         """Give the run that a test is about, if it has asked for it."""
-        asks = RUN_FIXTURE in getattr(item, "fixturenames", ())
-        if self._session is None or self._agenda is None or not asks:
-            return None
-        service = service_of(item)
-        return (
-            self._session.runs.cell(service, self._agenda.scenario_for(item)) if service else None
-        )
+        return item.stash.get(_CELL, None)
 
-    def loader(self, item: pytest.Item, service: str) -> Loader:
+    def loader(self, item: pytest.Item) -> Loader:
         """Give what runs scenarios for a test; its runs count as the test's."""
         from .loading import Loader
 
-        item.stash[_LOADER] = Loader(self.session(), self.agenda, item, service)
-        return item.stash[_LOADER]
+        return item.stash.setdefault(
+            _LOADER, Loader(self.session(), self.agenda, item, required_service(item))
+        )
 
     def cells(self, item: pytest.Item) -> list[Cell]:
         """Give all runs that a test is about."""

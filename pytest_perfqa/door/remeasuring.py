@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import Inconclusive, InvalidRun
 from ..measuring.repeating import MOST
 from ..result.requirements import require
-from .marks import RUN_FIXTURE, wish
+from .marks import LOAD_FIXTURE, RUN_FIXTURE, are_errors_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Requirements:
         """
         if kind is not None and not issubclass(kind, Exception):
             return
-        held = not wish(self._item).errors_expected
+        held = not are_errors_expected(self._item)
         unsettled = kind is not None and issubclass(kind, UNDECIDED)
         for cell in self._cells():
             result = cell.result
@@ -86,8 +86,7 @@ def judge_again(
     while _is_measured_again(error, session, cell, cells()):
         disbelieved += isinstance(error, InvalidRun)
         try:
-            if cell is not None:
-                _set_up_again(item)
+            _set_up_again(item)
             with Requirements(item, cells):
                 item.runtest()
         except UNDECIDED as still:
@@ -124,10 +123,13 @@ def _spoiled(error: InvalidRun, cells: list[Cell]) -> list[Cell]:
 
 
 def _set_up_again(item: pytest.Item) -> None:
-    """Have the test's run, and all fixtures that are made of it, given to the body anew."""
+    """Have the test's runs, and all fixtures that are made of them, given to the body anew."""
     request = item._request  # type: ignore[attr-defined]
     known = request._fixture_defs
-    known[RUN_FIXTURE].finish(request)  # with it end those that asked for it
+    for name in (RUN_FIXTURE, LOAD_FIXTURE):
+        overridden_first = item.session._fixturemanager.getfixturedefs(name, item)
+        for one in reversed(overridden_first or ()):
+            one.finish(request)  # with it end those that asked for it
     for name in [name for name, each in known.items() if each.cached_result is None]:
         del known[name]
         item.funcargs.pop(name, None)  # type: ignore[attr-defined]

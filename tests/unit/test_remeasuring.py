@@ -57,7 +57,7 @@ def test_what_counts(
             raise requirements
 
     monkeypatch.setattr(remeasuring, "require", require)
-    monkeypatch.setattr(remeasuring, "wish", lambda _: SimpleNamespace(errors_expected=False))
+    monkeypatch.setattr(remeasuring, "are_errors_expected", lambda _: False)
     result = SimpleNamespace(invalid=invalid, aborted=aborted)
     cell: Any = SimpleNamespace(result=result)
     item: Any = None
@@ -86,8 +86,9 @@ def test_a_body_that_asks_for_another_run_each_time_comes_to_its_end(
         return bool(cell.attempts.another(error))
 
     monkeypatch.setattr(remeasuring, "Requirements", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(remeasuring, "_set_up_again", lambda _: None)
     item: Any = SimpleNamespace(runtest=body)
-    session: Any = SimpleNamespace(measure_spoiled=measure_spoiled)
+    session: Any = SimpleNamespace(runs=SimpleNamespace(measure_spoiled=measure_spoiled))
     with pytest.raises(InvalidRun):
         body()
     with pytest.raises(InvalidRun, match=r"others took it.*INVALID the first time"):
