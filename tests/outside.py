@@ -34,6 +34,13 @@ def package() -> dict[str, str]:
     }
 
 
+def install(folder: Path) -> None:
+    """Write its files to a folder."""
+    for name, text in package().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
 def path(folder: str = ".") -> str:
     """Give the PYTHONPATH with which a pytest finds the package in a folder, its own by default."""
     return os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))

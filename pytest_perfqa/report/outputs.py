@@ -6,12 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base import files
 from ..machine.environment import machine, versions
 from .ci import markdown
 from .comparison import compare, compare_services
-from .export import openmetrics
-from .export.graphite import GraphiteExport
 from .html import folder
 from .record.characterisation import record_of_character, record_of_failure
 from .record.recorder import record_of, record_of_search
@@ -20,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..measuring.session import PerfSession
-    from .export.targets import Targets
-    from .record.schema import CharacterRecord, Record
+    from .export.exporter import Exporter
+    from .record.schema import CharacterRecord
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -30,18 +27,17 @@ class Outputs:
     """Where a session's records go; a file that can't be written is told, and no more than that.
 
     Attributes:
-        exports: who looks on while runs are made, to send figures elsewhere.
+        exports: who looks on while runs are made, to send or write figures elsewhere.
     """
 
-    def __init__(self, report: Path | None, targets: Targets) -> None:
+    def __init__(self, report: Path | None, exports: Sequence[Exporter] = ()) -> None:
         self._report = report
-        self._targets = targets
-        self.exports = tuple(map(GraphiteExport, targets.graphite))
+        self.exports = tuple(exports)
 
     @property
     def wanted(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self._report or self._targets.openmetrics or self.exports or _step_summary())
+        return bool(self._report or self.exports or _step_summary())
 
     def write(self, session: PerfSession, *, interrupted: bool) -> list[str]:
         """Write everything; gives what the user is to be told, a line each."""
@@ -50,9 +46,6 @@ class Outputs:
     def _write(self, session: PerfSession, *, interrupted: bool) -> Iterator[str]:
         if not self.wanted:
             return
-        for export in self.exports:
-            export.close()
-            yield from export.notes
         here, scale = (machine(), versions()), session.services.time_scale
         found = [
             record_of(one, scale(one.key.service), *here) for one in session.runs.cells.values()
@@ -71,8 +64,8 @@ class Outputs:
                     report, found, searches, characters, conclusions, interrupted=interrupted
                 ),
             )
-        for path in self._targets.openmetrics:
-            yield _told("OpenMetrics", lambda path=path: _write_openmetrics(path, found))  # type: ignore[misc]
+        for export in self.exports:
+            yield from export.finish(found)
         if (page := _step_summary()) is not None:
             text = markdown.markdown_summary(
                 found, searches, characters, conclusions, interrupted=interrupted
@@ -101,11 +94,6 @@ def _told(what: str, write: Callable[[], Path]) -> str:
         return f"{what}: {write()}"
     except OSError as error:
         return f"{what}: not written: {error}"
-
-
-def _write_openmetrics(path: Path, records: Sequence[Record]) -> Path:
-    files.write(path, openmetrics.exposition(records))
-    return path
 
 
 def _append(path: Path, text: str) -> Path:

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import outside
+import pytest
 from inner import inner
+from otlp_receiver import collecting
 from toy_project import steady
 
 if TYPE_CHECKING:
+    from conftest import Project
     from inner import Told
 
 INSIDE = Path(__file__).parents[1] / "inside"
@@ -68,3 +71,21 @@ def test_a_fault(told: Told) -> None:
     """It is done and undone at its time, and recorded."""
     told.assert_outcomes(passed=1)
     assert (told.path / "public" / "page.html").read_text() == "here"
+
+
+@pytest.mark.usefixtures("without_load")
+def test_an_exporter(toy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets every run, and says at the end what it did."""
+    outside.install(toy.path)
+    monkeypatch.setenv("PYTHONPATH", outside.path())
+    toy.test("""
+        @pytest.mark.perfqa(scenario="steady.yaml")
+        def test_it(perf_run):
+            assert perf_run.launched == 20
+    """)
+    with collecting() as collector:
+        result = toy.run(f"--perfqa-export=otlp:{collector.url}")
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([f"OTLP: 1 runs to {collector.url}"])
+    (point,) = (one for metric in collector.metrics for one in metric.histogram.data_points)
+    assert point.count == 20

@@ -27,9 +27,7 @@ BROKEN = (
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Have the package outside installed, and one that is broken; give the folder of a service."""
     here = tmp_path / "installed"
-    for name, text in outside.package().items():
-        (here / name).parent.mkdir(parents=True, exist_ok=True)
-        (here / name).write_text(text)
+    outside.install(here)
     broken = here / "broken-2.0.dist-info"
     broken.mkdir()
     (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 2.0\n")

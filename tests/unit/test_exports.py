@@ -388,7 +388,9 @@ def test_a_receiver_that_comes_back_is_found_again() -> None:
 )
 def test_addresses_of_graphite(written: str, read: GraphiteServer) -> None:
     """Host, port and prefix."""
-    assert targets(written, Path()).graphite == (read,)
+    (found,) = targets(written, Path())
+    assert isinstance(found, GraphiteExport)
+    assert found.server == read
 
 
 @pytest.mark.parametrize(

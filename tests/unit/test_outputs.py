@@ -18,7 +18,6 @@ from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.measuring.searches import Search
-from pytest_perfqa.report.export.targets import Targets
 from pytest_perfqa.report.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def session(
 
 def written(folder: Path, found: PerfSession, *, interrupted: bool) -> dict[str, dict[str, Any]]:
     """Write the report; give its records, all of which fulfil the schema in docs, by service."""
-    lines = Outputs(folder, Targets()).write(found, interrupted=interrupted)
+    lines = Outputs(folder).write(found, interrupted=interrupted)
     assert lines == [f"report: {folder / 'index.html'}"]
     records = [json.loads(path.read_text()) for path in folder.glob("*/result.json")]
     for record in records:

@@ -23,12 +23,14 @@ from ...errors import NoData
 from ...load.driver.generator import Progress
 from ...result.attributes.timeline import PERCENTS
 from ..record.metrics import metrics
+from .exporter import Exporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...result.run_result import RunResult
     from ...scenario.records import Scenario
+    from ..record.schema import Record
 
 _CONNECT_SECONDS = 3.0
 _SEND_SECONDS = 5.0
@@ -69,13 +71,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-class GraphiteExport:
+class GraphiteExport(Exporter):
     """Looks on while runs are made, and tells Graphite; it neither delays nor fails them."""
 
-    def __init__(self, address: GraphiteServer) -> None:
-        self._address = address
-        self._sender = _Sender(address)
-        self._path = address.prefix
+    def __init__(self, server: GraphiteServer) -> None:
+        self.server = server
+        self._sender = _Sender(server)
+        self._path = server.prefix
         self._told: dict[str, tuple[str, str]] = {}
         self._before: Progress | None = None
 
@@ -85,11 +87,11 @@ class GraphiteExport:
         if not self._sender.lost:
             return ()
         reason = self._sender.reason or "it was too slow"
-        return (f"{self._address}: {self._sender.lost} values were not sent: {reason}",)
+        return (f"{self.server}: {self._sender.lost} values were not sent: {reason}",)
 
     def begin(self, service: str, scenario: Scenario) -> None:
         """Take note that a run begins."""
-        path = ".".join((self._address.prefix, segment(service), segment(scenario.name)))
+        path = ".".join((self.server.prefix, segment(service), segment(scenario.name)))
         run = (service, scenario.name)
         if self._told.setdefault(path, run) != run:  # "a/b" and "a_b" are one word there
             path += f"_{_digest('.'.join(run))}"
@@ -121,6 +123,11 @@ class GraphiteExport:
         lines = [f"{self._path}.{name} {value:.10g} {at}\n" for name, value, at in values]
         for first in range(0, len(lines), _BATCH_LINES):
             self._sender.put(lines[first : first + _BATCH_LINES])
+
+    def finish(self, records: Sequence[Record]) -> Iterator[str]:  # noqa: ARG002
+        """Send what is still waiting; tell what could not be sent."""
+        self.close()
+        yield from self.notes
 
     def close(self) -> None:
         """Send what is still waiting, for a short time."""
@@ -185,11 +192,13 @@ class _Sender:
         self._closing = threading.Event()
         self.lost = 0
         self.reason = ""
-        self._thread = threading.Thread(target=self._work, name="perfqa-graphite", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def put(self, lines: list[str]) -> None:
         """Leave lines to be sent; never waits."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="perfqa-graphite", daemon=True)
+            self._thread.start()
         try:
             self._waiting.put_nowait(lines)
         except queue.Full:
@@ -197,6 +206,8 @@ class _Sender:
 
     def close(self) -> None:
         """Wait a little until all is sent; what is not is counted as lost."""
+        if self._thread is None:
+            return
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait(None)
         self._thread.join(_CLOSE_SECONDS)

@@ -10,12 +10,15 @@ from datetime import datetime
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from ...base import files
 from ...scenario.records import numbered
 from ..record.metrics import flat
 from ..text.words import printable
+from .exporter import Exporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ..record.schema import Measured, Percentiles, Record
 
@@ -54,6 +57,22 @@ FAMILIES = (
     Family("perfqa_cpu_ratio", "gauge", "ratio", "CPU seconds used per second, by part."),
     Family("perfqa_memory_bytes", "gauge", "bytes", "Memory in use, by part."),
 )
+
+
+class OpenMetricsExport(Exporter):
+    """Writes a file at the end of the session; one that can't be written is told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def finish(self, records: Sequence[Record]) -> Iterator[str]:
+        """Write it."""
+        try:
+            files.write(self.path, exposition(records))
+        except OSError as error:
+            yield f"OpenMetrics: not written: {error}"
+        else:
+            yield f"OpenMetrics: {self.path}"
 
 
 def exposition(records: Iterable[Record]) -> str:
