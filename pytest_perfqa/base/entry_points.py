@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from importlib.metadata import EntryPoint
+
+T = TypeVar("T")
 
 
 @functools.cache
@@ -37,3 +40,50 @@ def load(group: str, name: str) -> Any:
             f"{name!r}{whose} can't be imported ({point.group}: {point.value}): "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+class Table(Generic[T]):
+    """What there is of a kind, by name: ours, and what other packages offer.
+
+    Args:
+        group: of entry points, which others offer a class in.
+        kind: what instances of such a class are to be.
+        noun: what that is called in messages.
+        own: ours.
+    """
+
+    def __init__(self, group: str, kind: type[Any], noun: str, own: Mapping[str, T]) -> None:
+        self._group = group
+        self._kind = kind
+        self._noun = noun
+        self._made: dict[str, T] = {}
+        self.own = own
+
+    def names(self, asked: Iterable[str] | None = None) -> tuple[str, ...]:
+        """Give all names; of ours only, if ``asked`` for none but them."""
+        if asked is not None and set(asked) <= self.own.keys():
+            return tuple(self.own)
+        return tuple(dict.fromkeys((*self.own, *installed(self._group))))
+
+    def named(self, name: str) -> T:
+        """Give what has one of ``names``, the same each time.
+
+        Raises:
+            ConfigurationError: it can't be imported, or is none.
+        """
+        if name in self.own:
+            return self.own[name]
+        if name not in self._made:
+            made = load(self._group, name)()
+            if not isinstance(made, self._kind):
+                raise ConfigurationError(
+                    f"{name!r} of the group {self._group} is no {self._noun}; accepted: a subclass "
+                    f"of {self._kind.__name__}"
+                )
+            self._made[name] = made
+        return self._made[name]
+
+    def forget(self) -> None:
+        """Forget what others offer: it is looked for anew."""
+        installed.cache_clear()
+        self._made.clear()

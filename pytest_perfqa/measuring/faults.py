@@ -14,7 +14,7 @@ from ..base.units import Quantity, Unit
 from ..base.wording import did_you_mean
 from ..errors import ConfigurationError, ServiceError
 from ..result.fault_record import FaultRecord
-from ..scenario.fault_kinds import fault_kind
+from ..scenario.fault_kinds import FAULT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,7 +104,7 @@ class Faults:
             self._errors.append(f"{fault.text}: {error}")
 
     def _do(self, number: int, fault: Fault) -> None:
-        kind, at = fault_kind(fault.action), self._now()
+        kind, at = FAULT_KINDS.named(fault.action), self._now()
         kind.begin(self._service, _argument(fault))
         self._records[number] = FaultRecord(
             fault.text, fault.action, fault.part, self._seconds(fault.at), at

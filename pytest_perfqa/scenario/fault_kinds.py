@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..base import entry_points
-from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 GROUP = "pytest_perfqa.faults"
 
@@ -107,28 +105,6 @@ class _Restart(FaultKind):
         service.restart(argument)
 
 
-_OWN: dict[str, FaultKind] = {"kill": _Kill(), "pause": _Pause(), "restart": _Restart()}
-
-
-def fault_names(asked: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Give the names of all kinds of faults; of ours only, if ``asked`` for none but them."""
-    if asked is not None and set(asked) <= _OWN.keys():
-        return tuple(_OWN)
-    return tuple(dict.fromkeys((*_OWN, *entry_points.installed(GROUP))))
-
-
-@functools.cache
-def fault_kind(name: str) -> FaultKind:
-    """Give a kind that ``fault_names`` has.
-
-    Raises:
-        ConfigurationError: it can't be imported, or is none.
-    """
-    if name in _OWN:
-        return _OWN[name]
-    made = entry_points.load(GROUP, name)()
-    if not isinstance(made, FaultKind):
-        raise ConfigurationError(
-            f"{name!r} of the group {GROUP} is no fault; accepted: a subclass of FaultKind"
-        )
-    return made
+FAULT_KINDS = entry_points.Table(
+    GROUP, FaultKind, "fault", {"kill": _Kill(), "pause": _Pause(), "restart": _Restart()}
+)

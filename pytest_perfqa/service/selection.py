@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, PrerequisiteMissing
-from . import backends
 from .backend import AUTO
+from .backends import BACKENDS, by_preference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,9 +36,7 @@ def choose(config: ServiceConfig, wanted: str) -> Choice:
     Raises:
         ConfigurationError: the service can't run on what is wanted.
     """
-    offered = {
-        name: backends.backend_named(name) for name in backends.by_preference(config.sections)
-    }
+    offered = {name: BACKENDS.named(name) for name in by_preference(config.sections)}
     for name, backend in offered.items():
         if backend.is_elsewhere:
             return Choice(name, "started by someone else")
@@ -64,12 +62,12 @@ def part_names(config: ServiceConfig, choice: Choice) -> tuple[str, ...] | None:
     Raises:
         ConfigurationError: there is nobody to ask for them, or the files have mistakes.
     """
-    return backends.backend_named(choice.backend).part_names(config)
+    return BACKENDS.named(choice.backend).part_names(config)
 
 
 def knows_parts(choice: Choice) -> bool:
     """Tell whether ``part_names`` asks nobody."""
-    return backends.backend_named(choice.backend).knows_parts
+    return BACKENDS.named(choice.backend).knows_parts
 
 
 def check_prerequisites(config: ServiceConfig, choice: Choice) -> None:
@@ -79,7 +77,7 @@ def check_prerequisites(config: ServiceConfig, choice: Choice) -> None:
         PrerequisiteMissing: with what is missing and the command that helps.
         ConfigurationError: the service can't be started as told.
     """
-    backends.backend_named(choice.backend).check(config)
+    BACKENDS.named(choice.backend).check(config)
 
 
 def start(config: ServiceConfig, choice: Choice, directory: Path, *, reaper: Reaper) -> Service:
@@ -92,4 +90,4 @@ def start(config: ServiceConfig, choice: Choice, directory: Path, *, reaper: Rea
     Raises:
         PerfqaError: it can't be started.
     """
-    return backends.backend_named(choice.backend).start(config, directory, reaper=reaper)
+    return BACKENDS.named(choice.backend).start(config, directory, reaper=reaper)

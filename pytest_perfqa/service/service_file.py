@@ -14,8 +14,8 @@ from ..base.yaml_file.fields import DurationField
 from ..base.yaml_file.reading import load_yaml
 from ..base.yaml_file.validation import Strict, unaccepted, validate
 from ..errors import ConfigurationError, FileProblems, Problem, UnitError
-from . import backends
 from .backend import ServiceSection
+from .backends import BACKENDS
 from .config import ANY_PATH, Beside, Limits, Ready, ServiceConfig
 from .discovery import FILE_NAME
 from .fields import LAST_PORT, NAME_HOLDS, Env, Text, env_problems, is_name, mapping
@@ -43,12 +43,15 @@ def read_service(folder: Path, *, allow_remote: bool = False) -> ServiceConfig:
     """
     document = load_yaml(folder / FILE_NAME)
     keys = [key for key in mapping(document, ()) if key not in _Service.model_fields]
-    known = backends.backend_names(keys)
+    known = BACKENDS.names(keys)
     problems = list(_problems(document, known))
     named: dict[str, tuple[Backend, ServiceSection]] = {}
     for name in (key for key in known if key in keys):
         try:
-            named[name] = backends.backend_named(name), ServiceSection(document, name, allow_remote)
+            named[name] = (
+                BACKENDS.named(name),
+                ServiceSection(document, name, allow_remote),
+            )
         except ConfigurationError as error:
             problems.append(document.problem((name,), str(error), key=True))
     for backend, section in named.values():
@@ -149,7 +152,7 @@ def _form(known: tuple[str, ...], named: frozenset[str]) -> type[_Service]:
     """Make the form of a file with sections of some of the known backends."""
     sections: dict[str, Any] = {
         _field(name): (
-            (backends.backend_named(name).form if name in named else Any) | None,
+            (BACKENDS.named(name).form if name in named else Any) | None,
             Field(None, alias=name),
         )
         for name in known
@@ -191,7 +194,7 @@ def _config(
 def _problems(document: Document, known: Iterable[str]) -> Iterator[Problem]:
     """Find what is wrong with the keys that are for no backend alone."""
     if isinstance(document.data, dict) and not any(document.value((key,)) for key in known):
-        *others, last = backends.backend_names()
+        *others, last = BACKENDS.names()
         message = f"none of the keys {', '.join(others)} and {last}; accepted: one of them or more"
         yield document.problem((), message)
     yield from _ready_problems(document)

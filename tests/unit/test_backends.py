@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import outside
 import pytest
 
-from pytest_perfqa.base import entry_points
 from pytest_perfqa.errors import FileProblems
 from pytest_perfqa.extending import Census, Metric, Reaper, SelfObserved, ServiceConfig
-from pytest_perfqa.service import backends, selection
+from pytest_perfqa.service import selection
+from pytest_perfqa.service.backends import BACKENDS, wishes
 from pytest_perfqa.service.service_file import read_service
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 def forget() -> None:
     """Have it looked for anew what is installed."""
-    entry_points.installed.cache_clear()
-    backends.backend_named.cache_clear()
+    BACKENDS.forget()
 
 
 def read(folder: Path, text: str) -> ServiceConfig:
@@ -101,8 +100,8 @@ def test_its_mistakes_are_told_like_those_of_others(installed: Path, text: str, 
 def test_what_may_be_wished_for(installed: Path) -> None:
     """Others are looked for when something is wished for that is none of ours."""
     assert installed
-    assert backends.wishes("docker") == ("process", "docker")
-    assert backends.wishes("elsewhere") == ("process", "docker", "broken", "files", "none")
+    assert wishes("docker") == ("process", "docker")
+    assert wishes("elsewhere") == ("process", "docker", "broken", "files", "none")
 
 
 class Elsewhere:

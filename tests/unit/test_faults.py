@@ -12,8 +12,7 @@ from artillery_files import problems, read, with_config
 
 from pytest_perfqa.errors import ConfigurationError, ServiceError
 from pytest_perfqa.measuring.faults import Faults, check_fault_parts, part_problem
-from pytest_perfqa.scenario import fault_kinds
-from pytest_perfqa.scenario.fault_kinds import FaultKind
+from pytest_perfqa.scenario.fault_kinds import FAULT_KINDS, FaultKind
 from pytest_perfqa.scenario.records import Fault, Scenario
 
 if TYPE_CHECKING:
@@ -240,7 +239,7 @@ class Heat(FaultKind):
 def heat(monkeypatch: pytest.MonkeyPatch) -> Heat:
     """Have it there."""
     kind = Heat()
-    monkeypatch.setattr(fault_kinds, "_OWN", {**fault_kinds._OWN, "heat": kind})
+    monkeypatch.setattr(FAULT_KINDS, "own", {**FAULT_KINDS.own, "heat": kind})
     return kind
 
 

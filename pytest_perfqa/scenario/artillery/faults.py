@@ -13,7 +13,7 @@ from ...base.wording import did_you_mean, shown
 from ...base.yaml_file.fields import DurationField
 from ...base.yaml_file.validation import validate
 from ...errors import ConfigurationError, FileProblems, UnitError
-from ..fault_kinds import fault_kind, fault_names
+from ..fault_kinds import FAULT_KINDS
 from ..records import Fault
 from .fields import Section, Text, scalar_text
 from .phases import listed
@@ -41,7 +41,8 @@ class _FaultSpec(Section):
 @cache
 def _form(known: tuple[str, ...], named: frozenset[str]) -> type[_FaultSpec]:
     """Make the form of a fault that has the keys of some of the known kinds."""
-    kinds = {name: fault_kind(name) for name in known if name in {*fault_names(()), *named}}
+    chosen = {*FAULT_KINDS.own, *named}
+    kinds = {name: FAULT_KINDS.named(name) for name in known if name in chosen}
     keys: dict[str, Any] = {
         _field(name): (
             ((Text if kinds[name].form is None else kinds[name].form) if name in kinds else Any)
@@ -76,13 +77,13 @@ class _Written:
         self.loc = loc
         self._document = document
         self._keys = given(raw) if isinstance(raw, dict) else set[str]()
-        lasting = {fault_kind(name).lasting_key for name in fault_names(())}
-        self._known = fault_names(self._keys - {"at"} - lasting)
+        lasting = {FAULT_KINDS.named(name).lasting_key for name in FAULT_KINDS.names(())}
+        self._known = FAULT_KINDS.names(self._keys - {"at"} - lasting)
         self.named: dict[str, FaultKind] = {}
         self.problems: list[Problem] = []
         for name in (name for name in self._known if name in self._keys):
             try:
-                self.named[name] = fault_kind(name)
+                self.named[name] = FAULT_KINDS.named(name)
             except ConfigurationError as error:
                 self.problems.append(document.problem((*loc, name), str(error), key=True))
 
@@ -107,13 +108,13 @@ class _Written:
 
     def _contradictions(self) -> Iterator[str]:
         owners: dict[str, list[str]] = {}
-        for name in {**dict.fromkeys(fault_names(())), **self.named}:
-            if (key := fault_kind(name).lasting_key) is not None:
+        for name in {**dict.fromkeys(FAULT_KINDS.names(())), **self.named}:
+            if (key := FAULT_KINDS.named(name).lasting_key) is not None:
                 owners.setdefault(key, []).append(name)
         actions = [name for name in self._known if name in self._keys]
         if len(actions) != 1 and self._keys <= {"at", *self._known, *owners}:
             found = ", ".join(actions) or "none"
-            yield f"a fault has one of {', '.join(fault_names())}; found: {found}"
+            yield f"a fault has one of {', '.join(FAULT_KINDS.names())}; found: {found}"
         for key, names in owners.items():
             if key in self._keys and actions and not set(names) & set(actions):
                 yield f"{key!r} belongs to {' or '.join(map(repr, names))}"
