@@ -49,7 +49,9 @@ def part_problem(part: str, service: str, known: Iterable[str]) -> str | None:
     names = list(known)
     if part in names or any(name.partition("#")[0] == part for name in names):
         return None
-    accepted = ", ".join(names) or "none, the service was started by someone else"
+    accepted = (
+        ", ".join(names) or "none, the service was started by someone else, or shows no parts"
+    )
     return (
         f"service {service} has no part {part!r}; accepted: {accepted}{did_you_mean(part, names)}"
     )

@@ -74,6 +74,25 @@ def test_a_fault(told: Told) -> None:
 
 
 @pytest.mark.usefixtures("without_load")
+def test_a_backend_that_is_interrupted(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has started is stopped, as ever."""
+    outside.install(project.path)
+    monkeypatch.setenv("PYTHONPATH", outside.path())
+    (project.path / "public").mkdir()
+    project.service("shop", SHOP["shop"])
+    project.test("""
+        import pathlib
+
+        def test_it(perf_service):
+            pathlib.Path("pid").write_text(str(perf_service.pid))
+            assert perf_service.alive
+            raise KeyboardInterrupt
+    """)
+    assert project.run("--perfqa-backend=files").ret == pytest.ExitCode.INTERRUPTED
+    assert not Path("/proc", (project.path / "pid").read_text()).exists()
+
+
+@pytest.mark.usefixtures("without_load")
 def test_an_exporter(toy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets every run, and says at the end what it did."""
     outside.install(toy.path)

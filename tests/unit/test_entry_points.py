@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from artillery_files import read, with_config
 
 from pytest_perfqa.base import entry_points
 from pytest_perfqa.errors import ConfigurationError
+from pytest_perfqa.report.export.targets import targets
+from pytest_perfqa.service import backends, selection
+from pytest_perfqa.service.service_file import read_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,3 +52,16 @@ def test_what_is_broken_is_told_only_to_who_asks_for_it() -> None:
 def test_nobody_offers_anything() -> None:
     """That is no mistake."""
     assert entry_points.installed("pytest_perfqa.nothing") == {}
+
+
+def test_nobody_looks_where_only_ours_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take some milliseconds of every session."""
+    monkeypatch.setattr(entry_points, "installed", None)
+    (tmp_path / "service.yaml").write_text("process: {app: {command: x}}\n")
+    selection.choose(read_service(tmp_path), "auto")
+    assert backends.wishes("docker") == ("process", "docker")
+    faults = [{"at": 0, "kill": "app", "restart_after": 1}, {"at": 0, "restart": "app"}]
+    assert len(read(tmp_path, with_config(perfqa={"faults": faults})).faults) == 2
+    assert len(targets("graphite:h:1, openmetrics:f", tmp_path)) == 2
