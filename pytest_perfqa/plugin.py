@@ -43,6 +43,7 @@ _OPTIONS = (
     ),
     ("invalid", "remeasure|error", "what becomes of runs that can't be believed; remeasure"),
     ("report", "DIR", "write a report in HTML and JSON to this folder"),
+    ("keep", "DIR", "keep what was measured in a folder below this one: perfqa show reads it"),
     ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
 )
 _MARKERS = (

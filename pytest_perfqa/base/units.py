@@ -19,6 +19,8 @@ from .intervals import absolute, added, divided, multiplied, negated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic_core import CoreSchema
+
     from .intervals import Ends
 
 __tracebackhide__ = True
@@ -171,6 +173,14 @@ class Quantity(float):
         evidence = self.evidence()
         kept = partial(_given, evidence) if evidence else None
         return _restored, (type(self), float(self)), {**self.__dict__, "_gather": kept}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        """Have documents hold value, unit and time scale: all but what stands behind it."""
+        from pydantic_core import core_schema  # noqa: PLC0415 - only where one is written or read
+
+        written = core_schema.plain_serializer_function_ser_schema(_as_document)
+        return core_schema.no_info_plain_validator_function(_of_document, serialization=written)
 
     def evidence(self) -> Evidence | None:
         """Gather what stands behind the figure; None if nothing is known."""
@@ -385,6 +395,19 @@ class Estimate(Quantity):
         """Give it in another unit and by another name; ``factor`` is positive."""
         estimate = Estimate(float(self) * factor, unit, gather=partial(_given, Evidence(subject)))
         return estimate.with_interval(self.low * factor, self.high * factor, self.samples)
+
+
+def _as_document(one: Quantity) -> dict[str, float | str]:
+    # JSON has no infinite numbers.
+    value = float(one) if math.isfinite(one) else str(float(one))
+    return {"value": value, "unit": one.unit.value, "time_scale": one.time_scale}
+
+
+def _of_document(plain: Any) -> Quantity:
+    try:
+        return Quantity(float(plain["value"]), Unit(plain["unit"]), float(plain["time_scale"]))
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{plain!r} has no value, unit and time_scale") from None
 
 
 def _restored(kind: type[Quantity], value: float) -> Quantity:

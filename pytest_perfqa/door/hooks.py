@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ..measuring.runs import Cell
-    from ..measuring.session import PerfSession
     from .perf_tests import PerfTests
 
 __tracebackhide__ = True
@@ -122,9 +121,13 @@ class Hooks:
         session = self._perf_tests.begun
         if session is None:
             return
+        from ..report.findings import findings_of
+        from ..report.terminal.section import section
+
+        found = findings_of(session)
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
-        written = self._perf_tests.outputs.write(session, interrupted=interrupted)
-        self._lines = [*_summary(session), *written]
+        written = self._perf_tests.outputs.write(found, interrupted=interrupted)
+        self._lines = [*section(found), *written]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print one line per run, and mark failures where GitHub shows them."""
@@ -135,19 +138,3 @@ class Hooks:
         for report in terminalreporter.stats.get("inconclusive", ()):
             reason = report.longrepr[2].removeprefix("Skipped: ")
             terminalreporter.write_line(f"{report.nodeid}: {reason}")
-
-
-def _summary(session: PerfSession) -> list[str]:
-    """Give a line per run and search, and services side by side."""
-    from ..report.comparison import compare, compare_services
-    from ..report.terminal import summary as terminal
-    from ..report.text import breaking_points, character, side_by_side
-
-    runs, searches, characters = session.runs, session.searches, session.characters
-    lines = terminal.runs_summary(runs.cells.values()) if runs.cells else []
-    lines += breaking_points.searches_summary(searches.made.values()) if searches.made else []
-    lines += character.characters_summary(characters.found()) if characters.made else []
-    compared = compare(runs.results())
-    lines += side_by_side.comparison_summary(compared)
-    lines += side_by_side.overall(compare_services(compared, searches.found()))
-    return lines

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_PROCESSES = 64
 INCONCLUSIVE = ("fail", "pass", "remeasure")
 XDIST = ("run", "skip")
+# What messages name as the user wrote it.
+_SPELLED = ("services", "url", "xdist", "report", "keep", "export")
 INVALID = ("remeasure", "error")
 
 
@@ -68,10 +70,12 @@ def read(config: pytest.Config) -> Options:
         xdist=xdist,
         invalid=invalid,
         report=path(config, "report"),
+        keep=path(config, "keep"),
         export=text(config, "export"),
         folder=_folder(config, "export"),
         spellings={
-            name: spelled(config, name) for name in ("services", "url", "xdist", "report", "export")
+            name: spelled(config, name)
+            for name in ("services", "url", "xdist", "report", "keep", "export")
         },
     )
 

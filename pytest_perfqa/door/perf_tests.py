@@ -115,6 +115,10 @@ class PerfTests:
             from ..report.html import folder
 
             folder.check_writable(options.report, options.spelled("report"))
+        if options.keep is not None:
+            from ..report.kept import check_keeping
+
+            check_keeping(options.keep, options.spelled("keep"))
 
     @property
     def agenda(self) -> Agenda:
@@ -162,7 +166,8 @@ class PerfTests:
         from ..report.outputs import Outputs
 
         options = self.options()
-        return Outputs(options.report, targets(options.export, options.folder))
+        exported = targets(options.export, options.folder)
+        return Outputs(options.report, exported, options.keep, options.setting)
 
     def say(self, line: str) -> None:
         """Print a line of its own."""

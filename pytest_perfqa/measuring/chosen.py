@@ -31,6 +31,7 @@ class Options:
         xdist: what becomes of perf tests under pytest-xdist, one of ``options.XDIST``.
         invalid: what becomes of a run that can't be believed, one of ``options.INVALID``.
         report: the folder that a report is written to.
+        keep: the folder that what was measured is kept in.
         export: where figures are sent or written beside it, as the user put it.
         folder: what its files are relative to.
         spellings: how the user wrote options, by their names.
@@ -49,6 +50,7 @@ class Options:
     xdist: str = "run"
     invalid: str = "remeasure"
     report: Path | None = None
+    keep: Path | None = None
     export: str | None = None
     folder: Path = Path()
     spellings: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,20 @@ class Options:
     def spelled(self, name: str) -> str:
         """Give an option as the user wrote it, for messages."""
         return self.spellings.get(name, f"--perfqa-{name}")
+
+    @property
+    def setting(self) -> dict[str, str]:
+        """What matters for how runs are made and judged, as texts by name."""
+        told = {
+            "environment": self.environment,
+            "url": self.url,
+            "time_scale": f"{self.time_scale:g}",
+            "processes": str(self.processes),
+            "inconclusive": self.inconclusive,
+            "invalid": self.invalid,
+            "max_error_rate": f"{self.max_error_rate:g}",
+        }
+        return {name: text for name, text in told.items() if text is not None}
 
     def known_services(self) -> Mapping[str, Callable[[], ServiceConfig]]:
         """Give, by name, how to read each service there is; reading may find mistakes."""

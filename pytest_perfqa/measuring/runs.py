@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..base.verdicts import Verdict
 from ..errors import InvalidRun
 from ..machine.alone import alone
+from ..result.provenance import Provenance
 from ..scenario.records import numbered
 from ..service.shared.affinity import spare_cpus
 from .repeating import Attempts, until_believed
@@ -202,6 +203,7 @@ class Runs:
                 made = self._run(service, cell, telling)
                 telling.result = made
                 made.notes = (*made.notes, *cell.attempts.notes)
+                made.provenance = Provenance(self._setting(cell.key.service))
                 if cell.result is None or cell.result.invalid:
                     cell.result = made
             if made.invalid and not is_interrupted(made):
@@ -209,6 +211,14 @@ class Runs:
             return made
 
         return until_believed(cell.attempts, measure, self._services.say, wished=self._is_repeated)
+
+    def _setting(self, service: str) -> dict[str, str]:
+        """Say how runs on a service are made, as texts by name."""
+        return {
+            **self._services.setting(service),
+            **self._options.setting,
+            "time_scale": f"{self._services.time_scale(service):g}",
+        }
 
     def cell(self, service: str, scenario: Scenario | None) -> Cell | None:
         """Give what became of a run, None if nobody has asked for it."""

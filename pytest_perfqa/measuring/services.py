@@ -73,6 +73,11 @@ class Services:
                 raise
         return self._started[name]
 
+    def setting(self, service: str) -> dict[str, str]:
+        """Say which configuration it is and what it runs on, as texts by name."""
+        config, choice = self.configs[service], self._choices[service]
+        return {"service": config.description or service, "backend": choice.backend}
+
     def time_scale(self, service: str) -> float:
         """Give the factor on times that everything about a service has."""
         return self.configs[service].time_scale(self._time_scale)

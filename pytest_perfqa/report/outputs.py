@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,14 @@ from ..machine.environment import machine, versions
 from .ci import markdown
 from .comparison import compare, compare_services
 from .html import folder
-from .record.characterisation import record_of_character, record_of_failure
-from .record.recorder import record_of, record_of_search
+from .kept import write_session
+from .record.gathered import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ..measuring.session import PerfSession
     from .export.exporter import Exporter
-    from .record.schema import CharacterRecord
+    from .findings import Findings
 
 _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -30,57 +30,53 @@ class Outputs:
         exports: who looks on while runs are made, to send or write figures elsewhere.
     """
 
-    def __init__(self, report: Path | None, exports: Sequence[Exporter] = ()) -> None:
+    def __init__(
+        self,
+        report: Path | None,
+        exports: Sequence[Exporter] = (),
+        keep: Path | None = None,
+        setting: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write to these.
+
+        Args:
+            keep: the folder below which sessions are kept.
+            setting: how they are made, for those.
+        """
         self._report = report
         self.exports = tuple(exports)
+        self._keep = keep
+        self._setting = dict(setting or {})
+        self._started_at = datetime.now(UTC)
 
-    @property
-    def wanted(self) -> bool:
-        """Whether there is anything to write."""
-        return bool(self._report or self.exports or _step_summary())
-
-    def write(self, session: PerfSession, *, interrupted: bool) -> list[str]:
+    def write(self, found: Findings, *, interrupted: bool) -> list[str]:
         """Write everything; gives what the user is to be told, a line each."""
-        return list(self._write(session, interrupted=interrupted))
+        return list(self._write(found, interrupted=interrupted))
 
-    def _write(self, session: PerfSession, *, interrupted: bool) -> Iterator[str]:
-        if not self.wanted:
-            return
-        here, scale = (machine(), versions()), session.services.time_scale
-        found = [
-            record_of(one, scale(one.key.service), *here) for one in session.runs.cells.values()
-        ]
-        searches = [
-            record_of_search(one, scale(one.service), *here)
-            for one in session.searches.made.values()
-        ]
-        characters = list(_characters(session))
-        conclusions = compare_services(compare(session.runs.results()), session.searches.found())
+    def _write(self, found: Findings, *, interrupted: bool) -> Iterator[str]:
+        if self._keep is not None:
+            directory, about = self._keep, (self._started_at, self._setting)
+            yield _told(
+                "kept", lambda: write_session(directory, found, *about, interrupted=interrupted)
+            )
+        if self._report or self.exports or _step_summary():
+            yield from self._write_records(found, interrupted=interrupted)
+
+    def _write_records(self, found: Findings, *, interrupted: bool) -> Iterator[str]:
+        made = gather(found, machine(), versions())
+        records = (made.runs, made.searches, made.characters)
+        conclusions = compare_services(compare(found.results), found.breaking_points)
         if self._report is not None:
             report = self._report
             yield _told(
                 "report",
-                lambda: folder.write_pages(
-                    report, found, searches, characters, conclusions, interrupted=interrupted
-                ),
+                lambda: folder.write_pages(report, *records, conclusions, interrupted=interrupted),
             )
         for export in self.exports:
-            yield from export.finish(found)
+            yield from export.finish(made.runs)
         if (page := _step_summary()) is not None:
-            text = markdown.markdown_summary(
-                found, searches, characters, conclusions, interrupted=interrupted
-            )
+            text = markdown.markdown_summary(*records, conclusions, interrupted=interrupted)
             yield _told("summary", lambda: _append(page, text))
-
-
-def _characters(session: PerfSession) -> Iterator[CharacterRecord]:
-    here = (machine(), versions())
-    for asked, found in session.characters.made.items():
-        if isinstance(found, BaseException):
-            scale = session.services.time_scale(asked.service)
-            yield record_of_failure(asked.service, asked.path, found, scale, *here)
-        else:
-            yield record_of_character(found, *here)
 
 
 def _step_summary() -> Path | None:

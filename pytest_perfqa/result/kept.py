@@ -19,7 +19,7 @@ import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,7 @@ _SAMPLES = "samples.npz"
 _READINGS = "readings.npz"
 _EARLIER = "earlier-"
 
+T = TypeVar("T")
 Arrays = dict[str, "NDArray[Any]"]
 
 
@@ -190,10 +191,7 @@ def _fill(folder: Path, kept: Kept) -> None:
         name: _write_arrays(folder / name, content)
         for name, content in ((_SAMPLES, samples), (_READINGS, arrays))
     }
-    document = _document(kept, numbered, digests)
-    plain = _strict(_adapter().dump_python(document, mode="json"))
-    text = json.dumps(plain, indent=1, allow_nan=False)
-    (folder / RUN).write_text(text + "\n", encoding="ascii")
+    write_document(folder / RUN, _adapter(), _document(kept, numbered, digests))
     for number, one in enumerate(kept.earlier, 1):
         inner = folder / f"{_EARLIER}{number}"
         inner.mkdir()
@@ -276,35 +274,36 @@ def read_kept(folder: Path) -> Kept:
     Raises:
         ConfigurationError: there is no result, it is damaged, or of another version.
     """
-    document = _read_document(folder / RUN)
-    rows = _rows(_read_arrays(folder / _SAMPLES, document), folder / _SAMPLES)
-    series = _read_arrays(folder / _READINGS, document)
-    earlier = range(1, document.earlier + 1)
+    found = document(folder / RUN, _adapter(), FORMAT, VERSION)
+    rows = _rows(_read_arrays(folder / _SAMPLES, found), folder / _SAMPLES)
+    series = _read_arrays(folder / _READINGS, found)
+    earlier = range(1, found.earlier + 1)
     return _kept(
-        document,
+        found,
         Samples(rows),
-        _readings(document.readings, series, folder / _READINGS),
+        _readings(found.readings, series, folder / _READINGS),
         tuple(read_kept(folder / f"{_EARLIER}{number}") for number in earlier),
     )
 
 
-def _read_document(path: Path) -> _Document:
-    from pydantic import ValidationError  # noqa: PLC0415 - 0.1 s that only who reads one should pay
-
-    plain = plain_document(path, FORMAT, VERSION)
-    try:
-        document: _Document = _adapter().validate_python(plain)
-    except ValidationError as error:
-        raise damaged(path, error) from None
-    return document
-
-
-def plain_document(path: Path, format_: str, version: int) -> dict[str, Any]:
+def document(path: Path, adapter: TypeAdapter[T], format_: str, version: int) -> T:
     """Read a file of JSON that says of itself what it is.
 
     Raises:
-        ConfigurationError: it is something else, or of another version.
+        ConfigurationError: it can't be read, is something else, damaged, or of another version.
     """
+    from pydantic import ValidationError  # noqa: PLC0415 - 0.1 s that only who reads one should pay
+
+    plain = _plain(path, format_, version)
+    try:
+        return adapter.validate_python(plain)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ConfigurationError(f"{path} is damaged: {said}") from None
+
+
+def _plain(path: Path, format_: str, version: int) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except OSError as error:
@@ -319,13 +318,6 @@ def plain_document(path: Path, format_: str, version: int) -> dict[str, Any]:
             f"accepted: version {version}"
         )
     return found
-
-
-def damaged(path: Path, error: Exception) -> ConfigurationError:
-    """Give the error of a document whose fields aren't what they should be; the first of them."""
-    first: Any = next(iter(getattr(error, "errors", lambda **_: [])(include_url=False)), None)
-    said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
-    return ConfigurationError(f"{path} is damaged: {said}")
 
 
 def _read_arrays(path: Path, document: _Document) -> Arrays:
@@ -421,6 +413,13 @@ def _kept(
         provenance=document.provenance,
         earlier=earlier,
     )
+
+
+def write_document(path: Path, adapter: TypeAdapter[T], found: T) -> None:
+    """Write a file that ``document`` reads: JSON in ASCII."""
+    plain = _strict(adapter.dump_python(found, mode="json"))
+    text = json.dumps(plain, indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="ascii")
 
 
 def _strict(plain: Any) -> Any:

@@ -751,8 +751,8 @@ class RunResult(Slice):
             earlier=tuple(one._kept() for one in self._earlier if isinstance(one, RunResult)),
         )
 
-    @classmethod
-    def load(cls, folder: str | Path) -> RunResult:
+    @staticmethod
+    def load(folder: str | Path) -> RunResult:
         """Read a result that was kept.
 
         Raises:
@@ -760,24 +760,7 @@ class RunResult(Slice):
         """
         from . import kept  # noqa: PLC0415
 
-        return cls._of(kept.read_kept(Path(folder)))
-
-    @classmethod
-    def _of(cls, kept: Kept) -> RunResult:
-        found = cls(
-            kept.context,
-            started_at=kept.started_at,
-            wall=kept.wall,
-            generator=kept.generator,
-            invalid=kept.invalid,
-            aborted=kept.aborted,
-            faults=kept.faults,
-            max_error_rate=kept.max_error_rate,
-            provenance=kept.provenance,
-        )
-        found.notes = kept.notes
-        found._earlier = tuple(map(cls._of, kept.earlier))
-        return found
+        return restored(kept.read_kept(Path(folder)))
 
     @property
     @_undisturbed
@@ -831,6 +814,24 @@ class RunResult(Slice):
         """Give the number that an endpoint has in ``everything``, None if it has not been seen."""
         endpoints = self._context.endpoints
         return endpoints.index(name) if name in endpoints else None
+
+
+def restored(kept: Kept) -> RunResult:
+    """Give the result that was kept."""
+    found = RunResult(
+        kept.context,
+        started_at=kept.started_at,
+        wall=kept.wall,
+        generator=kept.generator,
+        invalid=kept.invalid,
+        aborted=kept.aborted,
+        faults=kept.faults,
+        max_error_rate=kept.max_error_rate,
+        provenance=kept.provenance,
+    )
+    found.notes = kept.notes
+    found._earlier = tuple(map(restored, kept.earlier))
+    return found
 
 
 def disturbed(part: Slice) -> Iterator[str]:

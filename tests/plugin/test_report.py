@@ -12,11 +12,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+
+from pytest_perfqa.report.kept import read_session
+from pytest_perfqa.report.record.gathered import gather
+from pytest_perfqa.report.record.schema import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +66,14 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
+def kept_records(directory: Path) -> list[dict[str, Any]]:
+    """Give the records of the one session that was kept there, as its report would have them."""
+    (folder,) = directory.iterdir()
+    kept = read_session(folder)
+    made = gather(kept.findings, kept.provenance.machine, kept.provenance.versions)
+    return [json.loads(to_json(one)) for one in made.runs]
+
+
 @pytest.mark.usefixtures("without_load")
 @pytest.mark.parametrize("arguments", [(), ("-n2",)])
 def test_everything_is_left_behind_when_tests_fail(
@@ -75,6 +87,7 @@ def test_everything_is_left_behind_when_tests_fail(
     port = receiver.server_address[1]
     result = toy.run(
         "--perfqa-report=out",
+        "--perfqa-keep=kept",
         f"--perfqa-export=graphite:127.0.0.1:{port}/here, openmetrics:metrics.txt",
         "--junitxml=junit.xml",
         *arguments,
@@ -84,6 +97,7 @@ def test_everything_is_left_behind_when_tests_fail(
         [
             "*= perfqa =*",
             "toy *steady * 20 * FAILED",
+            f"kept: {toy.path}/kept/*",
             f"report: {toy.path}/out/index.html",
             f"OpenMetrics: {toy.path}/metrics.txt",
             "::error file=test_it.py,line=*,title=FAILED%3A test_bad?toy?::*</script> | `x`*",
@@ -98,6 +112,7 @@ def test_everything_is_left_behind_when_tests_fail(
     }
     page = (toy.path / "out" / "steady-on-toy" / "index.html").read_text()
     assert "&lt;/script&gt;" in page
+    assert kept_records(toy.path / "kept") == [record]
     for case in ET.parse(toy.path / "junit.xml").iter("testcase"):  # noqa: S314
         told = {one.get("name"): one.get("value") for one in case.iter("property")}
         assert told["perfqa_verdict"] == ("FAILED" if "bad" in str(case.get("name")) else "PASSED")
@@ -150,6 +165,7 @@ def test_properties_of_a_test_of_several_runs(toy: Project) -> None:
     ("option", "said"),
     [
         ("--perfqa-report=test_it.py", "--perfqa-report: * is a file; accepted: a folder"),
+        ("--perfqa-keep=test_it.py/x", "--perfqa-keep: * is a file; accepted: a folder"),
         ("--perfqa-export=statsd:x", "--perfqa-export: found 'statsd:x'; accepted: graphite:*"),
         ("--perfqa-export=graphite:x:0", "--perfqa-export: found 'graphite:x:0'; accepted: *"),
     ],
@@ -195,7 +211,7 @@ def test_written_when_interrupted_though_the_receiver_is_gone(toy: Project, tmp_
         def test_second(perf_run): pass
     """)
     (toy.path / "pytest.ini").write_text(
-        "[pytest]\nperfqa_report = out\nperfqa_export = graphite:127.0.0.1:9\n"
+        "[pytest]\nperfqa_report = out\nperfqa_keep = kept\nperfqa_export = graphite:127.0.0.1:9\n"
     )
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     scratch = tmp_path / "scratch"
@@ -233,4 +249,5 @@ def test_written_when_interrupted_though_the_receiver_is_gone(toy: Project, tmp_
     page = (toy.path / "out" / "long-on-toy" / "index.html").read_text()
     assert "It was ended after" in page
     assert "<p>interrupted</p>" in page
+    assert kept_records(toy.path / "kept") == [first, second]
     assert not list(toy.path.rglob("*.part"))

@@ -16,6 +16,7 @@ import simulated_runs as sim
 import synthetic
 from answers import answers
 from demo_report import cell
+from hypothesis import Phase as HypothesisPhase
 from hypothesis import given, settings
 
 from pytest_perfqa.base.conditions import Condition
@@ -220,7 +221,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@settings(deadline=None, max_examples=8)
+# What fails is as good as its smallest form, and that takes minutes to find.
+@settings(deadline=None, max_examples=6, phases=[HypothesisPhase.generate])
 @given(sim.drawn())
 def test_so_do_runs_of_every_kind(
     tmp_path_factory: pytest.TempPathFactory, drawn: sim.Drawn

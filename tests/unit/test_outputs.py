@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import numpy as np
@@ -18,11 +17,11 @@ from pytest_perfqa.errors import ServiceError
 from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.watch import Aborted
 from pytest_perfqa.measuring.searches import Search
+from pytest_perfqa.report.findings import Findings
 from pytest_perfqa.report.outputs import Outputs
 
 if TYPE_CHECKING:
     from pytest_perfqa.measuring.runs import Cell
-    from pytest_perfqa.measuring.session import PerfSession
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
 
@@ -31,24 +30,12 @@ def session(
     cells: tuple[Cell, ...] = (),
     searches: tuple[Search, ...] = (),
     characters: dict[Question, Any] | None = None,
-) -> PerfSession:
+) -> Findings:
     """Give what a session has found, without the session."""
-    found = SimpleNamespace(
-        services=SimpleNamespace(time_scale=lambda _: 0.1),
-        runs=SimpleNamespace(
-            cells={one.key: one for one in cells},
-            results=lambda: [one.result for one in cells if one.result is not None],
-        ),
-        searches=SimpleNamespace(
-            made=dict(enumerate(searches)),
-            found=lambda: [one.found for one in searches if one.found is not None],
-        ),
-        characters=SimpleNamespace(made=characters or {}),
-    )
-    return cast("PerfSession", found)
+    return Findings(lambda _: 0.1, list(cells), list(searches), characters or {})
 
 
-def written(folder: Path, found: PerfSession, *, interrupted: bool) -> dict[str, dict[str, Any]]:
+def written(folder: Path, found: Findings, *, interrupted: bool) -> dict[str, dict[str, Any]]:
     """Write the report; give its records, all of which fulfil the schema in docs, by service."""
     lines = Outputs(folder).write(found, interrupted=interrupted)
     assert lines == [f"report: {folder / 'index.html'}"]

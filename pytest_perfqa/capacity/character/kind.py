@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
-if TYPE_CHECKING:
-    from typing import Literal
+from ...base.units import Quantity
 
-    from ...base.units import Quantity
-
-    Kind = Literal["synchronous", "asynchronous"]
+Kind = Literal["synchronous", "asynchronous"]
 
 
 @dataclass(frozen=True)

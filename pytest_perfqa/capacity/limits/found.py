@@ -9,16 +9,15 @@ from __future__ import annotations
 import enum
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...base.units import Quantity, Unit, show
+from ...base.verdicts import Verdict
 from ...load.wire.outcome import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ...base.verdicts import Verdict
     from ..probing.probe import Volley
 
 __tracebackhide__ = True
