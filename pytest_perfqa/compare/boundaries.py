@@ -15,17 +15,19 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Fewer pairs say nothing.
-FIRST = 8
+FIRST = 10
 _STEP = 1.25
 _SHARE = 1 / 8
 _FULL = 32
+# Nobody waits for more.
+_MOST = 100_000
 
 
 def looks() -> Iterator[int]:
-    """Give the numbers of pairs at which it is looked, each a quarter more: 8, 10, 13, 16, 20...
+    """Give the numbers of pairs at which it is looked, each a quarter more: 10, 13, 16, 20, 25...
 
     They don't end. The last pair that there is time for is one besides.
     """
@@ -50,3 +52,8 @@ def at_look(error: float, pairs: int) -> float:
 def deviations(error: float, pairs: int) -> float:
     """Give by how many standard errors something must differ at a look, to be so sure."""
     return -NormalDist().inv_cdf(at_look(error, pairs))
+
+
+def first_look(is_enough: Callable[[int], bool]) -> int:
+    """Give the first look at which it is; of very many, where none is."""
+    return next(pairs for pairs in looks() if pairs > _MOST or is_enough(pairs))

@@ -10,22 +10,18 @@ import numpy as np
 from ..base.evidence import Evidence
 from ..base.units import Estimate, Unit
 from . import signed_rank
-from .boundaries import at_look, deviations, looks
+from .boundaries import at_look, deviations, first_look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..base.intervals import Ends
     from .check import Check
 
 _NO_CHANGE = 0.0
 # Of the interval that the noise is read off.
 _SHOWN = 0.05
-# Nobody waits for more.
-_MOST = 100_000
 
 
-class Figures:
+class FigurePairs:
     """What pairs say of the ratio of head to base.
 
     Each pair gives a difference, the logarithm of head / base, with the sign that makes more of it
@@ -127,11 +123,6 @@ class Figures:
         """Give the standard deviation that a normal difference with this interval would have."""
         low, high = self._interval(_SHOWN)
         return (high - low) / 2 / deviations(_SHOWN, self.pairs) * math.sqrt(self.pairs)
-
-
-def first_look(is_enough: Callable[[int], bool]) -> int:
-    """Give the first look at which it is; of very many, where none is."""
-    return next(pairs for pairs in looks() if pairs > _MOST or is_enough(pairs))
 
 
 def _shows(difference: float, noise: float, error: float, pairs: int) -> bool:

@@ -10,17 +10,19 @@ depend on each other.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..base.verdicts import Verdict
 from .boundaries import FIRST, is_look
-from .figures import Figures
+from .check import ShareCheck
+from .figures import FigurePairs
+from .shares import SharePairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..base.units import Estimate
-    from .check import Check
+    from .check import Check, Share
 
 #: The probability of FAILED in a session in which nothing differs, below which it stays.
 FALSE_ALARM = 0.01
@@ -38,7 +40,8 @@ class GateFinding:
         verdict: FAILED, PASSED or INCONCLUSIVE; None while more pairs are to come.
         pairs: how many it rests on.
         ratio: head / base. Its ends are each wrong in 5 % of sessions at most, whenever they end.
-        better: whether head is shown to be better, by however little.
+        better: whether head is shown to be better, by however little: of one that is not, this is
+            said in fewer than one of 100 sessions, whatever else they check.
         settled_by: about so many pairs in all would lead to PASSED or FAILED; None where that has
             been said, or there are too few to tell.
         change: what has changed, in a few words: ``+12.8 % (+9.1 to +16.7 %)``.
@@ -60,6 +63,35 @@ class GateFinding:
         return said
 
 
+class Pairs(Protocol):
+    """The pairs of one check: what ``FigurePairs`` and ``SharePairs`` have in common."""
+
+    @property
+    def pairs(self) -> int:
+        """How many there are."""
+
+    def add(self, base: Any, head: Any) -> None:
+        """Take in a pair."""
+
+    def is_worse(self, error: float) -> bool:
+        """Tell whether head is shown to be worse, and by more than ``within`` as it seems."""
+
+    def is_not_worse(self, error: float) -> bool:
+        """Tell whether head is shown not to be worse by twice ``within``."""
+
+    def is_better(self, error: float) -> bool:
+        """Tell whether head is shown to be better."""
+
+    def ratio(self, error: float) -> Estimate:
+        """Give head / base."""
+
+    def change(self, error: float) -> str:
+        """Say what has changed."""
+
+    def settled_by(self, failing: float, passing: float) -> int:
+        """Estimate how many pairs would settle it."""
+
+
 class Gate:
     """Takes in pairs of base and head, and says of each check whether it is enough.
 
@@ -73,14 +105,14 @@ class Gate:
 
     def __init__(self, checks: Iterable[Check], error: float = FALSE_ALARM) -> None:
         listed = list(checks)
-        self._series = {check: Figures(check) for check in listed}
-        if not listed or len(self._series) < len(listed):
+        self._pairs = {check: _pairs(check) for check in listed}
+        if not listed or len(self._pairs) < len(listed):
             raise ValueError(f"found {len(listed)} checks; accepted: one or more, none twice")
         self._error = error
         self._decided: dict[Check, GateFinding] = {}
         self._is_closed = False
 
-    def add(self, pair: Mapping[Check, tuple[float, float]]) -> None:
+    def add(self, pair: Mapping[Check, tuple[float, float] | tuple[Share, Share]]) -> None:
         """Take in what was measured of base and of head, one after the other, and look at it.
 
         A check that is left out has no figures in this pair: it waits for the next one.
@@ -92,28 +124,28 @@ class Gate:
         if self._is_closed:
             raise ValueError("a pair for a gate that is closed")
         for check, (base, head) in pair.items():
-            self._series[check].add(base, head)
-        self._look([check for check in pair if is_look(self._series[check].pairs)])
+            self._pairs[check].add(base, head)
+        self._look([check for check in pair if is_look(self._pairs[check].pairs)])
 
     def close(self) -> None:
         """Look for the last time: there will be no more pairs."""
         if not self._is_closed:
             self._is_closed = True
-            self._look(self._series)
-            for check in self._series:
+            self._look(self._pairs)
+            for check in self._pairs:
                 if check not in self._decided:
                     self._decided[check] = self._finding(check, Verdict.INCONCLUSIVE)
 
     @property
     def is_open(self) -> bool:
         """Whether more pairs are needed for any check."""
-        return not self._is_closed and len(self._decided) < len(self._series)
+        return not self._is_closed and len(self._decided) < len(self._pairs)
 
     @property
     def findings(self) -> Mapping[Check, GateFinding]:
         """What is said of each check, in their order: as it was when its verdict fell."""
         return {
-            check: self._decided.get(check) or self._finding(check, None) for check in self._series
+            check: self._decided.get(check) or self._finding(check, None) for check in self._pairs
         }
 
     @property
@@ -127,35 +159,39 @@ class Gate:
     def _failing(self) -> float:
         """The error that each check without FAILED may make."""
         failed = sum(one.verdict is Verdict.FAILED for one in self._decided.values())
-        return self._error / max(len(self._series) - failed, 1)
+        return self._error / max(len(self._pairs) - failed, 1)
 
     def _look(self, due: Iterable[Check]) -> None:
         """Decide what can be decided; each that FAILED makes it easier for the others."""
         undecided = [check for check in due if check not in self._decided]
         for check in undecided:
-            verdict = self._verdict(self._series[check])
+            verdict = self._verdict(self._pairs[check])
             if verdict is not None:
                 self._decided[check] = self._finding(check, verdict)
                 self._look(undecided)
                 return
 
-    def _verdict(self, series: Figures) -> Verdict | None:
-        if series.pairs < FIRST:
+    def _verdict(self, pairs: Pairs) -> Verdict | None:
+        if pairs.pairs < FIRST:
             return None
-        if series.is_worse(self._failing):
+        if pairs.is_worse(self._failing):
             return Verdict.FAILED
-        return Verdict.PASSED if series.is_not_worse(MISS) else None
+        return Verdict.PASSED if pairs.is_not_worse(MISS) else None
 
     def _finding(self, check: Check, verdict: Verdict | None) -> GateFinding:
-        series = self._series[check]
+        pairs = self._pairs[check]
         is_decided = verdict in {Verdict.FAILED, Verdict.PASSED}
-        tells = series.pairs >= FIRST and not is_decided
+        tells = pairs.pairs >= FIRST and not is_decided
         return GateFinding(
             check=check,
             verdict=verdict,
-            pairs=series.pairs,
-            ratio=series.ratio(_SHOWN),
-            better=series.is_better(self._failing),
-            settled_by=series.settled_by(self._failing, MISS) if tells else None,
-            change=series.change(_SHOWN),
+            pairs=pairs.pairs,
+            ratio=pairs.ratio(_SHOWN),
+            better=pairs.is_better(MISS),
+            settled_by=pairs.settled_by(self._failing, MISS) if tells else None,
+            change=pairs.change(_SHOWN),
         )
+
+
+def _pairs(check: Check) -> Pairs:
+    return SharePairs(check) if isinstance(check, ShareCheck) else FigurePairs(check)

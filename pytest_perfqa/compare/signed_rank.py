@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from ..base.intervals import Ends
@@ -71,16 +73,34 @@ def beyond(number: int, error: float) -> int:
     return int(np.searchsorted(_chances(number), error, side="right")) - 1
 
 
+def chance(values: Floats) -> float:
+    """Give the probability that values are as high if each may as well have the other sign.
+
+    Those that are 0 are left out, and equal ones share their ranks: it is exact nonetheless.
+    """
+    signed = values[values != 0]
+    _, places, numbers = np.unique(np.abs(signed), return_inverse=True, return_counts=True)
+    # Twice the rank, which is whole: of equal ones it is the mean of theirs.
+    ranks = (2 * np.cumsum(numbers) - numbers + 1)[places]
+    below = int(ranks[signed < 0].sum())
+    return float(_sums(ranks.tolist())[: below + 1].sum())
+
+
 @lru_cache(maxsize=128)
 def _chances(number: int) -> Floats:
     """Give the probability of each value of the statistic or less: exact, of so many values.
 
-    It is the sum of ranks 1, 2... of which each counts with a probability of one half.
+    It is the sum of those of the ranks 1, 2... that have the sign.
     """
+    return np.cumsum(_sums(range(1, number + 1)))
+
+
+def _sums(ranks: Iterable[int]) -> Floats:
+    """Give the probability of each sum of ranks, of which each counts as often as not."""
     chances = np.ones(1)
-    for rank in range(1, number + 1):
+    for rank in ranks:
         more = np.zeros(len(chances) + rank)
         more[: len(chances)] += chances
         more[rank:] += chances
         chances = more / 2
-    return np.cumsum(chances)
+    return chances
