@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from .proc import read_kernel_file
+from .proc import of_threads, read_kernel_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,12 +80,9 @@ def threads(pid: int) -> dict[int, ThreadTimes]:
         OSError: it is gone.
     """
     found = {}
-    for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
-        try:
-            ran, waited, _ = read_kernel_file(f"/proc/{pid}/task/{thread}/schedstat").split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended, or this kernel doesn't account for that
-        found[int(thread)] = ThreadTimes(int(ran) * _NANOSECOND, int(waited) * _NANOSECOND)
+    for thread, text in of_threads(pid, "schedstat"):
+        ran, waited, _ = text.split()
+        found[thread] = ThreadTimes(int(ran) * _NANOSECOND, int(waited) * _NANOSECOND)
     return found
 
 

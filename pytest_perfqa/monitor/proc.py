@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _KIBIBYTE = 1024
@@ -108,14 +112,24 @@ def switches(pid: int) -> dict[int, int]:
         OSError: it is gone.
     """
     found = {}
+    for thread, text in of_threads(pid, "status"):
+        pairs = text[text.rfind(b"\nvoluntary_ctxt_switches:") :].split()
+        found[thread] = int(pairs[1]) + int(pairs[3])
+    return found
+
+
+def of_threads(pid: int, file: str) -> Iterator[tuple[int, bytes]]:
+    """Read a file of each thread that lives; those that this kernel doesn't give have none.
+
+    Raises:
+        OSError: the process is gone.
+    """
     for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
         try:
-            text = read_kernel_file(f"/proc/{pid}/task/{thread}/status")
+            text = read_kernel_file(f"/proc/{pid}/task/{thread}/{file}")
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
-        pairs = text[text.rfind(b"\nvoluntary_ctxt_switches:") :].split()
-        found[int(thread)] = int(pairs[1]) + int(pairs[3])
-    return found
+            continue  # it has just ended, or this kernel doesn't account for that
+        yield int(thread), text
 
 
 def network_namespace(pid: int) -> str:

@@ -129,25 +129,21 @@ def index_page(
     everything: list[RunPage | SearchPage] = [*runs, *searches]
     first = next((one.record for one in (*everything, *characters)), None)
     names = dict.fromkeys(run.record.scenario for run in runs)
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            root="",
-            runs=runs,
-            searches=searches,
-            characters=characters,
-            verdicts=Counter(one.record.verdict for one in sorted(everything, key=_gravity)),
-            scenarios=[
-                ScenarioRuns(name, tuple(run for run in runs if run.record.scenario == name))
-                for name in names
-            ],
-            conclusions=side_by_side.cells(conclusions) if conclusions else (),
-            interrupted=interrupted,
-            machine=first.machine if first else {},
-            versions=first.versions if first else {},
-            **_footer(),
-        )
+    return _page(
+        "index.html.j2",
+        "",
+        runs=runs,
+        searches=searches,
+        characters=characters,
+        verdicts=Counter(one.record.verdict for one in sorted(everything, key=_gravity)),
+        scenarios=[
+            ScenarioRuns(name, tuple(run for run in runs if run.record.scenario == name))
+            for name in names
+        ],
+        conclusions=side_by_side.cells(conclusions) if conclusions else (),
+        interrupted=interrupted,
+        machine=first.machine if first else {},
+        versions=first.versions if first else {},
     )
 
 
@@ -155,48 +151,18 @@ def run_page(run: RunPage, runs: Sequence[RunPage]) -> str:
     """Give the page of one run; ``runs`` are all of the report."""
     scenario = run.record.scenario
     others = [other for other in runs if other.record.measured and other is not run]
-    return (
-        _environment()
-        .get_template("run.html.j2")
-        .render(
-            root="../",
-            slug=run.slug,
-            record=run.record,
-            others=sorted(others, key=lambda other: other.record.scenario != scenario),
-            plotly=plotly_name(),
-            **_footer(),
-        )
-    )
+    others.sort(key=lambda other: other.record.scenario != scenario)
+    return _page("run.html.j2", "../", others=others, **_charted(run))
 
 
 def search_page(search: SearchPage) -> str:
     """Give the page of a breaking point."""
-    return (
-        _environment()
-        .get_template("search.html.j2")
-        .render(
-            root="../",
-            slug=search.slug,
-            record=search.record,
-            plotly=plotly_name(),
-            **_footer(),
-        )
-    )
+    return _page("search.html.j2", "../", **_charted(search))
 
 
 def character_page(found: Characterisation) -> str:
     """Give the page of a characterisation."""
-    return (
-        _environment()
-        .get_template("character.html.j2")
-        .render(
-            root="../",
-            slug=found.slug,
-            record=found.record,
-            plotly=plotly_name(),
-            **_footer(),
-        )
-    )
+    return _page("character.html.j2", "../", **_charted(found))
 
 
 def _gravity(one: RunPage | SearchPage) -> int:
@@ -213,11 +179,16 @@ def data_script(run: RunPage | SearchPage | Characterisation) -> str:
     return f"perfqa.receive({json.dumps(run.slug)}, {json.dumps(document)});\n"
 
 
-def _footer() -> dict[str, str]:
-    return {
-        "version": importlib.metadata.version("pytest-perfqa"),
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
+def _charted(page: RunPage | SearchPage | Characterisation) -> dict[str, object]:
+    return {"slug": page.slug, "record": page.record, "plotly": plotly_name()}
+
+
+def _page(template: str, root: str, **content: object) -> str:
+    """Fill in a template; ``root`` leads from its page to the folder of the report."""
+    version = importlib.metadata.version("pytest-perfqa")
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    page = _environment().get_template(template)
+    return page.render(root=root, version=version, written=written, **content)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from ...base.units import Quantity, Unit
 from ...errors import NoData
 from ...load.wire.outcome import FAILED, Outcome, failed
 from ...load.wire.record import RecordKind
-from .names import HasFigures
+from .names import Counted
 from .origin import Figure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -29,7 +28,7 @@ _CLASS = re.compile(r"([1-5])xx\Z")
 _FAILURES = {one.label: one for one in FAILED}
 
 
-class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
+class StatusCounts(Counted[int | str]):
     """How many answers had which status: by code (``504``) or class (``"5xx"``).
 
     Iterates over the codes that occurred; any valid code or class may be asked for, and ``in``
@@ -72,15 +71,6 @@ class StatusCounts(HasFigures, Mapping[int | str, Quantity]):
         first, last = _codes(key)
         return sum(count for code, count in self._counts.items() if first <= code <= last)
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._counts)
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def __repr__(self) -> str:
-        return f"{self._counts}"
-
 
 def _codes(key: int | str) -> tuple[int, int]:
     """Give the first and the last code that are meant."""
@@ -101,7 +91,7 @@ def _with_status(first: int, last: int) -> Callable[[NDArray[np.void]], NDArray[
     return lambda rows: (rows["status"] >= first) & (rows["status"] <= last)
 
 
-class ErrorCounts(HasFigures, Mapping[str, Quantity]):
+class ErrorCounts(Counted[str]):
     """How many requests failed without a (whole, expected) answer, by kind such as ``"timeout"``.
 
     What was under way when the run was cut off is none of them, and no part of ``share``.
@@ -157,15 +147,6 @@ class ErrorCounts(HasFigures, Mapping[str, Quantity]):
     def share_of(self, kind: str) -> Quantity:
         """Give the failures of a kind as a share of the requests that came to an end."""
         return Quantity(float(self[kind]) / self._ended, Unit.RATIO)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._counts)
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def __repr__(self) -> str:
-        return f"{self._counts}"
 
 
 def _occurred(counts: Mapping[Any, Quantity], key: object) -> bool:

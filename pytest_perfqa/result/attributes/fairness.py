@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...base.units import Quantity
 from ...errors import NoData
 from ...load.wire.record import NO_REPLICA
-from .names import HasFigures
+from .names import Counted
 from .origin import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ...base.units import Quantity
     from ..samples import Samples
     from .origin import Origin
 
 __tracebackhide__ = True
 
 
-class Shares(HasFigures, Mapping[str, Quantity]):
+class Shares(Counted[str]):
     """The share of answers that each replica gave, by its name.
 
     Which replica answered is known from the header that ``replica_header`` of the service's file
@@ -70,15 +71,6 @@ class Shares(HasFigures, Mapping[str, Quantity]):
             f"share of {name} in the answers", _told, lambda rows: np.isin(rows["replica"], numbers)
         )
         return figure.share(self._counts[name] / self._total, self._origin)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._counts)
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def __repr__(self) -> str:
-        return f"{self._counts}"
 
 
 def _told(samples: Samples) -> Samples:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from ...base.units import Quantity
 
 __tracebackhide__ = True
+
+
+K = TypeVar("K")
 
 
 class HasFigures:
@@ -42,6 +47,21 @@ class HasFigures:
 def _figures(kind: type) -> list[str]:
     """Give what can be asked of such an object: its own attributes, not those of a mapping."""
     return [name for name in dir(kind) if not name.startswith("_") and not hasattr(Mapping, name)]
+
+
+class Counted(HasFigures, Mapping[K, Quantity]):
+    """A figure by what was counted; iterates over what there is a count of."""
+
+    _counts: Mapping[Any, int]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __repr__(self) -> str:
+        return f"{self._counts}"
 
 
 class KnowsItsNames(HasFigures):
