@@ -30,7 +30,7 @@ _UNIT = Path(__file__).parents[1] / "unit"
         assert len(known) > 2000
         assert found == known
     """,
-    {{"steady.yaml": steady(duration=0.3, rate=60)}},
+    {"steady.yaml": steady(duration=0.3, rate=60)},
 )
 def test_a_run_of_a_real_service_answers_all_the_same(told: Told) -> None:
     """Its samples, what the monitor saw, and what its service is said to be."""
