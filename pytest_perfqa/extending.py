@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import ConfigurationError, PrerequisiteMissing, Problem, ServiceError
+from .errors import ConfigurationError, NoData, PrerequisiteMissing, Problem, ServiceError
 from .load.driver.generator import Progress
 from .load.wire.outcome import Outcome
 from .machine.children import Reaper, spawn, terminate
@@ -27,6 +27,7 @@ __all__ = [
     "FaultTarget",
     "Leader",
     "Metric",
+    "NoData",
     "Outcome",
     "Part",
     "PrerequisiteMissing",

@@ -30,7 +30,7 @@ _HOOKS = "perfqa-hooks"
 _PERF_TESTS = pytest.StashKey["PerfTests"]()
 _OPTIONS = (
     ("services", "NAMES", "only these services, separated by commas"),
-    ("backend", "auto|process|docker", "what services run on; auto takes docker where it can"),
+    ("backend", "auto|process|docker|NAME", "what services run on; auto takes docker where it can"),
     ("url", "URL", "test this running address instead of the services in files"),
     ("environment", "NAME", "which of the scenarios' environments to use"),
     ("time-scale", "FACTOR", "multiply times and divide rates by this; 1 by default"),

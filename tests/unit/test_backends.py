@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import importlib
+import itertools
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import outside
 import pytest
 
-from pytest_perfqa.errors import FileProblems
-from pytest_perfqa.extending import Census, Metric, Reaper, SelfObserved, ServiceConfig
+from pytest_perfqa.errors import FileProblems, NoData
+from pytest_perfqa.extending import Metric, Reaper, ServiceConfig
+from pytest_perfqa.monitor.sampler import Monitor
 from pytest_perfqa.service import selection
 from pytest_perfqa.service.backends import BACKENDS, wishes
 from pytest_perfqa.service.service_file import read_service
@@ -16,6 +21,8 @@ from pytest_perfqa.service.service_file import read_service
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pytest_perfqa.extending import Service
 
 
 BROKEN = (
@@ -104,42 +111,26 @@ def test_what_may_be_wished_for(installed: Path) -> None:
     assert wishes("elsewhere") == ("process", "docker", "broken", "files", "none")
 
 
-class Elsewhere:
-    """A part on another machine, which says itself what it uses."""
-
-    pid = None
-    container = None
-    alive = True
-    note = "as the board says"
-    missing: dict[Metric, str] = dict.fromkeys(set(Metric) - {Metric.CPU}, "the board can't tell")
-
-    def source(self) -> Elsewhere:
-        """Give what looks at it."""
-        return self
-
-    def quick(self, moment: float) -> list[tuple[float, Metric, float]]:
-        """Half a CPU."""
-        return [(moment, Metric.CPU, moment / 2)]
-
-    def thorough(self, _moment: float) -> list[tuple[float, Metric, float]]:
-        """Nothing more."""
-        return []
-
-    def census(self, _moment: float) -> Census:
-        """None of the processes here."""
-        return Census(frozenset(), 0.0)
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
+@pytest.mark.usefixtures("installed")
 def test_a_part_that_is_no_process_of_this_machine() -> None:
     """Its figures are its own; one that says nothing isn't looked at."""
-    from pytest_perfqa.monitor import sampler
-
-    board = Elsewhere()
-    silent = type("Silent", (), {"pid": None, "container": None, "alive": True})()
-    assert isinstance(board, SelfObserved)
-    with Reaper() as reaper:
-        found = sampler._sources(cast("Any", {"board": board, "silent": silent}), None, reaper)  # type: ignore[arg-type]
-    assert found == {"board": board}
+    pod = importlib.import_module("perfqa_pod")
+    used = itertools.count(5)
+    board = pod.Pod(lambda: (next(used), 1e6))
+    silent = SimpleNamespace(pid=None, container=None, alive=True)
+    service = SimpleNamespace(leaders={"board": board, "silent": silent}, url="http://elsewhere")
+    with (
+        Reaper() as reaper,
+        Monitor(cast("Service", service), reaper=reaper, interval=0.05) as monitor,
+    ):
+        start = time.monotonic()
+        while monitor.looks < 3:
+            time.sleep(0.01)
+    found = monitor.readings(start)
+    assert list(found.parts) == ["board"]
+    assert "CPU and memory as the cluster counts them" in found.notes
+    assert any("its processes are on other machines" in note for note in found.notes)
+    assert found.series("board", Metric.CPU).values[0] == 1
+    assert set(found.series("board", Metric.MEMORY).values) == {1e6}
+    with pytest.raises(NoData, match="threads of board is not known: the cluster doesn't say"):
+        found.series("board", Metric.THREADS)
