@@ -8,10 +8,6 @@ import http.server
 import threading
 from typing import TYPE_CHECKING
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
