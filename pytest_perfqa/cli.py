@@ -1,8 +1,8 @@
-"""The command line, for those who have no tests yet: ``perfqa breaking-point``, ``characterize``.
+"""The command line: ``perfqa breaking-point`` and ``characterize`` without tests, and ``show``.
 
-Exit codes: 0 found; 1 the service failed: it didn't answer, died or didn't come to rest; 2 a wrong
-argument; 3 the measurement can't be trusted (INVALID); 4 the data can't tell, or not all of it, or
-what was found could not be confirmed (INCONCLUSIVE); 130 interrupted.
+Exit codes: 0 found, or shown; 1 the service failed: it didn't answer, died or didn't come to rest;
+2 a wrong argument; 3 the measurement can't be trusted (INVALID); 4 the data can't tell, or not all
+of it, or what was found could not be confirmed (INCONCLUSIVE); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -63,10 +63,25 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="perfqa", description="Find out what a running HTTP service can do."
+        prog="perfqa",
+        description="Find out what a running HTTP service can do; show what was kept of it.",
     )
     commands = parser.add_subparsers(title="commands", required=True)
     common = _common()
+    shown = commands.add_parser(
+        "show",
+        parents=[_outcome()],
+        help="what --perfqa-keep or perf_run.save(...) has kept",
+        description="Print the summary of kept sessions and results, several side by side.",
+    )
+    shown.add_argument(
+        "folders",
+        metavar="FOLDER",
+        nargs="+",
+        type=Path,
+        help="of a session, of a result, or the DIR of --perfqa-keep with all its sessions",
+    )
+    shown.set_defaults(command=_show)
     breaking = commands.add_parser(
         "breaking-point",
         parents=[common],
@@ -98,20 +113,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = argparse.ArgumentParser(add_help=False, parents=[_outcome()])
     common.add_argument("url", metavar="URL", help="of the service: http://127.0.0.1:8080")
     common.add_argument("--path", default="/", help="what is asked for; / by default")
     common.add_argument("--budget", metavar="TIME", help="how long it may take")
-    common.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    common.add_argument(
-        "--report", metavar="DIR", type=Path, help="write a report in HTML and JSON to this folder"
-    )
     common.add_argument(
         "--allow-remote",
         action="store_true",
         help="let load go to hosts that are neither loopback nor private",
     )
     return common
+
+
+def _outcome() -> argparse.ArgumentParser:
+    outcome = argparse.ArgumentParser(add_help=False)
+    outcome.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    outcome.add_argument(
+        "--report", metavar="DIR", type=Path, help="write a report in HTML and JSON to this folder"
+    )
+    return outcome
 
 
 def _check_report(chosen: argparse.Namespace) -> None:
@@ -192,6 +212,21 @@ def _characterize(chosen: argparse.Namespace) -> int:
     return OK
 
 
+def _show(chosen: argparse.Namespace) -> int:
+    from .report.record.schema import to_json
+    from .report.shown import Shown
+    from .report.terminal.section import section
+
+    shown = Shown(chosen.folders)
+    if chosen.json:
+        documents = ",\n".join(to_json(one).decode() for one in shown.records())
+        sys.stdout.write(f"[{documents}]\n")
+    _tell(chosen, section(shown.findings))
+    if chosen.report is not None:
+        return OK if _written(lambda: shown.report(chosen.report)) else USAGE
+    return OK
+
+
 def _url(chosen: argparse.Namespace) -> str:
     from .base.address import permitted
 
@@ -263,12 +298,20 @@ def _write(directory: Path, record: SearchRecord | CharacterRecord, *, interrupt
 
     searches = [record] if isinstance(record, SearchRecord) else []
     characters = [] if isinstance(record, SearchRecord) else [record]
+    _written(
+        lambda: folder.write_pages(directory, (), searches, characters, interrupted=interrupted)
+    )
+
+
+def _written(write: Callable[[], Path]) -> bool:
+    """Write a report and say where it is; or why it isn't."""
     try:
-        page = folder.write_pages(directory, (), searches, characters, interrupted=interrupted)
+        page = write()
     except OSError as error:
         _say(f"perfqa: report: not written: {error}")
-    else:
-        _say(f"perfqa: report: {page}")
+        return False
+    _say(f"perfqa: report: {page}")
+    return True
 
 
 if __name__ == "__main__":

@@ -289,7 +289,7 @@ def _search(search: _Search, label: str) -> Search:
         service,
         search.target,
         set(search.tests),
-        search.notes,
+        tuple(_named(label, note) for note in search.notes),
         None if found is None else replace(found, service=service),
         _raised(search.error),
         Verdict[search.verdict],

@@ -105,7 +105,7 @@ def session() -> Findings:
 def records(of: Findings) -> list[bytes]:
     """Give the records of a report, as its files have them."""
     made = gather(of, {"host": "here"}, {"numpy": "2"})
-    return [to_json(one) for one in (*made.runs, *made.searches, *made.characters)]
+    return list(map(to_json, made))
 
 
 def kept(folder: Path, of: Findings | None = None, *, interrupted: bool = False) -> Path:

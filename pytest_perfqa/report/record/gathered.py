@@ -23,6 +23,11 @@ class Records:
     searches: tuple[SearchRecord, ...] = ()
     characters: tuple[CharacterRecord, ...] = ()
 
+    def __iter__(self) -> Iterator[Record | SearchRecord | CharacterRecord]:
+        yield from self.runs
+        yield from self.searches
+        yield from self.characters
+
     def __add__(self, others: Records) -> Records:
         return Records(
             self.runs + others.runs,
