@@ -121,7 +121,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     perf_tests = config.stash[_PERF_TESTS]
     if perf_tests.collected(session.items) and not config.pluginmanager.has_plugin(_HOOKS):
         from .door.hooks import Hooks
+        from .door.verdicts import tell_verdicts
 
+        tell_verdicts(
+            config
+        )  # after what hooks tell of all: who is registered last is called first
         config.pluginmanager.register(Hooks(perf_tests), _HOOKS)
 
 

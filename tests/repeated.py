@@ -16,6 +16,7 @@ from _pytest._code.code import TerminalRepr
 from _pytest.runner import runtestprotocol
 from onlooker import Onlooker
 
+from pytest_perfqa.door.verdicts import tell_verdicts
 from pytest_perfqa.errors import InvalidRun
 from pytest_perfqa.measuring.repeating import MOST, Attempts, until_believed
 from pytest_perfqa.monitor.disturbance import told
@@ -38,6 +39,7 @@ MEASURED_IN_VAIN = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin; nothing is looked at before the first timed test."""
+    tell_verdicts(config)
     config.pluginmanager.register(Repetition())
 
 

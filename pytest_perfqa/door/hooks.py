@@ -5,7 +5,6 @@ What needs time to import is imported when it is needed: not where tests are onl
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +27,6 @@ class Hooks:
     def __init__(self, perf_tests: PerfTests) -> None:
         self._perf_tests = perf_tests
         self._lines: list[str] = []
-        self._annotations: list[str] = []
 
     def pytest_report_collectionfinish(self) -> str:
         """Say how much load is to come."""
@@ -77,44 +75,6 @@ class Hooks:
             judge_test(item, report, call, session, cells, self._perf_tests.options().inconclusive)
         return report
 
-    def _annotate(self, report: pytest.TestReport) -> None:
-        """Note a failure for the page of a CI."""
-        verdict = getattr(report, "perfqa_verdict", None)
-        if verdict is None or not report.failed or os.environ.get("GITHUB_ACTIONS") != "true":
-            return
-        from ..report.ci.github import annotation
-
-        path, line, name = report.location
-        crash = getattr(report.longrepr, "reprcrash", None)
-        said = crash.message if crash else report.longreprtext
-        self._annotations.append(annotation(path, (line or 0) + 1, f"{verdict}: {name}", said))
-
-    def pytest_report_teststatus(
-        self, report: pytest.CollectReport | pytest.TestReport
-    ) -> tuple[str, str, str] | None:
-        """Call INVALID and INCONCLUSIVE by their names."""
-        name = getattr(report, "perfqa_verdict", "")
-        if name == "INVALID":
-            return "error", "I", name
-        if name == "INCONCLUSIVE":
-            return ("failed" if report.failed else "inconclusive"), "?", name
-        return None
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_logreport(
-        self, report: pytest.TestReport
-    ) -> Generator[None, object, object]:
-        """Have INVALID told as an error, whenever it was found."""
-        self._annotate(report)
-        when = report.when
-        if getattr(report, "perfqa_verdict", "") == "INVALID" and when == "call":
-            # What is told by JUnit XML as an error is what comes before the call.
-            report.when = "setup"
-        try:
-            return (yield)
-        finally:
-            report.when = when
-
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Write what is to be left behind, however the session ended."""
@@ -130,11 +90,8 @@ class Hooks:
         self._lines = [*section(found), *written]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print one line per run, and mark failures where GitHub shows them."""
+        """Print one line per run."""
         if self._lines:
             terminalreporter.section("perfqa")
-        for line in (*self._lines, *self._annotations):
+        for line in self._lines:
             terminalreporter.write_line(line)
-        for report in terminalreporter.stats.get("inconclusive", ()):
-            reason = report.longrepr[2].removeprefix("Skipped: ")
-            terminalreporter.write_line(f"{report.nodeid}: {reason}")
