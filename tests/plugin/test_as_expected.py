@@ -9,8 +9,8 @@ import pytest
 from inner import QUARTER, inner
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 # It answers the same to everything, /good aside; so it is never ready but by its port.
 GUARDED = """

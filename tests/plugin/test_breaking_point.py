@@ -11,8 +11,8 @@ import pytest
 from inner import QUARTER, inner
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 # Two at work, three wait, others are turned away; but /ping is always answered at once.
 ROOM = """

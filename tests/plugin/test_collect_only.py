@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 
 def test_nothing_starts(toy: Project) -> None:

@@ -22,7 +22,7 @@ from waiting import wait_for
 from pytest_perfqa.service.docker import engine, ownership
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 LIMIT = 30.0
 # All that a user adds to a compose file of their own.

@@ -13,8 +13,8 @@ from otlp_receiver import collecting
 from toy_project import steady
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 INSIDE = Path(__file__).parents[1] / "inside"
 SHOP = {"shop": "files: {{folder: ../../public}}\n"}

@@ -9,8 +9,8 @@ from inner import QUARTER, inner
 from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 SCENARIO = """
 config:

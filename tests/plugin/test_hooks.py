@@ -9,7 +9,7 @@ import pytest
 from without_load import CONFTEST
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 HOOKS = """
 import json, pathlib, threading

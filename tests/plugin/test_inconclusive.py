@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 MARK = '@pytest.mark.perfqa(scenario="steady.yaml")'
 # 20 requests a run: 29 bound a p90, 59 a p95, 299 a p99.

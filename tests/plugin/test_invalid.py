@@ -11,8 +11,8 @@ from inner import inner
 from without_load import CONFTEST
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 # Spoils runs by the names of their scenarios: a text is why the whole run can't be believed, True
 # that others disturbed its first half, None nothing. Services are real; runs are made of numbers.

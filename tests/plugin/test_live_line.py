@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 TEST = """
     @pytest.mark.perfqa(scenario="short.yaml")

@@ -8,8 +8,8 @@ import pytest
 from inner import QUARTER, inner
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 USERS = """
 from locust import HttpUser, task

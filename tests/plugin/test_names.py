@@ -10,7 +10,7 @@ import pytest
 from openmetrics_text import runs_in, strictly
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 
 @pytest.mark.usefixtures("without_load")

@@ -15,8 +15,8 @@ from toy_project import SERVICE, steady
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 
 @pytest.mark.usefixtures("without_load")

@@ -10,7 +10,7 @@ from toy_project import steady
 from without_load import CONFTEST
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 SEEDED = """
 import pytest

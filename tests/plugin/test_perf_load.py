@@ -10,8 +10,8 @@ from inner import QUARTER, inner
 from toy_project import steady
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 
 VARIED = """

@@ -10,8 +10,8 @@ from inner import inner
 from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 
 @pytest.mark.usefixtures("without_load")

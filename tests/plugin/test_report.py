@@ -25,7 +25,7 @@ from pytest_perfqa.report.record.schema import to_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Project
+    from project import Project
 
 TESTS = """
     @pytest.mark.perfqa(scenario="steady.yaml")

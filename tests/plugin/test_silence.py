@@ -10,8 +10,8 @@ from processes import carrying
 from toy_project import steady
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 HEAVY = ["locust", "gevent", "numpy", "pydantic", "yaml", "pytest_perfqa.measuring.session"]
 

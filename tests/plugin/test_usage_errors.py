@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 pytestmark = pytest.mark.usefixtures("without_locust")
 

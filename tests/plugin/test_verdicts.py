@@ -11,8 +11,8 @@ from inner import inner
 from toy_project import SERVICE, steady
 
 if TYPE_CHECKING:
-    from conftest import Project
     from inner import Told
+    from project import Project
 
 MARK = '@pytest.mark.perfqa(scenario="steady.yaml")'
 

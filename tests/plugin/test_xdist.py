@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from project import Project
 
 # Each test notes who ran it, and from when to when.
 NOTES = """
