@@ -38,6 +38,7 @@ def folder(path: Path) -> Iterator[Path]:
 
     What was there before is gone then; after an error, or a crash, it is there as it was.
     """
+    path = path.absolute()  # the parent of "." is another folder
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=".perfqa-", suffix=".part"))
     try:

@@ -27,6 +27,7 @@ from pytest_perfqa.load.wire.plan import Example, Lateness
 from pytest_perfqa.load.wire.record import RecordKind
 from pytest_perfqa.load.wire.tally import Spell
 from pytest_perfqa.load.wire.watch import Aborted
+from pytest_perfqa.machine.environment import source
 from pytest_perfqa.monitor.disturbance import Disturbance
 from pytest_perfqa.monitor.readings import Metric
 from pytest_perfqa.report.record.recorder import record_of
@@ -34,6 +35,8 @@ from pytest_perfqa.report.record.schema import to_json
 from pytest_perfqa.result import kept
 from pytest_perfqa.result.context import Context
 from pytest_perfqa.result.fault_record import FaultRecord
+from pytest_perfqa.result.provenance import Provenance
+from pytest_perfqa.result.requirements import judge
 from pytest_perfqa.result.run_result import RunResult
 from pytest_perfqa.scenario.records import (
     Ensure,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STOP = "error_rate > 5% for 1s"
+_VERSION_1 = Path(__file__).with_name("kept_version_1")
 _DISTURBANCE = Disturbance(
     3.5, 4.25, ("stress (pid 7)",), "CPU", 0.5, 0.25, "from 3.5 s to 4.2 s of the run others took"
 )
@@ -268,7 +272,25 @@ def test_numpy_and_json_are_enough_to_read_it(tmp_path: Path) -> None:
         assert readings[f"values_{number}"][-1] == 24 / 70
     provenance = found["provenance"]
     assert provenance["versions"].keys() >= {"Python", "pytest-perfqa", "locust"}
-    assert provenance["source"].keys() == {"commit", "branch", "changed"}
+    assert provenance["source"] == source(Path.cwd())
+
+
+def test_results_that_were_kept_before_are_read_as_ever() -> None:
+    """Files of version 1, as they were when it was new; whoever can't read them has version 2.
+
+    Written with: PYTHONPATH=tests:tests/unit python tests/unit/test_kept.py.
+    """
+    loaded, now = RunResult.load(_VERSION_1), result()
+    assert loaded.definition == now.definition
+    assert (loaded.everything.rows == now.everything.rows).all()
+    assert (loaded.generator, loaded.faults, loaded.invalid, loaded.notes) == (
+        now.generator,
+        now.faults,
+        now.invalid,
+        now.notes,
+    )
+    assert judge(loaded) == judge(now)
+    assert loaded.resources["app"].memory.max == now.resources["app"].memory.max
 
 
 def test_another_version_is_refused_with_both_named(tmp_path: Path) -> None:
@@ -378,3 +400,9 @@ def test_what_is_known_of_a_run_s_place_stays_that_of_its_making(tmp_path: Path)
     (folder / "run.json").write_text(text.replace(json.dumps(host), '"elsewhere"'))
     again = RunResult.load(folder).save(tmp_path / "again")
     assert RunResult.load(again).provenance.machine["host"] == "elsewhere"
+
+
+if __name__ == "__main__":
+    made = result()
+    made.provenance = Provenance({"backend": "process"}, {"host": "somewhere"}, {"Python": "3.11"})
+    made.save(_VERSION_1)
