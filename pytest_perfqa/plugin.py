@@ -123,9 +123,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from .door.hooks import Hooks
         from .door.verdicts import tell_verdicts
 
-        tell_verdicts(
-            config
-        )  # after what hooks tell of all: who is registered last is called first
+        # First, for who is registered last is called first: theirs come below what is told of all.
+        tell_verdicts(config)
         config.pluginmanager.register(Hooks(perf_tests), _HOOKS)
 
 

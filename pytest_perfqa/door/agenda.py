@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from .marks import (
     service_of,
     wish,
 )
+from .titles import Titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,14 +39,6 @@ __tracebackhide__ = True
 _UNMARKED = f"{RUN_FIXTURE} needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
 # Tests with these find out something themselves; how long that takes, nobody knows before.
 SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
-
-
-def _titles(path: Path) -> Iterator[str]:
-    """Give what a scenario file may be called, the shortest first."""
-    folders = path.parent.parts
-    for depth in range(len(folders)):
-        yield "/".join((*folders[len(folders) - depth :], path.stem))
-    yield str(path)
 
 
 def request_of(what: str, item: pytest.Item) -> ProbeRequest:
@@ -90,7 +82,7 @@ class Agenda:
         self.configs: dict[str, ServiceConfig] = {}
         self.choices: dict[str, selection.Choice] = {}
         self.scenarios: dict[tuple[Path, str | None], Scenario] = {}
-        self._titles: dict[Path, str] = {}
+        self._titles = Titles()
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
         self.searches = 0
@@ -98,7 +90,7 @@ class Agenda:
         self._check_names(options.only or (), options.spelled("services"))
         for item in items:
             self._add(item)
-        self._give_titles()
+        self._titles.give(path for path, _ in self.scenarios)
         for name in self.tests:
             self._read_service(name)
         for service, key in self.runs:
@@ -158,19 +150,6 @@ class Agenda:
         # Other tests may be about the same file as it is, or in another of its environments.
         return replace(scenario, name=labelled(scenario.name, f"environment={environment}"))
 
-    def _give_titles(self) -> None:
-        """Name scenarios after their files, those of one name after their folders, too."""
-        new = {path for path, _ in self.scenarios} - self._titles.keys()
-        stems = Counter(path.stem for path in new)
-        for path in sorted(new):
-            titles = _titles(path)
-            alone = next(titles)
-            taken = set(self._titles.values())
-            if stems[path.stem] > 1 or alone in taken:
-                others = {title for one in new - {path} for title in _titles(one)}
-                alone = next(title for title in titles if title not in taken | others)
-            self._titles[path] = alone
-
     def scenario(
         self, item: pytest.Item, service: str, file: str | None, environment: str | None
     ) -> Scenario:
@@ -200,7 +179,7 @@ class Agenda:
         """
         if key not in self.scenarios:
             self.scenarios[key] = read_scenario(*key)
-            self._give_titles()
+            self._titles.give(path for path, _ in self.scenarios)
         problems = list(self._fault_problems(service, key))
         if problems:
             raise FileProblems(problems)
