@@ -1,1 +1,1 @@
-"""What every room stands on: units, evidence, verdicts, conditions, YAML with lines."""
+"""What every room stands on: units, evidence, verdicts, metrics, conditions, YAML with lines."""

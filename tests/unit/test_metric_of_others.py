@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ from artillery_files import problems, read, with_config
 from pytest_perfqa.base import entry_points, metrics
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import ConfigurationError, NoData, RequirementMissed
+from pytest_perfqa.load.wire.plan import Plan
 from pytest_perfqa.measuring.runs import Cell, Key
 from pytest_perfqa.report.ci.properties import properties
 from pytest_perfqa.report.export import graphite, openmetrics
@@ -85,6 +89,41 @@ def test_it_is_a_metric_like_any_other(installed: Path, tmp_path: Path) -> None:
         "empty_answers > 50% for 3s, which is a failure: so it was from 6 s to 11 s"
     )
     assert installed.is_dir()
+
+
+def test_a_generator_counts_it(installed: Path, tmp_path: Path) -> None:
+    """In a process that knows no more than its plan, and where packages are."""
+    perfqa = {"abort": "empty_answers > 50% for 2s"}
+    scenario = read(
+        tmp_path, with_config(phases=[{"duration": 9, "arrivalRate": 1}], perfqa=perfqa)
+    )
+    plan = Plan(scenario, "http://127.0.0.1:1", tmp_path)
+    plan.write()
+    code = f"""if True:
+        import sys
+        from pathlib import Path
+        import numpy as np
+        from pytest_perfqa.load.wire.plan import Plan
+        from pytest_perfqa.load.wire.record import RECORD
+        from pytest_perfqa.load.wire.tally import Tallies
+        from pytest_perfqa.load.wire.watch import aborting
+        scenario = Plan.read(Path({str(plan.path)!r})).scenario
+        rows = np.zeros(3, RECORD)
+        rows["status"], rows["size"] = 200, [0, 0, 5]
+        counted = Tallies(aborting(scenario), scenario, lambda _: 0)
+        counted.add(rows)
+        print(counted.close(1.0))
+        assert not [name for name in sys.modules if name.startswith("pytest_perfqa.result")]
+    """
+    search = os.pathsep.join([str(installed), *sys.path])
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": search},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.stdout == "[[Tally(total=3.0, part=2.0)]]\n", told.stderr
 
 
 @pytest.mark.usefixtures("installed")
