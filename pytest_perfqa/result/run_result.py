@@ -17,7 +17,7 @@ import numpy as np
 from ..base.metrics import accepted, find
 from ..base.units import Quantity, Unit, parse
 from ..errors import DisturbedRun, NoData
-from ..load.wire.outcome import COMPLETED, FAILED, Outcome, timed, unexpected
+from ..load.wire.outcome import completed, failed, timed, unexpected
 from ..load.wire.plan import requests
 from ..scenario.records import MAX_ERROR_RATE
 from ..scenario.spans import Spans, only_stretch, upto
@@ -206,12 +206,10 @@ class Slice(KnowsItsNames):
         figure = Figure("requests", lambda samples: samples.requests, _all_of)
         return figure.count(self._samples.requests.count, self._origin)
 
-    def _arrivals(self, subject: str, *outcomes: Outcome) -> Quantity:
-        figure = Figure(
-            f"{subject} arrivals",
-            lambda samples: samples.arrivals,
-            lambda rows: np.isin(rows["outcome"], outcomes or tuple(Outcome)),
-        )
+    def _arrivals(
+        self, subject: str, which: Callable[[NDArray[np.void]], NDArray[np.bool_]]
+    ) -> Quantity:
+        figure = Figure(f"{subject} arrivals", lambda samples: samples.arrivals, which)
         arrivals = self._samples.arrivals
         return figure.count(arrivals.where(figure.which(arrivals.rows)).count, self._origin)
 
@@ -221,7 +219,7 @@ class Slice(KnowsItsNames):
 
         Of a run without warm-up, ``completed + failed + pending.at_end`` adds up to it.
         """
-        return self._arrivals("launched")
+        return self._arrivals("launched", _all_of)
 
     @property
     @_undisturbed
@@ -231,17 +229,17 @@ class Slice(KnowsItsNames):
 
     @property
     def _completed(self) -> Quantity:
-        return self._arrivals("completed", *COMPLETED)
+        return self._arrivals("completed", completed)
 
     @property
     @_undisturbed
     def failed(self) -> Quantity:
-        """Arrivals that ended without an answer, or with one that was not as expected."""
+        """Arrivals that ended without an answer, or with one that missed an expect or a capture."""
         return self._failed
 
     @property
     def _failed(self) -> Quantity:
-        return self._arrivals("failed", *FAILED)
+        return self._arrivals("failed", failed)
 
     @_undisturbed_property
     def pending(self) -> Pending:
