@@ -13,6 +13,8 @@ import repeated
 
 #: What a stage takes of the tests that are selected, by its name.
 IS_TIMED = {"beside": False, "alone": True}
+# Modules of the first stage whose tests take a second each, besides those of the plugin.
+_SLOW = {"test_report_browser", "test_generator", "test_locustfile_users", "test_stages"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,17 +41,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         is_timed = item.get_closest_marker("timed") is not None
         parts[is_timed == IS_TIMED[stage]].append(item)
-    # They have the engine one after the other: begun first, by one worker, none waits for it.
-    items[:] = parts[True] if IS_TIMED[stage] else sorted(parts[True], key=rank)
+    items[:] = parts[True]
+    if hasattr(config, "workerinput"):
+        items[:] = spread(parts[True], config.workerinput["workercount"])
     if parts[False]:
         config.hook.pytest_deselected(items=parts[False])
 
 
-def rank(item: pytest.Item) -> int:
-    """Give what comes first where several take tests: what takes long."""
+def spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Have each worker begin with its part of what takes long: what is left at the end is short.
+
+    Each begins with as many tests as any other, in their order, and takes from others' ends.
+    """
+    containers, slow, quick = (
+        [item for item in items if pace(item) == wanted] for wanted in range(3)
+    )
+    # They have the engine one after the other: by one worker, none waits for it.
+    parts = [containers]
+    for left in range(workers - 1, 0, -1):
+        parts.append(slow[: -(-len(slow) // left)])
+        del slow[: len(parts[-1])]
+    parts[0] += slow  # of a worker that is alone
+    ordered: list[pytest.Item] = []
+    for number, part in enumerate(parts):
+        size = (len(items) - len(ordered)) // (workers - number)
+        rest = max(0, size - len(part))
+        ordered += part + quick[:rest]
+        del quick[:rest]
+    return ordered + quick
+
+
+def pace(item: pytest.Item) -> int:
+    """Tell tests of containers (0) and others that take long (1) from the rest (2)."""
     if "docker" in item.path.name:
         return 0
-    return 1 if item.path.parent.name == "plugin" else 2
+    return 1 if item.path.parent.name == "plugin" or item.path.stem in _SLOW else 2
 
 
 class Notes:

@@ -7,8 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from stages import spread
 from waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -187,3 +190,16 @@ def test_all_run_in_one_process_where_pytest_is_called_plainly(staged: Staged) -
     done = subprocess.run(plain, cwd=staged.folder, capture_output=True, text=True, check=False)
     assert "2 failed, 4 passed" in done.stdout
     assert (staged.folder / "ran").read_text().splitlines() == [*FIRST, *SECOND]
+
+
+def test_each_worker_begins_with_its_part_of_what_takes_long() -> None:
+    """Containers' tests by one, others spread over the rest, each once; all have as many."""
+    names = ["test_docker_backend", *["test_generator"] * 5, *["test_units"] * 22]
+    items: list[Any] = [SimpleNamespace(path=Path(f"unit/{name}.py")) for name in names]
+    ordered = spread([*items], 4)
+    assert sorted(map(id, ordered)) == sorted(map(id, items))
+    starts = [[one.path.stem for one in ordered[first : first + 7]] for first in range(0, 28, 7)]
+    assert [one.count("test_generator") for one in starts] == [0, 2, 2, 1]
+    assert [one[0] for one in starts] == ["test_docker_backend", *["test_generator"] * 3]
+    assert spread([*items], 1) == items
+    assert spread(items[:3], 4) == items[:3]
