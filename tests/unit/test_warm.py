@@ -214,7 +214,6 @@ def test_a_generator_finds_the_environment_of_its_moment(
 # ---- whatever dies ---------------------------------------------------------------------------
 
 
-@pytest.mark.timed
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
 def test_a_run_does_without_the_process_that_died(
     put: Any, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
@@ -230,7 +229,7 @@ def test_a_run_does_without_the_process_that_died(
             os.kill(pids[0], number)
 
     with serve(answer()) as server:
-        recording = put(scenario(count=60, seconds=1.2), server.url, on_progress=end)
+        recording = put(scenario(count=60, seconds=2.2), server.url, on_progress=end)
         assert recording.summaries[0].launched == 60
         assert put(SHORT, server.url).summaries[0].launched == 4
     (other,) = warm_ones()
@@ -239,7 +238,6 @@ def test_a_run_does_without_the_process_that_died(
     assert not psutil.pid_exists(pids[0])
 
 
-@pytest.mark.timed
 def test_a_death_that_nobody_saw_is_told_as_that(put: Any) -> None:
     """The generator's end is noticed even if the process that would be told of it is gone."""
 
@@ -272,7 +270,6 @@ def test_a_generator_that_ignores_sigterm_is_killed_with_all_it_started(
     assert "sleep 1003" not in lines
 
 
-@pytest.mark.timed
 def test_what_can_not_be_imported_is_an_error_with_its_log(
     put: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
