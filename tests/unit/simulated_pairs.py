@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.compare import signed_rank
 from pytest_perfqa.compare.boundaries import FIRST, at_look, is_look
-from pytest_perfqa.compare.gate import FALSE_ALARM, MISS
+from pytest_perfqa.compare.check import Share, ShareCheck
+from pytest_perfqa.compare.gate import FALSE_ALARM, MISS, Gate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +28,7 @@ UNDECIDED, FAILED, PASSED = 0, 1, 2
 # Student's t with three degrees of freedom: every sixtieth value is beyond three deviations.
 _HEAVY = 3
 _DRIFT_MEMORY = 0.9
+_REQUESTS = 100
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,44 @@ def verdicts(
         said[is_open & fails] = FAILED
         fell[is_open & (fails | passes)] = number
     return said, fell
+
+
+def share_verdicts(
+    base: float,
+    head: float,
+    burst: float,
+    sessions: int,
+    random: np.random.Generator,
+    pairs: int = 50,
+) -> tuple[list[Verdict], list[int]]:
+    """Give each session's verdict on errors, and after how many pairs of 100 requests it fell.
+
+    Args:
+        base, head: the probability of an error.
+        burst: its coefficient of variation from slice to slice.
+    """
+    check = ShareCheck("error_rate")
+    said: list[Verdict] = []
+    fell: list[int] = []
+    for _ in range(sessions):
+        gate = Gate([check])
+        sides = (_errors(mean, burst, pairs, random) for mean in (base, head))
+        for one, other in zip(*sides, strict=True):
+            gate.add({check: (Share(one, _REQUESTS), Share(other, _REQUESTS))})
+            if not gate.is_open:
+                break
+        gate.close()
+        finding = gate.findings[check]
+        said.append(finding.verdict or Verdict.UNTESTED)
+        fell.append(finding.pairs)
+    return said, fell
+
+
+def _errors(mean: float, burst: float, slices: int, random: np.random.Generator) -> list[int]:
+    if not burst:
+        return random.binomial(_REQUESTS, mean, slices).tolist()
+    chances = random.gamma(1 / burst**2, mean * burst**2, slices)
+    return random.binomial(_REQUESTS, np.minimum(chances, 1), slices).tolist()
 
 
 class Naive:

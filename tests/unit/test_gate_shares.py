@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import simulated_pairs as sim
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -28,24 +29,10 @@ def judged(check: Check, base: list[int], head: list[int], of: int = 100) -> Gat
     return gate.findings[check]
 
 
-def simulated(base: float, head: float, burst: float = 0.0, slices: int = 50) -> dict[str, float]:
-    """Give how often each verdict falls, of errors with these probabilities.
-
-    Args:
-        burst: the coefficient of variation of the probability from slice to slice.
-    """
-    random = np.random.default_rng(1)
-    said = []
-    for _ in range(SESSIONS):
-        sides = []
-        for mean in (base, head):
-            chances = random.gamma(1 / burst**2, mean * burst**2, slices) if burst else mean
-            sides.append(random.binomial(100, np.minimum(chances, 1), slices).tolist())
-        said.append(judged(ERRORS, *sides).verdict)
-    return {
-        verdict.name: said.count(verdict) / SESSIONS
-        for verdict in (Verdict.FAILED, Verdict.PASSED, Verdict.INCONCLUSIVE)
-    }
+def simulated(base: float, head: float, burst: float = 0.0) -> dict[str, float]:
+    """Give how often each verdict falls, of errors with these probabilities."""
+    said, _ = sim.share_verdicts(base, head, burst, SESSIONS, np.random.default_rng(1))
+    return {verdict.name: said.count(verdict) / SESSIONS for verdict in Verdict}
 
 
 @pytest.mark.parametrize("burst", [0.0, 1.0])
