@@ -93,6 +93,24 @@ MUTATIONS = [
         ("an outage lasts to its last failure", "moments[ends], last", "moments[ends - 1], last"),
     ),
     *broken(
+        "result/kept.py",
+        ("test_kept.py",),
+        ("a kept result forgets when it was ended", "until=context.until,", "until=None,"),
+        (
+            "a kept result forgets what is to be said",
+            "notes=kept.notes,\n        aborted",
+            "notes=(),\n        aborted",
+        ),
+        ("a damaged file is read", "if hashlib.sha256(content)", "if not hashlib.sha256(content)"),
+        ("another version is read", 'if found.get("version") != version:', "if False:"),
+    ),
+    *broken(
+        "report/kept.py",
+        ("test_kept_sessions.py",),
+        ("a kept run is held to nothing", "run.held,", "False,"),
+        ("a service of any session is the same", 'f"{label}: {name}" if label', "name if label"),
+    ),
+    *broken(
         "result/attributes/throughput.py",
         ("test_throughput.py",),
         (

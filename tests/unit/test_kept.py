@@ -392,6 +392,25 @@ def test_what_fails_in_the_middle_leaves_what_was_there(
     assert contents(tmp_path) == before
 
 
+def test_what_can_t_be_put_in_place_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When all is written already: what was moved out of its way comes back."""
+    result().save(tmp_path / "kept")
+    before = contents(tmp_path)
+    rename = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.suffix == ".part":
+            raise OSError(1, "Operation not permitted")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OSError, match="not permitted"):
+        result([]).save(tmp_path / "kept")
+    assert contents(tmp_path) == before
+
+
 def test_what_is_known_of_a_run_s_place_stays_that_of_its_making(tmp_path: Path) -> None:
     """Saved again elsewhere, or later, it is still where, when and of what it was made."""
     folder = result().save(tmp_path / "kept")
