@@ -103,6 +103,7 @@ def session(steps: Steps) -> Iterator[PerfSession]:
     options = {"time_scale": 1.0, "processes": 1, "max_error_rate": 0.01, "invalid": "remeasure"}
     config = SimpleNamespace(
         name="toy",
+        description="a toy",
         limits=SimpleNamespace(cpus=None, memory=None),
         patience=None,
         replica_header=None,
@@ -115,7 +116,7 @@ def session(steps: Steps) -> Iterator[PerfSession]:
     with Reaper() as reaper:
         one = PerfSession(
             {"toy": config},  # type: ignore[dict-item]
-            {"toy": None},  # type: ignore[dict-item]
+            {"toy": SimpleNamespace(backend="process")},  # type: ignore[dict-item]
             SimpleNamespace(**options),  # type: ignore[arg-type]
             lambda _: None,
             SimpleNamespace(reaper=reaper, settle=steps.step("settle"), close=lambda: None),  # type: ignore[arg-type]
