@@ -100,7 +100,13 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 @pytest.fixture
 def session(steps: Steps) -> Iterator[PerfSession]:
     """A session on one service."""
-    options = {"time_scale": 1.0, "processes": 1, "max_error_rate": 0.01, "invalid": "remeasure"}
+    options = {
+        "time_scale": 1.0,
+        "processes": 1,
+        "max_error_rate": 0.01,
+        "invalid": "remeasure",
+        "setting": {},
+    }
     config = SimpleNamespace(
         name="toy",
         description="a toy",
