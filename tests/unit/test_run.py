@@ -25,6 +25,7 @@ class Dying:
     url = "http://127.0.0.1:1"
     parts: dict[str, Any] = {}  # noqa: RUF012
     beside: dict[str, Any] = {}  # noqa: RUF012
+    leaders: dict[str, Any] = {}  # noqa: RUF012
 
     def check(self) -> None:
         """Tell that it did."""
