@@ -221,6 +221,7 @@ def test_a_run_does_without_the_process_that_died(
     """One that is at work goes on to its end; the next is forked from another, as is one that
     asks a process that has been stopped."""
     monkeypatch.setattr(module, "_FORK_SECONDS", 1.0)
+    monkeypatch.setattr(module, "_BURIAL_SECONDS", 0.5)
     pids: list[int] = []
 
     def end(_: Progress) -> None:
