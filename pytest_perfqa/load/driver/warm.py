@@ -32,8 +32,8 @@ _READY_SECONDS = 60.0
 # A fork takes milliseconds: a process that doesn't answer for so long has been stopped.
 _FORK_SECONDS = 10.0
 _PATIENCE_SECONDS = 2.0
-# For so long after its end, a generator's exit code is waited for: who tells it may have to wait for
-# a CPU. Where nobody is to tell it, that is known at once.
+# For so long after its end, a generator's exit code is waited for: who tells it may have to wait
+# for a CPU. Where nobody is to tell it, that is known at once.
 _BURIAL_SECONDS = 5.0
 _POLL_SECONDS = 0.002
 _LOG = "generators.log"
