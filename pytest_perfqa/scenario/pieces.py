@@ -1,0 +1,98 @@
+"""A scenario cut into pieces of a few seconds, each of which can be run apart from the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .schedule import schedule
+from .spans import bounds, place, upto
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from .records import Scenario
+    from .schedule import Schedule
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of one phase.
+
+    Attributes:
+        phase: its name.
+        start, end: in seconds from the start of the scenario.
+        is_warmup: whether it is left out of the statistics.
+    """
+
+    phase: str
+    start: float
+    end: float
+    is_warmup: bool = False
+
+    @property
+    def duration(self) -> float:
+        """How long it lasts, in seconds."""
+        return self.end - self.start
+
+    def of(self, whole: Schedule) -> Schedule:
+        """Give its arrivals, in seconds from its start."""
+        mine = place(whole.times, np.array([self.start, self.end])) == 0
+        return type(whole)(whole.times[mine] - self.start, whole.phases[mine])
+
+
+def pieces(scenario: Scenario, seconds: float = 4.0, arrivals: int = 50) -> tuple[Piece, ...]:
+    """Cut a scenario into pieces, none of which reaches from one phase into another.
+
+    Each is as long as said and has so many arrivals, and as little more as can be; a phase that
+    has less is one piece. One without arrivals is left out. Users who wait for their answers
+    (the closed model) have no arrivals to be counted: their phases are cut by time.
+
+    Args:
+        scenario: at the time scale at which it is run.
+        seconds: how long a piece is at least.
+        arrivals: how many it has at least.
+
+    Raises:
+        ValueError: pieces would have no length.
+    """
+    if not seconds > 0:
+        raise ValueError(f"seconds: found {seconds!r}; accepted: above 0")
+    whole = schedule(scenario)
+    is_closed = scenario.model == "closed"
+    found: list[Piece] = []
+    for number, (phase, (start, end)) in enumerate(
+        zip(scenario.phases, bounds(scenario.phases), strict=True)
+    ):
+        times = whole.times[whole.phases == number]
+        if not (max(phase.rate, phase.rate_end) > 0 if is_closed else len(times)):
+            continue
+        edges = [start, *_cuts(times, start, end, seconds, 0 if is_closed else arrivals), end]
+        found += (
+            Piece(phase.name, first, last, phase.name in scenario.warmup)
+            for first, last in pairwise(edges)
+        )
+    return tuple(found)
+
+
+def _cuts(times: Floats, start: float, end: float, seconds: float, least: int) -> Iterator[float]:
+    """Give where to cut a phase, so that what is left after the last cut is long enough, too."""
+    taken = 0
+    while True:
+        cut = start + seconds
+        if least:
+            if taken + least > len(times):
+                return
+            cut = max(cut, float(times[taken + least - 1]))
+        taken = int(np.searchsorted(times, upto(cut), side="right"))
+        if upto(end) < cut + seconds or len(times) - taken < least:
+            return
+        yield cut
+        start = cut
