@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import gc
 import resource
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from pytest_perfqa.base.tls import tls_context
 from pytest_perfqa.capacity.probing.probe import Bounds, Prober
 from pytest_perfqa.errors import ConfigurationError, ServiceError
 from pytest_perfqa.load.wire.outcome import Outcome
@@ -335,10 +337,12 @@ def test_https(
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(theirs)
     server = serve(answering(OK), theirs)
-    with Prober(server.url) as prober:
-        assert prober.send([0.0]).exchanges[0].outcome is Outcome.TLS
+    with pytest.raises(ServiceError, match=r"no TLS with https://.*: .*certificate verify failed"):
+        Prober(server.url)
     with Prober(server.url, verify=False) as prober:
         assert prober.send([0.0]).good == 1
+        prober.peer = dataclasses.replace(prober.peer, context=tls_context())
+        assert prober.send([0.0]).exchanges[0].outcome is Outcome.TLS
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with Prober(server.url) as prober:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import select
+import socket
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -202,7 +203,7 @@ class Prober:
 
     Raises:
         ConfigurationError: the address is none, or its host has no address.
-        ServiceError: nobody listens there.
+        ServiceError: nobody listens there, or not with TLS that can be trusted.
     """
 
     def __init__(
@@ -549,5 +550,18 @@ def _locate(url: str, *, verify: bool) -> tuple[str, str, Peer]:
     place = accepting(places, _CONNECT_SECONDS)
     if place is None:
         raise ServiceError(f"nobody answers at {url}")
-    context = tls_context(verify=verify) if address.is_tls else None
-    return address.prefix, address.authority, Peer(*place, address.host, context)
+    peer = Peer(*place, address.host, tls_context(verify=verify) if address.is_tls else None)
+    try:
+        _shake_hands(peer)
+    except OSError as error:
+        raise ServiceError(f"no TLS with {url}: {error}") from None
+    return address.prefix, address.authority, peer
+
+
+def _shake_hands(peer: Peer) -> None:
+    """See once whether TLS comes about, and why not."""
+    if peer.context is not None:
+        with socket.socket(peer.family) as sock:
+            sock.settimeout(_CONNECT_SECONDS)
+            sock.connect(peer.address)
+            peer.context.wrap_socket(sock, server_hostname=peer.name).close()
