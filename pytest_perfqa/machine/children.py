@@ -27,6 +27,8 @@ __tracebackhide__ = True
 _POLL_SECONDS = 0.01
 # A killed process is gone at once, unless the kernel is busy for it (memory to free, a slow disk).
 _KILL_SECONDS = 10.0
+# What is interrupted may tidy up.
+_PATIENCE_SECONDS = 3.0
 #: The exit code of a process that ended when nobody was left to be told of it; none is that high.
 UNKNOWN_END = 256
 
@@ -196,6 +198,29 @@ def spawn(
             raise ServiceError(f"can't start {argv[0]}: {error}") from error
     reaper.watch(process)
     reaper.arrived(token)
+    return process
+
+
+def run_to_end(
+    argv: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str], reaper: Reaper
+) -> subprocess.Popen[bytes]:
+    """Run a program to its end; what it leaves running is ended, too, as it is if we must stop.
+
+    Args:
+        log: where what it prints is appended.
+        env: the whole environment.
+
+    Returns:
+        The ended program.
+
+    Raises:
+        ServiceError: it can't be started.
+    """
+    process = spawn(argv, log=log, cwd=cwd, env=env, reaper=reaper)
+    try:
+        process.wait()
+    finally:
+        terminate(process, _PATIENCE_SECONDS, reaper=reaper)
     return process
 
 

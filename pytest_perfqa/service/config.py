@@ -132,6 +132,7 @@ class ServiceConfig:
         least_time_scale: at smaller ones its own milliseconds, which don't follow, would decide.
         sections: what backends are told, by their names: those that it can run on.
         beside: what serves it but was started elsewhere, by name.
+        prepare: commands that its folder needs, once before the first start of its processes.
     """
 
     name: str
@@ -148,6 +149,7 @@ class ServiceConfig:
     least_time_scale: float = 0.0
     sections: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Beside] = field(default_factory=dict)
+    prepare: tuple[str, ...] = ()
 
     def workers_of(self, path: str) -> float | None:
         """Give how many requests for a path, with a query or without, are done at once."""

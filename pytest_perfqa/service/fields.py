@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -59,6 +60,19 @@ def _is_duration(value: float | str) -> bool:
         return 0 < float(value) < math.inf
     except ValueError:
         return False
+
+
+def command_problems(document: Document, loc: Loc, command: object) -> Iterator[Problem]:
+    """Find why a text at a place is no command: without a word, or not to be split into them."""
+    if not isinstance(command, str):
+        return
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        yield document.problem(loc, f"can't be split into words: {error}")
+        return
+    if not words:
+        yield document.problem(loc, "is empty")
 
 
 def placeholder_problems(document: Document, loc: Loc, text: str) -> Iterator[Problem]:

@@ -16,9 +16,18 @@ from ..base.yaml_file.validation import Strict, unaccepted, validate
 from ..errors import ConfigurationError, FileProblems, Problem, UnitError
 from .backend import ServiceSection
 from .backends import BACKENDS
-from .config import ANY_PATH, Beside, Limits, Ready, ServiceConfig
+from .config import ANY_PATH, Beside, Limits, Ready, ServiceConfig, placeholders
 from .discovery import FILE_NAME
-from .fields import LAST_PORT, NAME_HOLDS, Env, Text, env_problems, is_name, mapping
+from .fields import (
+    LAST_PORT,
+    NAME_HOLDS,
+    Env,
+    Text,
+    command_problems,
+    env_problems,
+    is_name,
+    mapping,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,6 +154,7 @@ class _Service(Strict):
     patience: DurationField | None = None
     least_time_scale: Annotated[float, Field(gt=0, le=1)] | None = None
     beside: dict[str, _Beside] = Field(default_factory=dict)
+    prepare: list[Text] = Field(default_factory=list)
 
 
 @functools.cache
@@ -183,6 +193,7 @@ def _config(
         least_time_scale=content.least_time_scale or 0.0,
         sections=sections,
         beside={name: Beside(**each.model_dump()) for name, each in content.beside.items()},
+        prepare=tuple(content.prepare),
     )
 
 
@@ -200,6 +211,7 @@ def _problems(document: Document, known: Iterable[str]) -> Iterator[Problem]:
     yield from _ready_problems(document)
     yield from env_problems(document, ("env",))
     yield from _beside_problems(document)
+    yield from _prepare_problems(document)
 
 
 def _ready_problems(document: Document) -> Iterator[Problem]:
@@ -229,3 +241,18 @@ def _beside_problems(document: Document) -> Iterator[Problem]:
         if isinstance(each, dict) and ("port" in each) == ("pid" in each):
             message = "accepted: exactly one of port and pid, of this machine"
             yield document.problem(loc, message, key=True)
+
+
+def _prepare_problems(document: Document) -> Iterator[Problem]:
+    commands = document.value(("prepare",))
+    if not isinstance(commands, list):
+        return
+    if commands and not document.value(("process",)):
+        message = "is for the key 'process', which is missing: Compose builds by its own file"
+        yield document.problem(("prepare",), message, key=True)
+    for place, command in enumerate(commands):
+        loc: Loc = ("prepare", place)
+        yield from command_problems(document, loc, command)
+        if isinstance(command, str) and "port" in placeholders(command):
+            message = "{port} is that of a replica, and none runs before it; accepted: no port"
+            yield document.problem(loc, message)

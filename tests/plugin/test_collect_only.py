@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def test_nothing_starts(toy: Project) -> None:
-    """It says how many runs on which services and for how long; no service is started."""
+    """It says how many runs on which services and for how long; none is started, nor prepared."""
+    with (toy.path / "services" / "toy" / "service.yaml").open("a") as file:
+        file.write("prepare: [touch prepared]\n")
     toy.scenario("long.yaml", duration=120, rate=5)
     toy.test("""
         import pathlib
@@ -29,6 +31,7 @@ def test_nothing_starts(toy: Project) -> None:
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["perfqa: 2 runs on 1 service (toy), 2 min 1 s of arrivals*"])
     assert toy.starts() == 0
+    assert not (toy.path / "services" / "toy" / "prepared").exists()
 
 
 def test_mistakes_are_found(toy: Project) -> None:

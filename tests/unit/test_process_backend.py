@@ -198,7 +198,7 @@ def test_the_studys_applications_check_their_environment(
 ) -> None:
     """A bad value ends them with code 1 and says what is accepted."""
     config = skip_without(read_service(SERVICES / name))
-    argv = programs.command_line(config.commands[0], config.folder)
+    argv = programs.command_line(config.commands[0].command, config.folder)
     env = {**os.environ, variable: value}
     done = subprocess.run(
         argv, cwd=config.folder, env=env, capture_output=True, text=True, timeout=20, check=False
@@ -357,7 +357,7 @@ def test_a_program_beside_the_interpreter_needs_no_path(
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program.parent / "python"))
-    argv = programs.command_line(Command("app", "shop-server --quick"), tmp_path)
+    argv = programs.command_line("shop-server --quick", tmp_path)
     assert argv == [str(program), "--quick"]
 
 

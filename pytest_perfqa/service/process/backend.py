@@ -33,8 +33,8 @@ class ProcessBackend(Backend):
         return section.parts(section_.folder, content)
 
     def check(self, config: ServiceConfig) -> None:
-        """Make sure that all programs are installed."""
-        programs.check_programs(config)
+        """Make sure that all programs are installed, or that something is to install them."""
+        programs.check_programs(config, is_prepared=not config.prepare)
 
     def part_names(self, config: ServiceConfig) -> tuple[str, ...]:
         """Give the names of all replicas and proxies."""

@@ -18,22 +18,28 @@ from ...errors import PrerequisiteMissing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..config import Command, ServiceConfig
+    from ..config import ServiceConfig
 
 _EMBEDDED = "pip install 'pytest-perfqa[embedded]'"
 _EMBEDDED_MODULES = ("flask", "gunicorn")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
-def check_programs(config: ServiceConfig) -> None:
+def check_programs(config: ServiceConfig, *, is_prepared: bool = True) -> None:
     """Make sure that all the process backend runs for ``config`` is installed.
+
+    Where it says ``prepare``, that may install the rest: only what must be there before is looked
+    for until ``is_prepared``.
 
     Raises:
         PrerequisiteMissing: with every program, module or package folder that is missing, and the
             command that installs it.
     """
     checks: list[Callable[[], object]] = [
-        functools.partial(_check_command, part, config.folder) for part in config.commands
+        functools.partial(_check_command, command, config.folder)
+        for command in (
+            [part.command for part in config.commands] if is_prepared else config.prepare[:1]
+        )
     ]
     if config.proxies:
         checks.append(nginx)
@@ -47,13 +53,13 @@ def check_programs(config: ServiceConfig) -> None:
         raise PrerequisiteMissing("\n".join(dict.fromkeys(missing)))
 
 
-def command_line(part: Command, folder: Path) -> list[str]:
+def command_line(command: str, folder: Path) -> list[str]:
     """Give the words of a command with its program found; placeholders stay.
 
     Raises:
         PrerequisiteMissing: the program isn't installed.
     """
-    program, *arguments = shlex.split(part.command)
+    program, *arguments = shlex.split(command)
     return [_program(program, folder), *arguments]
 
 
@@ -106,8 +112,8 @@ def _on_path(name: str, *more: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *more]))
 
 
-def _check_command(part: Command, folder: Path) -> None:
-    program, *arguments = command_line(part, folder)
+def _check_command(command: str, folder: Path) -> None:
+    program, *arguments = command_line(command, folder)
     if program == sys.executable:
         _check_python(arguments, folder)
     elif Path(program).name == "node":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from ..fields import (
     NAME_HOLDS,
     Env,
     Text,
+    command_problems,
     env_problems,
     is_name,
     mapping,
@@ -124,13 +124,7 @@ def _command_problems(
     command = part["command"]
     if not isinstance(command, str):
         return
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        yield document.problem((*loc, "command"), f"can't be split into words: {error}")
-        return
-    if not words:
-        yield document.problem((*loc, "command"), "is empty")
+    yield from command_problems(document, (*loc, "command"), command)
     yield from placeholder_problems(document, (*loc, "command"), command)
 
 

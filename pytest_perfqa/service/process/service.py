@@ -12,7 +12,7 @@ from ..config import Command, Nginx, placeholders, template_variables, with_port
 from ..shared import affinity, backlog, logs, ports, readiness, settling
 from ..shared.readiness import ProbeResult
 from ..shared.started import StartedService
-from . import nginx, programs
+from . import nginx, prepare, programs
 from .part import HOST, Launch, ProcessPart, terminate_parts
 
 if TYPE_CHECKING:
@@ -42,15 +42,18 @@ def start_processes(
 
     Args:
         config: scaled, if it is to be.
-        directory: for logs and nginx's files; made if missing.
+        directory: for logs and nginx's files; made if missing. What has prepared the service for
+            a start is not done again for another one there.
         reaper: watches the processes; one of the service's own if it is None.
 
     Raises:
         ConfigurationError: it has no processes, or (PrerequisiteMissing) a program is missing.
-        ServiceError: a process died or didn't become ready; nothing is left running.
+        ServiceError: what prepares it failed, a process died or didn't become ready; nothing is
+            left running.
     """
     if not config.process:
         raise ConfigurationError(f"{config.path}: has no 'process' part, so no process backend")
+    prepare.prepare(config, directory, reaper)
     programs.check_programs(config)
     directory.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, _PORT_ATTEMPTS + 1):
@@ -258,7 +261,7 @@ class _Builder:
         self._upstream: dict[str, list[str]] = {}
 
     def replicas(self, command: Command) -> list[ProcessPart]:
-        words = programs.command_line(command, self._config.folder)
+        words = programs.command_line(command.command, self._config.folder)
         parts = []
         for name in command.replica_names:
             port = ports.take()
