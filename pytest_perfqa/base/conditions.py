@@ -129,9 +129,10 @@ class Condition:
 
     def scaled(self, factor: float) -> Condition:
         """Give it with its times multiplied and its rates divided by ``factor``."""
+        exponent = self.unit.time_exponent if self.of.is_scaled else 0
         return replace(
             self,
-            limit=self.limit * factor**self.unit.time_exponent,
+            limit=self.limit * factor**exponent,
             lasting=None if self.lasting is None else self.lasting * factor,
             after=self.after * factor,
         )

@@ -64,8 +64,9 @@ class RunMetric:
         share: takes it as a share, where a limit may be one: ``errors > 1%``.
         worse: whether more of it is worse, or less.
         windows: how it is counted in windows; None if it is of a whole run only.
-        of: what it is a figure of: an endpoint has no arrivals, a part of a run nothing that is of
-            the run alone.
+        of: what it is a figure of: an endpoint has no arrivals, and of what the service used nobody
+            knows for which it was; a part of a run has nothing that is of the run alone.
+        is_scaled: whether times and rates of it follow the time scale.
     """
 
     name: str
@@ -75,7 +76,8 @@ class RunMetric:
     share: Taken | None = None
     worse: Literal["more", "less"] = "more"
     windows: WindowCount | None = None
-    of: Literal["requests", "arrivals", "run"] = "requests"
+    of: Literal["requests", "arrivals", "service", "run"] = "requests"
+    is_scaled: bool = True
 
     @property
     def is_time_of_requests(self) -> bool:
@@ -236,6 +238,18 @@ _OWN = (
         "whole answers, whatever their status",
         lambda part: Quantity(sum(part.status[code] for code in part.status), Unit.COUNT),
         worse="less",
+    ),
+    RunMetric(
+        "bytes_per_answer",
+        Unit.BYTE,
+        "mean size of the bodies of whole answers, whatever their status",
+    ),
+    RunMetric(
+        "cpu_per_request",
+        Unit.SECOND,
+        "CPU time of all parts of the service for each answer as expected",
+        of="service",
+        is_scaled=False,
     ),
     RunMetric(
         "launched",

@@ -37,6 +37,7 @@ class Context:
             something when it was over.
         is_guarded: whether figures of stretches that others disturbed are refused.
         examples: the first of each kind of what was not as expected.
+        is_of_endpoint: whether the samples are those of one endpoint only.
     """
 
     service: str
@@ -53,6 +54,7 @@ class Context:
     until: float | None = None
     is_guarded: bool = False
     examples: tuple[Example, ...] = ()
+    is_of_endpoint: bool = False
 
     @property
     def duration(self) -> float:

@@ -25,6 +25,7 @@ from ..service.config import ANY_PATH
 from .attributes.answers import ErrorCounts, StatusCounts, accountable
 from .attributes.availability import Availability
 from .attributes.cold_start import ColdStart
+from .attributes.cost import bytes_per_answer, cpu_per_request
 from .attributes.fairness import Shares
 from .attributes.latency import Distribution
 from .attributes.names import KnowsItsNames
@@ -346,6 +347,39 @@ class Slice(KnowsItsNames):
             origin=self._origin,
         )
 
+    @property
+    @_undisturbed
+    def bytes_per_answer(self) -> Quantity:
+        """The mean size of the body of a whole answer, whatever its status, in bytes as received.
+
+        Raises:
+            NoData: there is no answer.
+        """
+        return bytes_per_answer(self._samples, self._origin)
+
+    @property
+    @_undisturbed
+    def cpu_per_request(self) -> Quantity:
+        """CPU time of all parts of the service for each answer as expected.
+
+        It is all that they use in the time of the slice, be it for other requests; it doesn't
+        follow the time scale.
+
+        Raises:
+            NoData: there is no such answer, what the parts used isn't known, or the slice is of one
+                endpoint: what is used for that can't be told.
+        """
+        if self._context.is_of_endpoint:
+            raise NoData(
+                f"CPU per request of {self.name}: what is used for one endpoint isn't known"
+            )
+        return cpu_per_request(self._samples, self._metered, self._resources, self._origin)
+
+    @property
+    def _metered(self) -> Spans:
+        """The time in which what the service uses is for the requests of the slice."""
+        return self._spans
+
     @_undisturbed
     def cold_start(self, first: int = 1) -> ColdStart:
         """Compare the first requests, as many as there are workers, with the rest.
@@ -424,6 +458,7 @@ class Slice(KnowsItsNames):
         context = replace(
             self._context,
             everything=_requests_to(self._context.everything, endpoints.index(name)),
+            is_of_endpoint=True,
         )
         found = Slice(context, chosen, self._spans, name)
         found._goes_on = self._goes_on
@@ -680,6 +715,14 @@ class RunResult(Slice):
     def resources(self) -> Resources:
         """What each part of the service used, until the last answer."""
         return self._resources(self._spans.ending(max(self._spans.end, self.wall)))
+
+    @property
+    def _metered(self) -> Spans:
+        """From the look before the load to the one after: a run of a few seconds has few others,
+        and between looks all is interpolated."""
+        spans = self._spans.ending(math.inf) if self._goes_on else self._spans
+        (start, end), *others = spans
+        return Spans(((start or -math.inf, end), *others))
 
     @property
     @_undisturbed

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthetic import run, samples
+from synthetic import readings, run, samples
 
 from pytest_perfqa.base.conditions import Condition
 from pytest_perfqa.base.metrics import accepted, find, names
 from pytest_perfqa.errors import NoData
 from pytest_perfqa.load.wire.outcome import Outcome
 from pytest_perfqa.load.wire.tally import Tallies, holds
+from pytest_perfqa.monitor.readings import Metric
 
 NAMES = (*names(), "latency.p95", "response.p50", "latency.max", "mean", "5xx", "503")
 FAILURES = ("errors.timeout", "errors.no ports")
@@ -22,7 +23,10 @@ def test_a_metric_can_be_taken_from_a_run(name: str) -> None:
     metric = find(name)
     assert metric is not None
     assert metric.text
-    result = run(samples(np.arange(100) / 10, status=np.arange(100) % 2 * 303 + 200))
+    result = run(
+        samples(np.arange(100) / 10, status=np.arange(100) % 2 * 303 + 200),
+        readings=readings([-1, 11], app={Metric.CPU: [0, 1]}),
+    )
     assert metric.take(result).unit is metric.unit
     assert float(result.metric(name)) == float(metric.take(result))
     assert 0 <= float(metric.take(result)) <= 100

@@ -175,6 +175,10 @@ class _Reader:
             self.mistakes.append(
                 f"{metric.name!r} counts virtual users, who belong to no one endpoint"
             )
+        if self.endpoint is not None and metric.of == "service":
+            self.mistakes.append(
+                f"{metric.name!r} is of the whole service: what one endpoint takes isn't known"
+            )
         if metric.of == "run" and (self.endpoint or self.phase or self.after):
             self.mistakes.append(f"{metric.name!r} is of the whole run, and of no part of it")
         if metric.windows is None and (self.aborts or self.lasting is not None):
