@@ -88,7 +88,7 @@ class Turns(Generic[P]):
         self._dropped += 1
         is_new = self._dropped > 1 and self._kept > 0
         if is_new:
-            self._kept = self._dropped = 0
+            self._kept = 0
         return is_new
 
 
