@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .records import Excerpt, Phase
 from .schedule import schedule
 from .spans import bounds, place, upto
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .records import Scenario
-    from .schedule import Schedule
 
     Floats = NDArray[np.float64]
 
@@ -42,11 +42,6 @@ class Piece:
         """How long it lasts, in seconds."""
         return self.end - self.start
 
-    def of(self, whole: Schedule) -> Schedule:
-        """Give its arrivals, in seconds from its start."""
-        mine = place(whole.times, np.array([self.start, self.end])) == 0
-        return type(whole)(whole.times[mine] - self.start, whole.phases[mine])
-
 
 def pieces(scenario: Scenario, seconds: float = 4.0, arrivals: int = 50) -> tuple[Piece, ...]:
     """Cut a scenario into pieces, none of which reaches from one phase into another.
@@ -56,8 +51,7 @@ def pieces(scenario: Scenario, seconds: float = 4.0, arrivals: int = 50) -> tupl
     (the closed model) have no arrivals to be counted: their phases are cut by time.
 
     Args:
-        scenario: at the time scale at which it is run.
-        seconds: how long a piece is at least.
+        seconds: how long a piece is at least, on the scenario's own scale.
         arrivals: how many it has at least.
 
     Raises:
@@ -80,6 +74,40 @@ def pieces(scenario: Scenario, seconds: float = 4.0, arrivals: int = 50) -> tupl
             for first, last in pairwise(edges)
         )
     return tuple(found)
+
+
+def cut(scenario: Scenario, piece: Piece) -> Scenario:
+    """Give a scenario of one piece alone: its arrivals, or its users, come as in the whole.
+
+    Arrivals keep their numbers, so that they run the flows and send the data that they would.
+    What the whole is held to is not asked of a piece, and nothing is broken in it: faults are of a
+    moment in the whole, and what they do may last.
+    """
+    number = int(place(np.array([piece.start + piece.duration / 2]), _edges(scenario))[0])
+    phase, (start, _) = scenario.phases[number], bounds(scenario.phases)[number]
+    rate, end = phase.rates
+    slope = (end - rate) / phase.duration
+    return replace(
+        scenario,
+        phases=(
+            Phase(
+                phase.name,
+                piece.duration,
+                max(rate + slope * (piece.start - start), 0.0),
+                max(rate + slope * (piece.end - start), 0.0),
+                max_vusers=phase.max_vusers,
+            ),
+        ),
+        warmup=frozenset(),
+        ensure=(),
+        thresholds=(),
+        faults=(),
+        excerpt=Excerpt(scenario.phases, piece.start, piece.end),
+    )
+
+
+def _edges(scenario: Scenario) -> Floats:
+    return np.cumsum([0.0, *(phase.duration for phase in scenario.phases)])
 
 
 def _cuts(times: Floats, start: float, end: float, seconds: float, least: int) -> Iterator[float]:

@@ -213,6 +213,25 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """Which piece of another scenario a scenario is: of its arrivals those that come in that time.
+
+    Attributes:
+        phases: all phases of the other one.
+        start, end: in seconds from its start.
+    """
+
+    phases: tuple[Phase, ...]
+    start: float
+    end: float
+
+    def scaled(self, factor: float) -> Excerpt:
+        """Give the same piece of the other one, scaled."""
+        phases = tuple(phase.scaled(factor) for phase in self.phases)
+        return Excerpt(phases, self.start * factor, self.end * factor)
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A whole load: what a scenario file says, in base units.
 
@@ -232,6 +251,7 @@ class Scenario:
         locustfile: the user's own Locust classes, which arrivals run instead of ``flows``.
         users: so many users that wait for their answers, where the rates of the phases are highest;
             None stands for arrivals at the rates of the phases.
+        excerpt: which piece of another scenario it is, see ``pieces``; None if it is a whole.
     """
 
     name: str
@@ -253,6 +273,7 @@ class Scenario:
     faults: tuple[Fault, ...] = ()
     locustfile: Path | None = None
     users: int | None = None
+    excerpt: Excerpt | None = None
 
     @property
     def model(self) -> Model:
@@ -296,6 +317,7 @@ class Scenario:
             thresholds=tuple(threshold.scaled(factor) for threshold in self.thresholds),
             window=self.window * factor,
             faults=tuple(fault.scaled(factor) for fault in self.faults),
+            excerpt=None if self.excerpt is None else self.excerpt.scaled(factor),
         )
 
 

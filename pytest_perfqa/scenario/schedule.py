@@ -7,14 +7,14 @@ one at the very end of the phase where r d is whole. ``spans`` says to what that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .spans import EDGE
+from .spans import EDGE, place, upto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,21 +36,34 @@ class Schedule:
     Attributes:
         times: seconds from the start of the run, in order.
         phases: for each arrival, the index of its phase.
+        first: the number that the first arrival has, in the scenario that this one is a piece of.
     """
 
     times: NDArray[np.float64]
     phases: NDArray[np.uint16]
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.times)
 
     def shard(self, index: int, count: int) -> Schedule:
         """Give the arrivals of one of ``count`` generators: every ``count``-th from ``index``."""
-        return Schedule(self.times[index::count], self.phases[index::count])
+        return Schedule(self.times[index::count], self.phases[index::count], self.first)
 
 
 def schedule(scenario: Scenario) -> Schedule:
     """Lay out all arrivals of a scenario."""
+    excerpt = scenario.excerpt
+    if excerpt is None:
+        return _whole(scenario)
+    whole = _whole(replace(scenario, phases=excerpt.phases))
+    places = place(whole.times, np.array([excerpt.start, excerpt.end]))
+    first, end = np.searchsorted(places, [0, 1]).tolist()
+    times = whole.times[first:end] - excerpt.start
+    return Schedule(times, np.zeros(len(times), dtype=np.uint16), first)
+
+
+def _whole(scenario: Scenario) -> Schedule:
     starts = np.cumsum([0.0, *(phase.duration for phase in scenario.phases)])
     offsets = [
         _offsets(phase, scenario.arrivals, scenario.seed, index)
@@ -119,6 +132,20 @@ def crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
 
     Their number follows the rates of the phases; the highest rate stands for ``scenario.users``.
     """
+    excerpt = scenario.excerpt
+    if excerpt is None:
+        return _whole_crowd(scenario)
+    whole = _whole_crowd(replace(scenario, phases=excerpt.phases))
+    *_, before = (users for moment, users in whole if moment <= upto(excerpt.start))
+    within = [
+        (moment - excerpt.start, users)
+        for moment, users in whole
+        if upto(excerpt.start) < moment and upto(moment) < excerpt.end
+    ]
+    return _changes([(0.0, before), *within, (excerpt.end - excerpt.start, 0)])
+
+
+def _whole_crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
     most = float(scenario.users or 0)
     rates = [phase.rates for phase in scenario.phases]
     highest = max((rate for pair in rates for rate in pair), default=0.0)
@@ -130,7 +157,11 @@ def crowd(scenario: Scenario) -> tuple[tuple[float, int], ...]:
             steps += ((start + offset, users) for offset, users in _ramp(first, last, phase))
         start += phase.duration
     steps.append((start, 0))
-    # Where a phase begins with as many as the last one had, nothing changes.
+    return _changes(steps)
+
+
+def _changes(steps: list[tuple[float, int]]) -> tuple[tuple[float, int], ...]:
+    """Leave out where nothing changes: a phase may begin with as many as the last one had."""
     return tuple(next(same) for _, same in groupby(steps, itemgetter(1)))
 
 

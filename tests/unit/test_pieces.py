@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_schedule import FLOW, PHASES, flat
 
-from pytest_perfqa.scenario.pieces import Piece, pieces
-from pytest_perfqa.scenario.records import Phase, Scenario
-from pytest_perfqa.scenario.schedule import schedule
+from pytest_perfqa.load.wire.plan import Plan
+from pytest_perfqa.scenario.pieces import Piece, cut, pieces
+from pytest_perfqa.scenario.records import Ensure, Excerpt, Fault, Phase, Scenario
+from pytest_perfqa.scenario.schedule import crowd, schedule
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXACT = 1e-5
 
@@ -35,7 +42,8 @@ def test_a_steady_load() -> None:
     """As long as asked for, and the rest is in the last one."""
     found = pieces(scenario(flat(20, 11)))
     assert found == (Piece("p0", 0, 4), Piece("p0", 4, 11))
-    assert [len(piece.of(schedule(scenario(flat(20, 11))))) for piece in found] == [80, 140]
+    whole = scenario(flat(20, 11))
+    assert [len(schedule(cut(whole, piece))) for piece in found] == [80, 140]
 
 
 def test_few_arrivals_take_longer() -> None:
@@ -77,18 +85,90 @@ def test_pieces_have_a_length() -> None:
 def test_every_arrival_is_in_one_piece(whole: Scenario, seconds: float, least: int) -> None:
     """Joined together again, they are the schedule."""
     found, laid_out = pieces(whole, seconds, least), schedule(whole)
-    parts = [piece.of(laid_out) for piece in found]
+    parts = [schedule(cut(whole, piece)) for piece in found]
     times = [part.times + piece.start for part, piece in zip(parts, found, strict=True)]
     assert np.allclose(np.concatenate([np.empty(0), *times]), laid_out.times)
-    assert [number for part in parts for number in part.phases.tolist()] == laid_out.phases.tolist()
+    names = [whole.phases[number].name for number in laid_out.phases.tolist()]
+    assert [
+        one.phase for part, one in zip(parts, found, strict=True) for _ in range(len(part))
+    ] == names
+    assert [part.first for part in parts] == list(accumulate(map(len, parts), initial=0))[:-1]
+
+
+@given(SCENARIOS, st.sampled_from([0.1, 0.5, 2.0]))
+def test_a_piece_is_the_same_at_every_scale(whole: Scenario, factor: float) -> None:
+    """What comes first is cut, and then scaled, as any scenario is before it runs."""
+    for piece in pieces(whole):
+        part = cut(whole, piece)
+        as_it_is, scaled = schedule(part), schedule(part.scaled(factor))
+        assert scaled.first == as_it_is.first
+        assert scaled.times == pytest.approx(as_it_is.times * factor, abs=EXACT)
+
+
+@given(SCENARIOS)
+def test_a_piece_has_the_rates_of_its_time(whole: Scenario) -> None:
+    """Those of a ramp go on where those before have ended; together they bring as many."""
+    parts = [cut(whole, piece) for piece in pieces(whole, 1.0, 1)]
+    for part in parts:
+        (phase,) = part.phases
+        assert phase.duration == pytest.approx(part.duration)
+    for one, other in pairwise(parts):
+        if one.phases[0].name == other.phases[0].name:
+            assert one.phases[0].rate_end == pytest.approx(other.phases[0].rate)
+    expected = sum(part.phases[0].expected for part in parts)
+    brought = {part.phases[0].name for part in parts}
+    assert expected == pytest.approx(
+        sum(phase.expected for phase in whole.phases if phase.name in brought)
+    )
+
+
+@given(st.lists(PHASES, min_size=1, max_size=3), st.integers(1, 20), st.floats(0.5, 20))
+def test_users_are_as_many_as_in_the_whole(phases: list[Phase], users: int, seconds: float) -> None:
+    """At every moment of a piece; when it ends, none are left."""
+    whole = scenario(*phases, users=users)
+    for piece in pieces(whole, seconds):
+        part = crowd(cut(whole, piece))
+        assert part[0][0] == 0
+        assert part[-1] == (pytest.approx(piece.duration), 0)
+        for moment in np.linspace(0, piece.duration, 7, endpoint=False) + 1e-4:
+            if moment < piece.duration - EXACT:
+                assert present(part, moment) == present(crowd(whole), piece.start + moment)
+
+
+def present(steps: tuple[tuple[float, int], ...], moment: float) -> int:
+    """Tell how many users there are."""
+    return [users for start, users in steps if start <= moment][-1]
+
+
+def test_a_piece_is_held_to_nothing_and_breaks_nothing() -> None:
+    """It is too short for what the whole is to show; what it sends is the same."""
+    fault = Fault("kill app at 3s", 1, 3.0, "kill", "app")
+    whole = scenario(
+        flat(20, 8), ensure=(Ensure("vusers.failed == 0", 1),), faults=(fault,), timeout=3.0
+    )
+    part = cut(whole, pieces(whole)[1])
+    assert (part.ensure, part.thresholds, part.faults) == ((), (), ())
+    assert (part.name, part.flows, part.timeout) == (whole.name, whole.flows, 3.0)
+    assert part.excerpt == Excerpt(whole.phases, 4, 8)
+
+
+def test_a_plan_takes_it_to_the_generator(tmp_path: Path) -> None:
+    """As a file, and to several of them, of which each sends its part."""
+    part = cut(scenario(flat(20, 8)), Piece("p0", 4, 8))
+    plan = Plan(part, "http://127.0.0.1:1", tmp_path)
+    plan.write()
+    assert Plan.read(plan.path).scenario == part
+    whole = schedule(part)
+    shards = [whole.shard(index, 3) for index in range(3)]
+    assert {shard.first for shard in shards} == {80}
+    assert sorted(np.concatenate([shard.times for shard in shards])) == whole.times.tolist()
 
 
 @given(SCENARIOS, st.floats(0.1, 20), st.integers(1, 100))
 def test_none_is_too_short(whole: Scenario, seconds: float, least: int) -> None:
     """Unless it is all of its phase."""
-    laid_out = schedule(whole)
     found = pieces(whole, seconds, least)
     for piece in found:
         if sum(one.phase == piece.phase for one in found) > 1:
             assert piece.duration > seconds - EXACT
-            assert len(piece.of(laid_out)) >= least
+            assert len(schedule(cut(whole, piece))) >= least

@@ -95,7 +95,8 @@ class Dispatcher:
             block = slice(first, first + _BLOCK)
             pairs = zip(times[block].tolist(), phases[block].tolist(), strict=True)
             for index, (offset, phase) in enumerate(pairs, first):
-                yield index * self._plan.shards + self._plan.shard, offset, phase
+                number = index * self._plan.shards + self._plan.shard
+                yield self._schedule.first + number, offset, phase
 
     def _launch(self, index: int, due: float, phase: int) -> None:
         limit = self._limits[phase]
