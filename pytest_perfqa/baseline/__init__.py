@@ -1,0 +1,1 @@
+"""What services are compared with: where their base comes from, and what it takes to start it."""
