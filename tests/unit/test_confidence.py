@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from scipy import stats
 from synthetic import queue
 
 from pytest_perfqa.result.attributes.confidence import (
@@ -48,6 +47,8 @@ def percentile(values: Values, percent: float) -> Interval:
 @pytest.mark.parametrize("count", [5, 29, 59, 60, 299, 1000, 12_345, 2_000_000])
 def test_ranks_are_those_of_the_binomial_distribution(count: int, p: float) -> None:
     """Each end is passed with 5 % at most, and the next rank inwards with more."""
+    from scipy import stats
+
     lower, upper = ranks(count, p)
     number = stats.binom(count, p)
     assert number.cdf(lower - 1) <= 0.05 < number.cdf(lower)
@@ -113,6 +114,8 @@ def misses(draw: Callable[[np.random.Generator], Interval], true: float) -> tupl
 )
 def test_percentiles_of_independent_samples_are_covered(count: int, percent: float) -> None:
     """Each end is wrong in 5 % of the runs at most."""
+    from scipy import stats
+
     true = math.exp(0.5 * stats.norm.ppf(percent / 100))
     low, high = misses(lambda random: percentile(random.lognormal(0, 0.5, count), percent), true)
     assert low <= 0.05 + CHANCE
@@ -134,6 +137,8 @@ def test_percentiles_of_dependent_samples_are_covered() -> None:
 
     Batches of 50 still depend on each other a little, so a hundredth is allowed for that.
     """
+    from scipy import stats
+
     true = math.exp(0.5 * stats.norm.ppf(0.95))
     lower, upper = ranks(1000, 0.95)
     naive = []
@@ -167,6 +172,8 @@ def test_far_from_the_limit_is_far_whatever_the_order() -> None:
 
 def test_means_agree_with_students_t_and_are_covered() -> None:
     """Batches of one are the textbook's interval; larger ones cover dependent samples."""
+    from scipy import stats
+
     few = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
     reach = stats.t.ppf(0.95, 4) * few.std(ddof=1) / math.sqrt(5)
     assert of_mean(weighted(few)).high == pytest.approx(few.mean() + reach, rel=1e-4)
@@ -189,6 +196,8 @@ def test_means_agree_with_students_t_and_are_covered() -> None:
 
 def test_shares_are_wilsons() -> None:
     """As scipy has it, in an order that shows no dependence."""
+    from scipy import stats
+
     values = np.zeros(400)
     values[::20] = 1
     wanted = stats.binomtest(20, 400).proportion_ci(0.90, "wilson")

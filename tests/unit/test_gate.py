@@ -12,7 +12,6 @@ import pytest
 import simulated_pairs as sim
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.compare import signed_rank
@@ -370,6 +369,8 @@ SIZES = st.integers(1, 1000) | st.integers(-1000, -1)
 @given(st.lists(SIZES, min_size=5, max_size=25, unique_by=abs).map(np.array))
 def test_as_scipy_says(values: np.ndarray) -> None:
     """The interval is where Wilcoxon's test, exact, would not reject."""
+    from scipy import stats
+
     p_value = stats.wilcoxon(values, alternative="greater", method="exact").pvalue
     for error in (0.5, 0.1, 0.05, 0.01, 0.001):
         low, _ = signed_rank.interval(values, error)

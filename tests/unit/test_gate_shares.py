@@ -9,7 +9,6 @@ import pytest
 import simulated_pairs as sim
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.compare import signed_rank
@@ -133,6 +132,8 @@ def test_mistakes_in_shares() -> None:
 @given(st.lists(st.integers(-4, 4), min_size=1, max_size=12).map(np.array))
 def test_equal_sizes_share_their_rank(values: np.ndarray) -> None:
     """The exact chance, as scipy finds by going through all signs."""
+    from scipy import stats
+
     found = signed_rank.chance(values)
     signed = values[values != 0]
     if not len(signed):

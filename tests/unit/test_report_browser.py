@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
     from pytest_perfqa.report.record.schema import SearchRecord
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.equipped,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed"),
 ]
 
 RUN = "spike_heavy-on-node_replicated"
@@ -45,7 +46,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; without a sandbox where there is no user for one."""
-    with sync_api.sync_playwright() as playwright:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield chromium
@@ -280,12 +283,14 @@ def test_what_is_left_at_the_end_is_no_peak(visit: Visit) -> None:
 
 def test_colours_follow_the_system(visit: Visit) -> None:
     """Charts, too, when it changes while the page is open."""
+    from playwright.sync_api import expect
+
     page = visit.drawn(f"{RUN}/index.html")
     paper = "one => one.layout.paper_bgcolor"
     plot = page.locator(".plot").first
     assert plot.evaluate(paper) == "#ffffff"
     page.emulate_media(color_scheme="dark")
-    sync_api.expect(page.locator(".plot .main-svg").first).not_to_have_css(
+    expect(page.locator(".plot .main-svg").first).not_to_have_css(
         "background-color", "rgb(255, 255, 255)"
     )
     assert plot.evaluate(paper) == "#15191f"
