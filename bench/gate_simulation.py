@@ -2,8 +2,8 @@
 
     ./run python bench/gate_simulation.py [sessions]
 
-Simulates so many sessions of each kind (2,000 by default, which takes a CPU a minute) with fixed
-seeds.
+Simulates so many sessions of each kind (2,000 by default, a minute and a half of a CPU) with
+fixed seeds.
 """
 
 from __future__ import annotations

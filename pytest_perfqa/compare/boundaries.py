@@ -3,8 +3,8 @@
 It is looked at the pairs again and again as they come, so each look may take only a part of the
 error (group sequential tests: Jennison and Turnbull, Group Sequential Methods, 1999). That part is
 ``error / 8``, and less after 32 pairs, so that all looks together, however many follow, stay below
-``error``; simulated in ``bench/gate_simulation.py``. The eight rather than six leave room for
-slices that depend on those before.
+``error``, with room for slices that depend on those before: simulated in
+``bench/gate_simulation.py``.
 """
 
 from __future__ import annotations
