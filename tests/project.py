@@ -20,7 +20,7 @@ class Project(ProjectFolder):
         super().__init__(pytester.path)
         self.pytester = pytester
 
-    def run(self, *arguments: str, timeout: float = 60) -> pytest.RunResult:
+    def run(self, *arguments: str, timeout: float = 180) -> pytest.RunResult:
         """Run pytest on the project in a process of its own, a fork: see ``forks``."""
         begun = time.monotonic()
         base = tempfile.mkdtemp(prefix="runpytest-", dir=self.path)
@@ -48,6 +48,6 @@ class Project(ProjectFolder):
         paths = str(self.path), os.environ.get("PYTHONPATH")
         return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
-    def run_anew(self, *arguments: str, timeout: float = 60) -> pytest.RunResult:
+    def run_anew(self, *arguments: str, timeout: float = 180) -> pytest.RunResult:
         """Run pytest on the project in a process that has imported nothing yet."""
         return self.pytester.runpytest_subprocess(*PLUGINS, *arguments, timeout=timeout)

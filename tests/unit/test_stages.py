@@ -70,7 +70,7 @@ class Staged:
         """Run both stages; give the exit code."""
         (self.folder / "ran").write_text("")
         with self.start(*arguments) as process:
-            told, _ = process.communicate(timeout=60)
+            told, _ = process.communicate(timeout=180)
         self.lines = [re.sub(r"\(\d+ s\)", "(N s)", line) for line in told.splitlines()]
         self.ran = (self.folder / "ran").read_text().splitlines()
         return process.returncode
@@ -178,7 +178,7 @@ def test_what_ends_it_interrupts_the_tests(staged: Staged) -> None:
     with staged.start("-n0") as process:
         wait_for(lambda: ran.exists() and "sleeping" in ran.read_text())
         process.terminate()
-        told, _ = process.communicate(timeout=30)
+        told, _ = process.communicate(timeout=90)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert ran.read_text().splitlines() == [*FIRST, "sleeping", "cleaned up"]
     assert "FAILED test_it.py::test_bad" in told.splitlines()[-2:]
