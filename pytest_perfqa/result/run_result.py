@@ -135,6 +135,9 @@ class Slice(KnowsItsNames):
     a generator on schedule they are equal, for the first request of an arrival.
     """
 
+    # Whether it is a whole run, which has metrics that no part of one has.
+    _is_whole = False
+
     def __init__(self, context: Context, samples: Samples, spans: Spans, name: str) -> None:
         self._context = context
         self._samples = samples
@@ -191,7 +194,7 @@ class Slice(KnowsItsNames):
         found = find(name)
         if found is None:
             raise NoData(f"no metric {name!r}; there are: {accepted()}")
-        if found.of == "run" and not isinstance(self, RunResult):
+        if found.of == "run" and not self._is_whole:
             raise NoData(f"{name} is of the whole run, and of no part of it")
         return found.take(self)
 
@@ -656,6 +659,8 @@ class RunResult(Slice):
             doesn't say.
         provenance: where, with what and of what it was made, as far as it is known.
     """
+
+    _is_whole = True
 
     def __init__(
         self,
