@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .errors import ServiceError as ServiceError
     from .errors import UnitError as UnitError
     from .result.run_result import RunResult as RunResult
-    from .result.run_result import Slice as Slice
-    from .result.run_result import Window as Window
+    from .result.slice import Slice as Slice
+    from .result.slice import Window as Window
     from .service.backend import Service as Service
 
 __version__ = "0.1.0"
@@ -45,10 +45,10 @@ _HOMES = {
     "RunResult": "result.run_result",
     "Service": "service.backend",
     "ServiceError": "errors",
-    "Slice": "result.run_result",
+    "Slice": "result.slice",
     "Unit": "base.units",
     "UnitError": "errors",
-    "Window": "result.run_result",
+    "Window": "result.slice",
     "WindowCount": "base.metrics",
 }
 __all__ = [

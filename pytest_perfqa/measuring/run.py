@@ -10,8 +10,9 @@ from ..errors import PerfqaError
 from ..load.driver.generator import generate
 from ..monitor.sampler import Monitor
 from ..result.context import Context
-from ..result.run_result import MOST_TOLD, RunResult
+from ..result.run_result import RunResult
 from ..result.samples import read_samples
+from ..result.undisturbed import MOST_TOLD
 from ..result.validity import causes, examine
 from ..scenario.records import MAX_ERROR_RATE
 from ..service.shared.affinity import are_apart

@@ -22,7 +22,7 @@ from ..load.wire.tally import Spell, Tallies, Watch, is_level
 from ..scenario.artillery.ensure import metric_of, parsed
 from ..scenario.spans import Spans, edges
 from .attributes.queueing import Pending
-from .run_result import ADVICE, disturbed
+from .undisturbed import ADVICE, disturbed
 
 if TYPE_CHECKING:
     import ast
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ..base.conditions import Condition
     from ..load.wire.tally import Tally
     from ..scenario.records import Ensure, Scenario
-    from .run_result import RunResult, Slice
+    from .run_result import RunResult
+    from .slice import Slice
 
 __tracebackhide__ = True
 

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from pytest_perfqa.base.units import Quantity
 from pytest_perfqa.errors import PerfqaError
 from pytest_perfqa.report import comparison
 from pytest_perfqa.result.requirements import judge, require
-from pytest_perfqa.result.run_result import RunResult, Slice
 from pytest_perfqa.result.samples import Samples
+from pytest_perfqa.result.slice import Slice
+
+if TYPE_CHECKING:
+    from pytest_perfqa.result.run_result import RunResult
 
 _MOMENTS = np.linspace(-0.5, 12.0, 40)
 # With what each method is called; of a name that several classes have, with what suits all.

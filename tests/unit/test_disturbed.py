@@ -26,8 +26,9 @@ from pytest_perfqa.result import requirements
 from pytest_perfqa.scenario.records import Ensure
 
 if TYPE_CHECKING:
-    from pytest_perfqa.result.run_result import RunResult, Slice
+    from pytest_perfqa.result.run_result import RunResult
     from pytest_perfqa.result.samples import Samples
+    from pytest_perfqa.result.slice import Slice
 
 PHASES = [("first", 10.0), ("second", 10.0), ("third", 10.0)]
 # Of the load that was made, and of how: true whatever others did.

@@ -19,7 +19,8 @@ from pytest_perfqa.scenario.spans import Spans, bounds, place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_perfqa.result.run_result import RunResult, Slice
+    from pytest_perfqa.result.run_result import RunResult
+    from pytest_perfqa.result.slice import Slice
 
 #: Moments to cut a run at, as shares of its length.
 CUTS = st.lists(st.sampled_from([0.1, 0.25, 1 / 3, 0.5, 2 / 3, 0.9]), max_size=3)

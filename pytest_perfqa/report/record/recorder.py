@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from ...result.attributes.latency import Distribution
     from ...result.attributes.recovery import Recovery
     from ...result.attributes.resources import Gauge, PartResources, Rate
-    from ...result.run_result import RunResult, Slice
+    from ...result.run_result import RunResult
+    from ...result.slice import Slice
 
 _WINDOW = 1.0
 # With more windows than a wide screen has points, they become wider by whole factors.
