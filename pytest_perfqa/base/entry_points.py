@@ -69,19 +69,29 @@ class Table(Generic[T]):
         """Give what has one of ``names``, the same each time.
 
         Raises:
-            ConfigurationError: it can't be imported, or is none.
+            ConfigurationError: it can't be imported or made, or is none.
         """
         if name in self.own:
             return self.own[name]
         if name not in self._made:
-            made = load(self._group, name)()
-            if not isinstance(made, self._kind):
-                raise ConfigurationError(
-                    f"{name!r} of the group {self._group} is no {self._noun}; accepted: a subclass "
-                    f"of {self._kind.__name__}"
-                )
-            self._made[name] = made
+            self._made[name] = self._make(name)
         return self._made[name]
+
+    def _make(self, name: str) -> T:
+        offered = load(self._group, name)
+        of = f"{name!r} of the group {self._group} ({installed(self._group)[name].value})"
+        try:
+            made: T = offered()
+        except Exception as error:  # whatever the code of others raises when it is called
+            raise ConfigurationError(
+                f"{of} can't be made: {type(error).__name__}: {error}; accepted: a subclass of "
+                f"{self._kind.__name__}, which is called without arguments"
+            ) from error
+        if not isinstance(made, self._kind):
+            raise ConfigurationError(
+                f"{of} is no {self._noun}; accepted: a subclass of {self._kind.__name__}"
+            )
+        return made
 
     def forget(self) -> None:
         """Forget what others offer: it is looked for anew."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BROKEN = (
     "\n[pytest_perfqa.backends]\nbroken = no_such_module_anywhere:Backend\nnone = builtins:dict\n"
+    "unmade = builtins:memoryview\n"
 )
 
 
@@ -88,12 +89,13 @@ def test_a_section_of_its_own(installed: Path) -> None:
             "file: {folder: public}",
             "*unknown key 'file'; accepted: * files, *did you mean 'files'?",
         ),
-        ("ready: /", "1: *none of the keys process, docker, external, broken, files and none; *"),
+        ("ready: /", "1: *none of the keys process, docker, external, broken, files, none and *"),
         (
             "broken: {a: 1}",
             "1: broken: 'broken' of the package broken can't be imported *: ModuleNotFoundError: *",
         ),
-        ("none: {a: 1}", "1: none: 'none' of the group pytest_perfqa.backends is no backend; *"),
+        ("none: {a: 1}", "1: none: 'none' of the group pytest_perfqa.backends * is no backend; *"),
+        ("unmade: {a: 1}", "1: unmade: * can't be made: TypeError: *; accepted: a subclass of *"),
     ],
 )
 def test_its_mistakes_are_told_like_those_of_others(installed: Path, text: str, said: str) -> None:
@@ -108,7 +110,7 @@ def test_what_may_be_wished_for(installed: Path) -> None:
     """Others are looked for when something is wished for that is none of ours."""
     assert installed
     assert wishes("docker") == ("process", "docker")
-    assert wishes("elsewhere") == ("process", "docker", "broken", "files", "none")
+    assert wishes("elsewhere") == ("process", "docker", "broken", "files", "none", "unmade")
 
 
 @pytest.mark.usefixtures("installed")

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the package outside installed."""
+    """Have the package outside installed, and one whose exporter can't be made."""
     outside.install(tmp_path)
+    unmade = tmp_path / "unmade-1.0.dist-info"
+    unmade.mkdir()
+    (unmade / "METADATA").write_text("Metadata-Version: 2.1\nName: unmade\nVersion: 1.0\n")
+    point = "[pytest_perfqa.exporters]\nunmade = builtins:memoryview\n"
+    (unmade / "entry_points.txt").write_text(point)
     monkeypatch.syspath_prepend(tmp_path)
     entry_points.installed.cache_clear()
     yield
@@ -74,7 +79,8 @@ def test_a_run_in_opentelemetry(tmp_path: Path) -> None:
     ("written", "said"),
     [
         ("otlp:x", "found 'otlp:x'; accepted: otlp:http://HOST:4318/v1/metrics"),
-        ("oltp:x", "found 'oltp:x'; accepted: graphite:.*, openmetrics:FILE or otlp:TARGET, "),
+        ("unmade:x", "found 'unmade:x': .* can't be made: TypeError: "),
+        ("oltp:x", "found 'oltp:x'; accepted: graphite:.*, openmetrics:FILE, .*otlp:TARGET"),
     ],
 )
 def test_targets_that_can_not_be(written: str, said: str) -> None:

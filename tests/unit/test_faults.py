@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import outside
 import pytest
 from artillery_files import problems, read, with_config
 
@@ -273,4 +274,18 @@ def test_mistakes_of_a_fault_of_anothers(tmp_path: Path) -> None:
         "[0].heat: found 'hot'; accepted: a number",
         "[1]: 'lasting' belongs to 'heat'",
         "[2]: a fault has one of kill, pause, restart, heat; found: kill, heat",
+    ]
+
+
+def test_a_fault_of_anothers_that_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told what is missing, not that there is no such fault."""
+    outside.install(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    FAULT_KINDS.forget()
+    found = problems(tmp_path, with_faults({"at": "5s", "hide": None}))
+    FAULT_KINDS.forget()
+    assert [message.partition("faults")[2] for message in found] == [
+        "[0]: a fault has one of kill, pause, restart, hide; found: none"
     ]

@@ -57,6 +57,10 @@ def _exporter_of_others(name: str, target: str, folder: Path, found: str) -> Exp
         made = make(target, folder)
     except (ValueError, ConfigurationError) as error:
         raise ConfigurationError(f"{found}; {error}") from None
+    except Exception as error:  # whatever the code of others raises when it is called
+        raise ConfigurationError(
+            f"{found}: {name!r} of the group {GROUP} can't be made: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(made, Exporter):
         raise ConfigurationError(
             f"{name!r} of the group {GROUP} gives no exporter; accepted: a subclass of Exporter"

@@ -78,7 +78,8 @@ class _Written:
         self._document = document
         self._keys = given(raw) if isinstance(raw, dict) else set[str]()
         lasting = {FAULT_KINDS.named(name).lasting_key for name in FAULT_KINDS.names(())}
-        self._known = FAULT_KINDS.names(self._keys - {"at"} - lasting)
+        asked = set(raw) if isinstance(raw, dict) else self._keys  # also for nothing: "hide:"
+        self._known = FAULT_KINDS.names(asked - {"at"} - lasting)
         self.named: dict[str, FaultKind] = {}
         self.problems: list[Problem] = []
         for name in (name for name in self._known if name in self._keys):
