@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from operator import attrgetter
 from typing import Any, Literal
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Inconclusive, InvalidRun, NoData
 from .entry_points import installed, load
-from .units import Quantity, Unit
+from .units import Quantity, Unit, show
 
 #: Takes a figure from a run or a part of it, a ``Slice``.
 Taken = Callable[[Any], Quantity]
@@ -88,13 +89,31 @@ class RunMetric:
         """Give it, of a run or a part of it; in the unit of a limit, if there is one.
 
         Raises:
-            NoData: there is nothing to take it from.
+            NoData: there is nothing to take it from, or the code that takes it fails.
             Inconclusive: there are too few samples for it.
+            InvalidRun: the run, or that part of it, can't be believed.
         """
+        figure, wanted = self.figure or attrgetter(self.name), self.unit
         if self.share is not None and unit is Unit.RATIO is not self.unit:
-            return self.share(part)
-        figure = self.figure or attrgetter(self.name)
-        return figure(part)
+            figure, wanted = self.share, unit
+        try:
+            found = figure(part)
+        except (Inconclusive, InvalidRun, NoData):
+            raise
+        except Exception as error:  # whatever the code of others raises
+            why = f"{type(error).__name__}: {error}"
+            raise NoData(f"{self.name} can't be taken: {why}") from error
+        return self._quantity(found, wanted, part)
+
+    def _quantity(self, found: object, unit: Unit, part: Any) -> Quantity:
+        """Take a plain number, which is what most calculations give, in the unit of the metric."""
+        if isinstance(found, Quantity):
+            if found.unit is unit or {found.unit, unit} == {Unit.COUNT, Unit.RATIO}:
+                return found
+        elif isinstance(found, Real):
+            return Quantity(float(found), unit, part.duration.time_scale)
+        example = repr(show(1.0, unit))
+        raise NoData(f"{self.name}: found {found!r}; accepted: a Quantity such as {example}")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from artillery_files import read
+from artillery_files import problems, read, with_config
 
 from pytest_perfqa.scenario.records import Ensure
 
@@ -39,3 +39,14 @@ scenarios: [{{flow: [{{get: {{url: /}}}}]}}]
         Ensure("http.response_time.p95 < 200", 10),
     )
     assert scenario.max_error_rate == pytest.approx(0.05)
+
+
+def test_limits_that_are_none(tmp_path: Path) -> None:
+    """They are in milliseconds or numbers, which is said; none of them is a rate."""
+    ensure = {"maxErrorRate": "1%", "p95": "200ms", "thresholds": [{"http.codes.500": -1}]}
+    found = problems(tmp_path, with_config(ensure=ensure))
+    assert sorted(message.partition(": ")[2] for message in found) == [
+        "config.ensure.maxErrorRate: found '1%'; accepted: a number of at least 0",
+        "config.ensure.p95: found '200ms'; accepted: a number of at least 0",
+        "config.ensure.thresholds[0]['http.codes.500']: found -1; accepted: a number of at least 0",
+    ]

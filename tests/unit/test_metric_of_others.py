@@ -15,6 +15,8 @@ import synthetic
 from artillery_files import problems, read, with_config
 
 from pytest_perfqa.base import entry_points, metrics
+from pytest_perfqa.base.metrics import RunMetric, WindowCount
+from pytest_perfqa.base.units import Unit
 from pytest_perfqa.base.verdicts import Verdict
 from pytest_perfqa.errors import ConfigurationError, NoData, RequirementMissed
 from pytest_perfqa.load.wire.plan import Plan
@@ -156,3 +158,55 @@ def test_what_is_none_is_told_to_who_asks_for_it(tmp_path: Path) -> None:
     assert "empty_answers" in said
     with pytest.raises(NoData, match="empty_answers"):
         a_run(tmp_path).metric("cheese")
+
+
+def failing(_: object) -> Any:
+    """Take a figure, or count it, with a mistake in the code."""
+    return {}["app"]
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        (failing, " can't be taken: KeyError: 'app'"),
+        (lambda _: None, ": found None; accepted: a Quantity such as '100 %'"),
+        (lambda part: part.latency.mean, ": found 100 ms; accepted: a Quantity such as '100 %'"),
+    ],
+)
+@pytest.mark.parametrize("operator", "<>")
+def test_a_figure_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Any, said: str, operator: str
+) -> None:
+    """It is never a pass, whatever is asked of it; other findings are told as ever."""
+    wrong = RunMetric("wrong", Unit.RATIO, "of no use", figure)
+    monkeypatch.setitem(metrics._NAMED, "wrong", wrong)
+    run = a_run(tmp_path, f"wrong {operator} 5%", "requests > 5")
+    with pytest.raises(RequirementMissed) as caught:
+        require(run)
+    assert str(caught.value) == (
+        f"thresholds: wrong {operator} 5%, which is a failure: wrong{said}; "
+        f"requests > 5, which is a failure: requests = 100, limit 5"
+    )
+    record = record_of(Cell(Key("toy", "steady", run.definition), run), 1.0, {}, {})
+    assert record.measured is not None
+    (told,) = (one for one in record.measured.metrics if one.name == "wrong")
+    assert said in (told.why or "")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_plain_number_is_of_its_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what is calculated mostly is."""
+    half = RunMetric("half", Unit.RATIO, "a number", lambda _: np.float32(0.5))
+    monkeypatch.setitem(metrics._NAMED, "half", half)
+    assert a_run(tmp_path).metric("half") == "50%"
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_count_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no pass, either."""
+    windows = WindowCount("answered", failing)
+    wrong = RunMetric("wrong", Unit.COUNT, "of no use", failing, windows=windows)
+    monkeypatch.setitem(metrics._NAMED, "wrong", wrong)
+    with pytest.raises(RequirementMissed, match="wrong can't be counted: KeyError: 'app'"):
+        require(a_run(tmp_path, "wrong > 5 for 2s"))

@@ -13,7 +13,8 @@ from .. import units
 from .validation import unaccepted
 
 _SECONDS = "seconds as a number, or a text such as '10s', '0.5 min', '500ms'"
-_RATE = "a number of at least 0, per second"
+_AMOUNT = "a number of at least 0"
+_RATE = f"{_AMOUNT}, per second"
 _COUNT = "a whole number of at least 0"
 
 
@@ -54,11 +55,19 @@ def _with_unit(value: object, accepted: str) -> float:
         raise unaccepted(accepted) from None
 
 
-def _rate(value: object) -> float:
-    number = _number(value, _RATE)
+def _from_0(value: object, accepted: str) -> float:
+    number = _number(value, accepted)
     if number < 0:
-        raise unaccepted(_RATE)
+        raise unaccepted(accepted)
     return number
+
+
+def _amount(value: object) -> float:
+    return _from_0(value, _AMOUNT)
+
+
+def _rate(value: object) -> float:
+    return _from_0(value, _RATE)
 
 
 def _count(value: object) -> int:
@@ -77,6 +86,9 @@ DurationField = Annotated[float, BeforeValidator(seconds)]
 
 PauseField = Annotated[float, BeforeValidator(_seconds_or_zero)]
 """As ``DurationField``, and 0 is accepted."""
+
+AmountField = Annotated[float, BeforeValidator(_amount)]
+"""A number from 0, also one in a text."""
 
 RateField = Annotated[float, BeforeValidator(_rate)]
 """A finite rate per second of at least 0, from a number or a numeric text."""

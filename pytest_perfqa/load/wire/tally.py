@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...base.units import Unit
+from ...errors import NoData
 from ...scenario.spans import Spans, bounds, window_number
 from .outcome import (
     Outcome,
@@ -118,7 +119,11 @@ def span(threshold: Condition, scenario: Scenario) -> Spans:
 def parts_of(condition: Condition, rows: NDArray[np.void]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Give for each row whether it counts, and what it adds to the part."""
     counted = condition.counted
-    counts, parts = _said(counted.of, rows), _said(counted.part, rows)
+    try:
+        counts, parts = _said(counted.of, rows), _said(counted.part, rows)
+    except Exception as error:  # whatever the code of others raises
+        why = f"{type(error).__name__}: {error}"
+        raise NoData(f"{condition.metric} can't be counted: {why}") from error
     if counted.percent is not None:
         # Beyond the limit is "not within" for ">", from the limit on is for ">=".
         is_closed = condition.operator in {">", "<="}

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from ...base.metrics import ERROR_KINDS
 from ...base.wording import shown
-from ...base.yaml_file.fields import RateField
+from ...base.yaml_file.fields import AmountField
 from ...base.yaml_file.validation import unaccepted
 from ..records import Ensure
 from .fields import Flag, Section
@@ -113,14 +113,14 @@ class ConditionSpec(Section):
 class EnsureSpec(Section):
     """All requirements of a file."""
 
-    thresholds: list[Annotated[dict[str, RateField], AfterValidator(_threshold)]] = []
+    thresholds: list[Annotated[dict[str, AmountField], AfterValidator(_threshold)]] = []
     conditions: list[ConditionSpec] = []
-    max_error_rate: Annotated[RateField, Field(le=100)] | None = None
-    min: RateField | None = None
-    max: RateField | None = None
-    median: RateField | None = None
-    p95: RateField | None = None
-    p99: RateField | None = None
+    max_error_rate: Annotated[AmountField, Field(le=100)] | None = None
+    min: AmountField | None = None
+    max: AmountField | None = None
+    median: AmountField | None = None
+    p95: AmountField | None = None
+    p99: AmountField | None = None
 
 
 def metric_of(name: str) -> str:

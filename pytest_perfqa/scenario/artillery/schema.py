@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ...base.yaml_file.fields import CountField, DurationField, PauseField, RateField
+from ...base.yaml_file.fields import AmountField, CountField, DurationField, PauseField
 from ..records import Arrivals
 from .ensure import EnsureSpec
 from .fields import (
@@ -213,7 +213,7 @@ class FlowSpec(Section):
     """What one virtual user does."""
 
     name: Text | None = None
-    weight: Annotated[RateField, Field(gt=0)] = 1.0
+    weight: Annotated[AmountField, Field(gt=0)] = 1.0
     flow: Annotated[list[StepSpec], Field(min_length=1)]
     engine: Literal["http"] = "http"
     before_scenario: Script = None
