@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pytest_perfqa.capacity.probing.exchange import ProbeExchange
-from pytest_perfqa.capacity.probing.probe import Drained, Volley
+from pytest_perfqa.capacity.probing.probe import Drained
+from pytest_perfqa.capacity.probing.volley import Volley
 from pytest_perfqa.load.wire.outcome import Outcome
 
 if TYPE_CHECKING:

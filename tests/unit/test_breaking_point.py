@@ -33,7 +33,7 @@ from pytest_perfqa.scenario.records import Flow, Phase, Request, Scenario
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_perfqa.capacity.probing.probe import Volley
+    from pytest_perfqa.capacity.probing.volley import Volley
 
 INSTANT = 1e-3
 T = 6.0

@@ -17,7 +17,8 @@ from pytest_perfqa.capacity.character.question import Question
 from pytest_perfqa.capacity.character.seen import Seen
 from pytest_perfqa.capacity.probing import accept_queue
 from pytest_perfqa.capacity.probing.exchange import ProbeExchange
-from pytest_perfqa.capacity.probing.probe import Drained, Volley
+from pytest_perfqa.capacity.probing.probe import Drained
+from pytest_perfqa.capacity.probing.volley import Volley
 from pytest_perfqa.errors import DisturbedRun
 from pytest_perfqa.load.wire.outcome import Outcome
 

@@ -11,7 +11,7 @@ from .growth import grow
 from .seen import FAIR, seconds_text
 
 if TYPE_CHECKING:
-    from ..probing.probe import Volley
+    from ..probing.volley import Volley
     from .kind import Kind
     from .seen import Seen
 

@@ -17,7 +17,8 @@ from .kind import Staircase, Step
 
 if TYPE_CHECKING:
     from ..probing.exchange import ProbeExchange
-    from ..probing.probe import Prober, Volley
+    from ..probing.probe import Prober
+    from ..probing.volley import Volley
     from .kind import Kind
     from .question import Question
 

@@ -21,8 +21,9 @@ from .slo import Sample, SampleJudgement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..probing.probe import Until, Volley
+    from ..probing.probe import Until
     from ..probing.target import Declared
+    from ..probing.volley import Volley
     from .series import ProbeSeries
     from .slo import Slo
 

@@ -18,7 +18,7 @@ from ...base.verdicts import Verdict
 from ...load.wire.outcome import kind_of
 
 if TYPE_CHECKING:
-    from ..probing.probe import Volley
+    from ..probing.volley import Volley
 
 __tracebackhide__ = True
 

@@ -20,8 +20,8 @@ from .slo import Sample, Slo
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..probing.probe import Volley
     from ..probing.target import Declared
+    from ..probing.volley import Volley
 
 # A failure after so much of the longest good wait is one of patience: a time-out somewhere.
 _PATIENT = 0.8

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..probing.probe import Volley
+    from ..probing.volley import Volley
     from .series import ProbeSeries
 
 __tracebackhide__ = True

@@ -16,7 +16,8 @@ from .found import Probe, cause_of, counts_of, per_second
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from ..probing.probe import Drained, Until, Volley
+    from ..probing.probe import Drained, Until
+    from ..probing.volley import Volley
 
 __tracebackhide__ = True
 

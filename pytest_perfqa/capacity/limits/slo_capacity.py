@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...base.conditions import Condition
     from ..probing.exchange import ProbeExchange
-    from ..probing.probe import Volley
+    from ..probing.volley import Volley
     from .found import Bracket
     from .series import ProbeSeries
 

@@ -13,7 +13,8 @@ from .saturation import Saturation, saturate
 from .series import Ruling
 
 if TYPE_CHECKING:
-    from ..probing.probe import Until, Volley
+    from ..probing.probe import Until
+    from ..probing.volley import Volley
     from .series import ProbeSeries
 
 __tracebackhide__ = True
