@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import select
 import socket
 import time
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ from ...base.address import Address, accepting
 from ...base.tls import tls_context
 from ...errors import ConfigurationError, ServiceError
 from ...load.wire.message import Message, target
-from ...load.wire.outcome import Outcome
 from ...service.shared.readiness import ProbeResult
 from ...service.shared.settling import wait_until_settled
 from .exchange import Connection, Peer, ProbeExchange
+from .open_requests import TICK_SECONDS, OpenRequests
 from .volley import Volley
 
 if TYPE_CHECKING:
@@ -32,16 +31,14 @@ if TYPE_CHECKING:
     Until = Callable[["Volley", float], bool]
     Watch = Callable[[], tuple[str, ...]]
 
-_TICK_SECONDS = 0.01
 # How long the dispatcher stays with one socket before it goes on to the next. Neighbours accept at
 # once; where the first doesn't, connections are begun in order and sent on as they come up.
 _PATIENCE_SECONDS = 0.005
 _TLS_PATIENCE_SECONDS = 0.05
 # Within a long burst, what came is taken in (with its moment) after so many sends, and read after
-# so many: reading takes longer than sending. Among reads, too, what came is taken in.
+# so many: reading takes longer than sending.
 _SENDS_PER_POLL = 8
 _SENDS_PER_LOOK = 64
-_READS_PER_POLL = 8
 _SPIN_SECONDS = 0.001
 _CONNECT_SECONDS = 5.0
 
@@ -119,13 +116,10 @@ class Prober:
         self._replica_header = replica_header or ""
         self._begin: float | None = None
         self._prefix, self._host, self.peer = _locate(url, verify=verify)
-        self._epoll = select.epoll()
-        self._next_sweep = 0.0
+        self._open = OpenRequests()
         self._watch = watch
         self._is_holding = False
         self.disturbed: tuple[str, ...] = ()
-        self._unread: dict[_Open, None] = {}
-        self._connections: dict[int, _Open] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +135,7 @@ class Prober:
     @property
     def pending(self) -> int:
         """How many requests are open, of all volleys."""
-        return len(self._connections)
+        return len(self._open)
 
     @property
     def seconds_left(self) -> float:
@@ -196,7 +190,7 @@ class Prober:
                     if len(volley.exchanges) % _SENDS_PER_LOOK == 0:
                         ended = self._look(volley, until, due)
                     elif len(volley.exchanges) % _SENDS_PER_POLL == 0:
-                        self._unread.update(dict.fromkeys(self._poll(0.0)))
+                        self._open.take_in()
             volley.ended_by = ended or self._finish(volley, until)
         if not keep:
             self.abandon(volley)
@@ -225,9 +219,7 @@ class Prober:
 
     def abandon(self, volley: Volley | None = None) -> None:
         """Close the open connections of a volley, or all."""
-        for one in list(self._connections.values()):
-            if volley is None or one.volley is volley:
-                self._forget(one)
+        self._open.abandon(volley)
 
     def canary(self, path: str | None = None) -> Callable[[float], ProbeResult]:
         """Make a canary: one request, whose answer says how it went and how long it took.
@@ -270,18 +262,17 @@ class Prober:
             replicas: values of the replica header, each of which must have answered.
         """
         begin = time.monotonic()
-        while self._connections and (left := begin + limit - time.monotonic()) > 0:
-            self._digest(self._poll(min(left, _TICK_SECONDS)))
+        while self.pending and (left := begin + limit - time.monotonic()) > 0:
+            self._open.read(min(left, TICK_SECONDS))
         left = min(begin + limit - time.monotonic(), self.seconds_left)
-        is_drained = not self._connections and wait_until_settled(
+        is_drained = not self.pending and wait_until_settled(
             self.canary(path), fast=fast, replicas=replicas, limit=left
         )
         return Drained(time.monotonic() - begin, is_drained)
 
     def close(self) -> None:
         """Close everything; a second call does nothing."""
-        self.abandon()
-        self._epoll.close()
+        self._open.close()
 
     def _request(self, path: str) -> bytes:
         message = Message(self._method, self._prefix + target(path, {}), self._headers, self._body)
@@ -291,7 +282,7 @@ class Prober:
         """Name the bound that doesn't let another request be sent, if one does."""
         if self.requests_left <= 0:
             return "requests"
-        if len(self._connections) >= self.bounds.concurrency:
+        if self.pending >= self.bounds.concurrency:
             return "concurrency"
         return "time" if self.seconds_left <= 0 else ""
 
@@ -308,95 +299,31 @@ class Prober:
             connection.close()
             volley.finished.append(exchange)
             return patience
-        descriptor = connection.fileno()
-        one = _Open(connection, volley, exchange.begun + limit, descriptor, connection.events)
-        self._connections[descriptor] = one
-        self._epoll.register(descriptor, one.events)
+        self._open.add(connection, volley, exchange.begun + limit)
         return patience if connection.is_sent else 0.0
 
     def _finish(self, volley: Volley, until: Until | None) -> str:
         """Wait for the ends of all that was sent; give why that ended."""
         ended = ""
         while volley.pending and not ended:
-            ended = self._look(volley, until, time.monotonic() + _TICK_SECONDS)
+            ended = self._look(volley, until, time.monotonic() + TICK_SECONDS)
         return ended or "complete"
 
     def _look(self, volley: Volley, until: Until | None, due: float) -> str:
         """Read what comes until ``due``, at most a tick; give why the volley ends, if it does."""
-        left = min(due - time.monotonic(), _TICK_SECONDS)
+        left = min(due - time.monotonic(), TICK_SECONDS)
         if 0 < left < _SPIN_SECONDS:
             # A poll rounds up to whole milliseconds.
             time.sleep(left)
             left = 0.0
         elif left > 0:
             left -= _SPIN_SECONDS
-        for ended in self._digest(self._poll(max(0.0, left))):
+        for ended in self._open.read(max(0.0, left)):
             if ended is volley and until is not None and until(volley, time.monotonic()):
                 return "verdict"
         if until is not None and until(volley, time.monotonic()):
             return "verdict"
         return "time" if self.seconds_left <= 0 else ""
-
-    def _poll(self, seconds: float) -> list[_Open]:
-        """Take in what comes within some time; give the connections on which something did."""
-        events = self._epoll.poll(seconds)
-        moment = time.monotonic()
-        ready = [self._connections[descriptor] for descriptor, _ in events]
-        for one in ready:
-            one.connection.on_event(moment)
-        return ready
-
-    def _digest(self, ready: list[_Open]) -> list[Volley]:
-        """Read the answers that came; give the volley of each request that has ended."""
-        ended = []
-        self._unread.update(dict.fromkeys(ready))
-        read = 0
-        while self._unread:
-            one = next(iter(self._unread))
-            del self._unread[one]
-            if self._connections.get(one.descriptor) is not one:
-                continue
-            one.connection.digest()
-            if one.connection.exchange.pending:
-                self._follow(one)
-            else:
-                ended.append(self._end(one))
-            read += 1
-            if read % _READS_PER_POLL == 0:
-                self._unread.update(dict.fromkeys(self._poll(0.0)))
-        now = time.monotonic()
-        if now >= self._next_sweep:
-            self._next_sweep = now + _TICK_SECONDS
-            for one in [one for one in self._connections.values() if one.deadline <= now]:
-                one.connection.finish(Outcome.TIMEOUT, now)
-                ended.append(self._end(one))
-        return ended
-
-    def _end(self, one: _Open) -> Volley:
-        self._forget(one)
-        one.volley.finished.append(one.connection.exchange)
-        return one.volley
-
-    def _follow(self, one: _Open) -> None:
-        if one.events != one.connection.events:
-            one.events = one.connection.events
-            self._epoll.modify(one.descriptor, one.events)
-
-    def _forget(self, one: _Open) -> None:
-        del self._connections[one.descriptor]
-        self._epoll.unregister(one.descriptor)
-        one.connection.close()
-
-
-@dataclass(slots=True, eq=False)
-class _Open:
-    """A connection that is open, and which volley it belongs to."""
-
-    connection: Connection
-    volley: Volley
-    deadline: float
-    descriptor: int
-    events: int
 
 
 @contextlib.contextmanager
