@@ -43,6 +43,7 @@ scenarios: [{flow: [{get: {url: /page.html}}]}]
     {"shop.yaml": steady(duration=0.5, rate=20), **PACKAGE},
     services=SHOP,
     environment=ENVIRONMENT,
+    among_others=True,
 )
 def test_a_backend(told: Told) -> None:
     """It starts a service, which is loaded, looked at, and gone when the session has ended."""
