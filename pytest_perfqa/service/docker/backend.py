@@ -14,6 +14,7 @@ from ..backend import Backend
 from ..config import Docker
 from ..fields import LAST_PORT, Text
 from . import service
+from .wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,11 +65,11 @@ class DockerBackend(Backend):
     def check(self, config: ServiceConfig) -> None:
         """Make sure that an engine answers, and that the compose file can receive the load."""
         service.check_engine()
-        service.Wanted.read(config)
+        Wanted.read(config)
 
     def part_names(self, config: ServiceConfig) -> tuple[str, ...]:
         """Ask Docker Compose."""
-        return service.Wanted.read(config).part_names()
+        return Wanted.read(config).part_names()
 
     def start(self, config: ServiceConfig, directory: Path, *, reaper: Reaper) -> Service:
         """Bring the compose file up."""

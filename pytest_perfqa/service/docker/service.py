@@ -5,19 +5,17 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...base.address import Address
-from ...base.wording import did_you_mean
-from ...errors import ConfigurationError, ServiceError
-from ..config import template_variables
+from ...errors import ServiceError
 from ..shared import ports, readiness, settling
 from ..shared.started import StartedService
-from . import budget, compose, engine, images, ownership
+from . import budget, compose, engine, ownership
 from .container import ContainerPart
+from .supply import provide_images
+from .wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,63 +87,6 @@ def _is_about_ports(error: BaseException) -> bool:
     return isinstance(error, ServiceError) and any(words in str(error) for words in _PORT_TAKEN)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a compose file says, with a configuration's variables filled in.
-
-    Attributes:
-        file: the user's.
-        service: the one in it that receives the load, on ``port`` in its container.
-        env: what Compose runs with.
-        name: of the configuration, as a project of Compose may be called.
-    """
-
-    file: Path
-    service: str
-    port: int
-    env: Mapping[str, str]
-    name: str
-    model: compose.Model
-
-    @classmethod
-    def read(cls, config: ServiceConfig) -> Wanted:
-        """Read the compose file of a configuration.
-
-        Raises:
-            ConfigurationError: there is none, it is none, or can't receive the load as told.
-        """
-        if config.docker is None:
-            raise ConfigurationError(f"{config.path}: has no 'docker' part, so no docker backend")
-        file = config.docker.compose.parent.resolve() / config.docker.compose.name
-        service, _, port = config.docker.endpoint.rpartition(":")
-        env = {**os.environ, **template_variables(config.env)}
-        name = re.sub("[^a-z0-9_-]", "-", config.name.lower())
-        model = compose.read_model(file, env, f"{ownership.PREFIX}-{name}")
-        found = cls(file, service, int(port), env, name, model)
-        if reason := found._why_no_endpoint():
-            raise ConfigurationError(f"{config.path}: endpoint {service!r}: {reason}")
-        return found
-
-    def part_names(self) -> tuple[str, ...]:
-        """Give the names that its containers will have as parts."""
-        return tuple(
-            name if count == 1 else f"{name}#{number}"
-            for name, count in compose.scale(self.model).items()
-            for number in range(1, count + 1)
-        )
-
-    def _why_no_endpoint(self) -> str | None:
-        services = compose.services(self.model)
-        if self.service not in services:
-            hint = did_you_mean(self.service, services)
-            return f"{self.file} has no such service; accepted: {', '.join(services)}{hint}"
-        if compose.scale(self.model)[self.service] != 1:
-            return f"has replicas in {self.file}: put a proxy in front and name that"
-        if mode := services[self.service].get("network_mode"):
-            return f"has network_mode: {mode} in {self.file}, so no port of it can be published"
-        return None
-
-
 class DockerService(StartedService[ContainerPart]):
     """A service of the docker backend; see ``backend.Service``."""
 
@@ -202,9 +143,9 @@ class DockerService(StartedService[ContainerPart]):
         )
         self._limits_note = self._budget.note
         self._leave_in_our_will()
-        model = self._adapted()
+        model = self._wanted.adapted(port=self.port, keys=self._budget.keys)
         self._project.write(model)
-        self._get_images(model)
+        provide_images(model, self._project, self.name, self._reaper)
         try:
             self._project.up(self._scale)
         except ServiceError as error:
@@ -219,58 +160,6 @@ class DockerService(StartedService[ContainerPart]):
             part.is_done = not state["Running"] and state["ExitCode"] == 0
         self._learn_who_is_behind(canary)
         self._idle = settling.idle_seconds(canary, len(self._behind), _IDLE_LIMIT_SECONDS)
-
-    def _adapted(self) -> compose.Model:
-        return compose.adapt(
-            self._wanted.model,
-            folder=self._project.file.parent.name,
-            labels={ownership.LABEL: ownership.owner()},
-            keys=self._budget.keys,
-            ports=self._ports,
-        )
-
-    def _ports(self, service: str, published: list[Any]) -> list[str]:
-        """Publish on 127.0.0.1 only: the endpoint on a port of ours, others where they were."""
-        ports = [compose.Port.read(each) for each in published]
-        if service == self._endpoint:
-            target = str(self._wanted.port)
-            ports = [port for port in ports if port.target != target]
-            ports.append(compose.Port(target, str(self.port)))
-        return [str(port) for port in ports]
-
-    def _get_images(self, model: compose.Model) -> None:
-        """Pull what is missing and build what can be built; nothing but what has a name stays."""
-        missing, built = {}, []
-        for name, service in compose.services(model).items():
-            if service.get("build"):
-                built.append(service["image"])
-            elif not images.is_here(service["image"]):
-                missing[name] = service["image"]
-        try:
-            if missing:
-                self._project.pull(missing)
-        except ServiceError as error:
-            wanted = ", ".join(map(repr, missing.values()))
-            raise ServiceError(
-                f"service {self.name}: can't get the image {wanted}\n{error}"
-            ) from None
-        if built:
-            self._build(built)
-
-    def _build(self, names: list[str]) -> None:
-        before, unnamed = images.ids(names), images.unnamed()
-        will = images.removal_command(self._project.log, unnamed)
-        self._reaper.run_at_end(will)
-        try:
-            self._project.build()
-        except BaseException as error:
-            images.remove_unfinished(self._project.log, unnamed)
-            if isinstance(error, ServiceError):
-                raise ServiceError(f"service {self.name}: {error}") from None
-            raise
-        finally:
-            self._reaper.settled(will)
-        images.remove_unnamed(before - images.ids(names))
 
     def _leave_in_our_will(self) -> None:
         """Have the reaper remove what we make, if we can't."""
