@@ -17,6 +17,8 @@ from .run import Bench, run
 from .telling import Telling, is_interrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..errors import Inconclusive
     from ..load.driver.generator import Progress
     from ..load.driver.warm import Warm
@@ -233,11 +235,38 @@ class Runs:
         self._scenarios[name] = scenario
         return Key(service, name, replace(scenario, name=name))
 
+    def make(self, service: str, scenario: Scenario, *, is_again: bool = False) -> RunResult:
+        """Make a run of which only the caller knows; it is for the caller to tell what it is worth.
+
+        Args:
+            service: its name.
+            scenario: at full scale.
+            is_again: whether one before could not be believed: others are to be quiet first.
+
+        Raises:
+            PerfqaError: it could not be made.
+            KeyboardInterrupt: it came during the run.
+        """
+        started = self._services.started(service)
+        with self._machine(service, is_again=is_again) as (bench, notes):
+            made = self._made_on(replace(bench, on_progress=None), started, scenario, notes)
+        if made.aborted is not None and is_interrupted(made):
+            raise KeyboardInterrupt(made.aborted.reason)
+        made.provenance = Provenance(self._setting(service))
+        return made
+
     def _run(self, service: Service, cell: Cell, telling: Telling) -> RunResult:
-        config = self._services.configs[service.name]
+        with self._machine(service.name, is_again=bool(cell.attempts.causes)) as (bench, notes):
+            telling.begin()
+            return self._watched_run(bench, service, cell.key.definition, notes)
+
+    @contextlib.contextmanager
+    def _machine(self, service: str, *, is_again: bool) -> Iterator[tuple[Bench, tuple[str, ...]]]:
+        """Hold the machine for a load on a service; give the bench, and what is to be said."""
+        config = self._services.configs[service]
         bench = Bench(
             reaper=self._services.reaper,
-            time_scale=self._services.time_scale(service.name),
+            time_scale=self._services.time_scale(service),
             processes=self._options.processes,
             cpus=spare_cpus(config.limits),
             max_error_rate=self._options.max_error_rate,
@@ -245,15 +274,12 @@ class Runs:
             warm=self._warm,
         )
         notes = self._services.settle_all()
-        if cell.attempts.causes:
+        if is_again:
             self._services.wait_for_quiet(config)
         with contextlib.ExitStack() as machine:
             machine.enter_context(alone(self._services.say))
-            self._services.loads(service.name)
-            self._made += 1
-            telling.begin()
-            bench = replace(bench, on_end=machine.close)
-            return self._watched_run(bench, service, cell.key.definition, notes)
+            self._services.loads(service)
+            yield replace(bench, on_end=machine.close), notes
 
     def _watched_run(
         self,
@@ -262,25 +288,30 @@ class Runs:
         scenario: Scenario,
         notes: tuple[str, ...],
     ) -> RunResult:
-        config = self._services.configs[service.name]
         for watcher in self._watchers:
             watcher.begin(service.name, scenario.scaled(bench.time_scale))
-        folder = self._services.folder() / f"run-{self._made}"
         result = None
         try:
-            result = run(
-                bench,
-                service,
-                scenario,
-                folder,
-                replica_header=config.replica_header,
-                workers=config.workers,
-                notes=notes,
-            )
+            result = self._made_on(bench, service, scenario, notes)
         finally:
             for watcher in self._watchers:
                 watcher.end(result)
         return result
+
+    def _made_on(
+        self, bench: Bench, service: Service, scenario: Scenario, notes: tuple[str, ...]
+    ) -> RunResult:
+        config = self._services.configs[service.name]
+        self._made += 1
+        return run(
+            bench,
+            service,
+            scenario,
+            self._services.folder() / f"run-{self._made}",
+            replica_header=config.replica_header,
+            workers=config.workers,
+            notes=notes,
+        )
 
     def results(self) -> list[RunResult]:
         """Give the results of all runs that came to one."""

@@ -147,6 +147,16 @@ def test_it_is_held_for_the_load_of_a_run(session: PerfSession, steps: Steps) ->
     assert loads_only(steps), steps.done
 
 
+def test_it_is_held_for_a_run_that_nobody_else_knows_of(session: PerfSession, steps: Steps) -> None:
+    """Others are waited for where the caller did not believe the one before."""
+    first, second = (session.runs.make("toy", SCENARIO, is_again=again) for again in (False, True))
+    assert (first.invalid, second.invalid) == (("it rained",), ())
+    again = ["settle", "wait", "load", "check", "read"]
+    assert steps.names == ["start", "load", "check", "read", *again]
+    assert loads_only(steps), steps.done
+    assert session.runs.cells == {}
+
+
 def test_it_is_held_for_probes(
     session: PerfSession, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
