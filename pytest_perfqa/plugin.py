@@ -166,6 +166,7 @@ def _perfqa_service(request: pytest.FixtureRequest) -> str:
         raise ConfigurationError(
             "perf tests are made one per service when they are collected; accepted: their fixtures "
             "as arguments of the test, or of a fixture that it names, not request.getfixturevalue()"
+            "; not in a unittest.TestCase: its tests have no parameters"
         )
     return str(request.param)
 

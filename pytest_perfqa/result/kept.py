@@ -308,7 +308,7 @@ def _plain(path: Path, format_: str, version: int) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{path} can't be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is damaged, or no {format_}: {error}") from None
     if not isinstance(found, dict) or found.get("format") != format_:
         raise ConfigurationError(f"{path} is no {format_}: its format is not {format_!r}")

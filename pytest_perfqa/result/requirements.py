@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from ..base.conditions import Expression
 from ..base.metrics import find
 from ..base.units import Estimate, Quantity, Unit, show
-from ..errors import DisturbedRun, Inconclusive, NoData, RequirementMissed
+from ..errors import ConfigurationError, DisturbedRun, Inconclusive, NoData, RequirementMissed
 from ..load.wire.tally import Spell, Tallies, Watch, is_level
 from ..scenario.artillery.ensure import metric_of, parsed
 from ..scenario.spans import Spans, edges
@@ -271,6 +271,10 @@ def _judge_threshold(result: RunResult, threshold: Condition) -> Finding:
     if aborted is not None and aborted.threshold == threshold.text and threshold.abort:
         found = f"the run was stopped after {aborted.at}, so it was {aborted.spell}"
         return finding(False, found, aborted.spell)
+    try:
+        _ = threshold.of if threshold.lasting is None else threshold.counted
+    except ConfigurationError as error:  # it was kept where a package was that is not here
+        return finding(None, str(error))
     if threshold.lasting is None:
         return finding(*_judge_whole(result, threshold))
     try:

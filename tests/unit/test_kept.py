@@ -326,6 +326,7 @@ def _without_service(path: Path) -> None:
         ("run.json", _cut, "is damaged, or no pytest-perfqa run: "),
         ("run.json", lambda path: path.write_text('{"a": 1}'), "is no pytest-perfqa run: "),
         ("run.json", lambda path: path.write_text("[]"), "is no pytest-perfqa run: "),
+        ("run.json", lambda path: path.write_text("[" * 10**5), "is damaged, or no pytest-perf"),
         ("run.json", _without_service, "is damaged: service: Field required"),
         ("samples.npz", Path.unlink, "can't be read: No such file or directory"),
         ("samples.npz", _cut, "is damaged, or of another run than run.json beside it"),

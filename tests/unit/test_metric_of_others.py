@@ -25,12 +25,11 @@ from pytest_perfqa.report.ci.properties import properties
 from pytest_perfqa.report.export import graphite, openmetrics
 from pytest_perfqa.report.html.pages import RunPage, run_page
 from pytest_perfqa.report.record.recorder import record_of
-from pytest_perfqa.result.requirements import require
+from pytest_perfqa.result.requirements import judge, require
+from pytest_perfqa.result.run_result import RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pytest_perfqa.result.run_result import RunResult
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 SECTION = PAGE.read_text(encoding="utf-8").partition("\n## A metric\n")[2].partition("\n## ")[0]
@@ -210,3 +209,17 @@ def test_a_count_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(metrics._NAMED, "wrong", wrong)
     with pytest.raises(RequirementMissed, match="wrong can't be counted: KeyError: 'app'"):
         require(a_run(tmp_path, "wrong > 5 for 2s"))
+
+
+@pytest.mark.parametrize("threshold", ["empty_answers > 10%", "empty_answers > 10% for 2s"])
+def test_who_reads_what_was_kept_may_not_have_it(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threshold: str
+) -> None:
+    """What was required of it can't be told then: neither a pass nor a failure, and no error."""
+    assert installed.is_dir()
+    a_run(tmp_path, threshold, size=1).save(tmp_path / "kept")
+    monkeypatch.setattr(sys, "path", sys.path[1:])
+    forget()
+    (finding,) = judge(RunResult.load(tmp_path / "kept"))
+    assert finding.met is None
+    assert finding.found.endswith("there is no metric 'empty_answers' any more")
