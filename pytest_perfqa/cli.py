@@ -1,4 +1,4 @@
-"""The command line: ``perfqa breaking-point`` and ``characterize`` without tests, and ``show``.
+"""The command line: ``breaking-point`` and ``characterize`` without tests, and what was kept.
 
 Exit codes: 0 found, or shown; 1 the service failed: it didn't answer, died or didn't come to rest;
 2 a wrong argument; 3 the measurement can't be trusted (INVALID); 4 the data can't tell, or not all
@@ -82,6 +82,18 @@ def _parser() -> argparse.ArgumentParser:
         help="of a session, of a result, or the DIR of --perfqa-keep with all its sessions",
     )
     shown.set_defaults(command=_show)
+    compared = commands.add_parser(
+        "compare",
+        parents=[_as_json()],
+        help="two of them side by side, with ratios",
+        description=(
+            "Print two kept results or sessions, metric by metric, with ratios, and what they were "
+            "not alike in. Nothing is judged: one run against one can't tell a regression."
+        ),
+    )
+    for name, which in (("first", "the one that the other is compared with"), ("second", "other")):
+        compared.add_argument(name, metavar=name.upper(), type=Path, help=which)
+    compared.set_defaults(command=_compare, report=None)
     breaking = commands.add_parser(
         "breaking-point",
         parents=[common],
@@ -126,12 +138,17 @@ def _common() -> argparse.ArgumentParser:
 
 
 def _outcome() -> argparse.ArgumentParser:
-    outcome = argparse.ArgumentParser(add_help=False)
-    outcome.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    outcome = argparse.ArgumentParser(add_help=False, parents=[_as_json()])
     outcome.add_argument(
         "--report", metavar="DIR", type=Path, help="write a report in HTML and JSON to this folder"
     )
     return outcome
+
+
+def _as_json() -> argparse.ArgumentParser:
+    printed = argparse.ArgumentParser(add_help=False)
+    printed.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return printed
 
 
 def _check_report(chosen: argparse.Namespace) -> None:
@@ -224,6 +241,14 @@ def _show(chosen: argparse.Namespace) -> int:
     _tell(chosen, section(shown.findings))
     if chosen.report is not None:
         return OK if _written(lambda: shown.report(chosen.report)) else USAGE
+    return OK
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from .report.compared import Compared
+
+    compared = Compared(chosen.first, chosen.second)
+    sys.stdout.write("\n".join([compared.document()] if chosen.json else compared.lines()) + "\n")
     return OK
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import PerfqaError
 from ..monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS, wait_for_quiet
 from ..service import selection
+from ..service.fingerprint import configuration_digest
 from ..service.shared import settling
 from ..service.shared.affinity import allowed_cpus, service_cpus, spare_cpus
 
@@ -75,8 +76,13 @@ class Services:
 
     def setting(self, service: str) -> dict[str, str]:
         """Say which configuration it is and what it runs on, as texts by name."""
-        config, choice = self.configs[service], self._choices[service]
-        return {"service": config.description or service, "backend": choice.backend}
+        config, backend = self.configs[service], self._choices[service].backend
+        return {
+            "service": config.description or service,
+            "backend": backend,
+            "limits": config.limits.text,
+            "configuration": configuration_digest(config, backend),
+        }
 
     def time_scale(self, service: str) -> float:
         """Give the factor on times that everything about a service has."""

@@ -118,12 +118,20 @@ class KeptSession:
     """What a session came to, and where and with what it was made.
 
     Attributes:
+        started_at: when it began.
         interrupted: whether it was.
     """
 
     findings: Findings
     provenance: Provenance
+    started_at: datetime
     interrupted: bool = False
+
+    @property
+    def made(self) -> str:
+        """Say when and of what: ``2026-01-01 12:30 UTC, commit 1a2b3c4 (changed) on main``."""
+        when = f"{self.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{when}, {self.provenance.commit}"
 
 
 def check_keeping(directory: Path, option: str) -> None:
@@ -164,16 +172,28 @@ def write_session(
     folder = directory / f"{stamp:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
     provenance = Provenance(setting).completed()
     with files.folder(folder) as scratch:
-        document = _Document(
-            started_at=stamp,
-            interrupted=interrupted,
-            provenance=provenance,
-            runs=tuple(_runs(found, scratch, provenance)),
-            searches=tuple(_searches(found)),
-            characters=tuple(_characters(found)),
-        )
-        kept.write_document(scratch / SESSION, _adapter(), document)
+        fill(scratch, found, stamp, provenance, interrupted=interrupted)
     return folder
+
+
+def fill(
+    folder: Path,
+    found: Findings,
+    started_at: datetime,
+    provenance: Provenance,
+    *,
+    interrupted: bool = False,
+) -> None:
+    """Put a session into a folder, which is empty."""
+    document = _Document(
+        started_at=started_at.astimezone(UTC),
+        interrupted=interrupted,
+        provenance=provenance,
+        runs=tuple(_runs(found, folder, provenance)),
+        searches=tuple(_searches(found)),
+        characters=tuple(_characters(found)),
+    )
+    kept.write_document(folder / SESSION, _adapter(), document)
 
 
 def _runs(found: Findings, folder: Path, provenance: Provenance) -> Iterator[_Run]:
@@ -228,6 +248,27 @@ def _error(error: BaseException | None) -> _Error | None:
     return _Error(type(error).__name__, isinstance(error, PerfqaError), str(error))
 
 
+def kept_in(folder: Path) -> list[Path]:
+    """Give a folder that holds something that was kept, or those right below it.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if _is_kept(folder):
+        return [folder]
+    below = sorted(filter(_is_kept, folder.iterdir())) if folder.is_dir() else []
+    if not below:
+        raise ConfigurationError(
+            f"{folder}: nothing was kept there; accepted: a folder that perf_run.save(...) has "
+            "written, that of a session below --perfqa-keep=DIR, or DIR"
+        )
+    return below
+
+
+def _is_kept(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (kept.RUN, SESSION))
+
+
 def read_session(folder: Path, label: str = "") -> KeptSession:
     """Read a session that was kept, or a single result.
 
@@ -250,13 +291,14 @@ def read_session(folder: Path, label: str = "") -> KeptSession:
         [_search(search, label) for search in document.searches],
         characters,
     )
-    return KeptSession(found, document.provenance, document.interrupted)
+    return KeptSession(found, document.provenance, document.started_at, document.interrupted)
 
 
 def _of_result(folder: Path, label: str) -> KeptSession:
     result = _result(folder, label)
     cell = Cell(Key(result.service, result.scenario, result.definition), result)
-    return KeptSession(Findings(lambda _: result.time_scale, [cell]), result.provenance)
+    found = Findings(lambda _: result.time_scale, [cell])
+    return KeptSession(found, result.provenance, result.started_at)
 
 
 def _result(folder: Path, label: str) -> RunResult:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
-from ..result.kept import RUN
 from .comparison import compare, compare_services
 from .findings import Findings, together
 from .html import folder as pages
-from .kept import SESSION, KeptSession, read_session
+from .kept import kept_in, read_session
 from .record.gathered import Records, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from .kept import KeptSession
 
 
 class Shown:
@@ -61,7 +61,7 @@ def _records(session: KeptSession) -> Records:
 
 def _labelled(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Give each folder once, with the end of its path that no other has; a single one has none."""
-    found = list(dict.fromkeys(one.resolve() for each in folders for one in _kept_in(each)))
+    found = list(dict.fromkeys(one.resolve() for each in folders for one in kept_in(each)))
     if len(found) == 1:
         yield found[0], ""
         return
@@ -73,20 +73,3 @@ def _labelled(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 
 def _ends_with(path: Path, end: str) -> bool:
     return f"/{path.as_posix()}".endswith(f"/{end}")
-
-
-def _kept_in(folder: Path) -> list[Path]:
-    """Give a folder that holds something that was kept, or those right below it."""
-    if _is_kept(folder):
-        return [folder]
-    below = sorted(filter(_is_kept, folder.iterdir())) if folder.is_dir() else []
-    if not below:
-        raise ConfigurationError(
-            f"{folder}: nothing was kept there; accepted: a folder that perf_run.save(...) has "
-            "written, that of a session below --perfqa-keep=DIR, or DIR"
-        )
-    return below
-
-
-def _is_kept(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (RUN, SESSION))

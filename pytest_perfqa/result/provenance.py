@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ..machine import environment
 
+_ABBREVIATED = 9
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -23,6 +25,15 @@ class Provenance:
     machine: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def commit(self) -> str:
+        """Say which commit of which branch: ``commit 1a2b3c4 (changed since) on main``."""
+        if not (commit := self.source.get("commit")):
+            return "of no known commit"
+        changed = " (changed since)" if self.source.get("changed") == "yes" else ""
+        branch = f" on {self.source['branch']}" if self.source.get("branch") else ""
+        return f"commit {commit[:_ABBREVIATED]}{changed}{branch}"
 
     def completed(self) -> Provenance:
         """Fill in what is so here and now, where a run was not kept before."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..base.units import Unit, show
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -44,6 +46,13 @@ class Limits:
 
     cpus: float | None = None
     memory: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Both in words."""
+        cpus = "all CPUs" if self.cpus is None else f"{self.cpus:g} CPUs"
+        memory = "all memory" if self.memory is None else show(self.memory, Unit.BYTE)
+        return f"{cpus}, {memory}"
 
 
 @dataclass(frozen=True)
