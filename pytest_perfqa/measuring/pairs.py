@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 #: How long a slice is at least, in seconds as it runs, and how many arrivals it has.
-SECONDS, ARRIVALS = 4.0, 50
+SECONDS, ARRIVALS = 3.0, 50
 #: After so many slices that can't be believed and no pair, no more are made.
 MOST_DROPPED = 8
 # What a note tells of them.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..base.verdicts import Verdict
 from ..errors import InvalidRun
 from ..machine.alone import alone
+from ..monitor.quiet import AGAIN_SECONDS, LIMIT_SECONDS
 from ..result.provenance import Provenance
 from ..scenario.records import numbered
 from ..service.shared.affinity import spare_cpus
@@ -241,14 +242,16 @@ class Runs:
         Args:
             service: its name.
             scenario: at full scale.
-            is_again: whether one before could not be believed: others are to be quiet first.
+            is_again: whether one before could not be believed: others are to be quiet first. That
+                is not waited for long: the run belongs to others of the same minutes.
 
         Raises:
             PerfqaError: it could not be made.
             KeyboardInterrupt: it came during the run.
         """
         started = self._services.started(service)
-        with self._machine(service, is_again=is_again) as (bench, notes):
+        quiet = AGAIN_SECONDS if is_again else 0.0
+        with self._machine(service, quiet) as (bench, notes):
             made = self._made_on(replace(bench, on_progress=None), started, scenario, notes)
         if made.aborted is not None and is_interrupted(made):
             raise KeyboardInterrupt(made.aborted.reason)
@@ -256,13 +259,18 @@ class Runs:
         return made
 
     def _run(self, service: Service, cell: Cell, telling: Telling) -> RunResult:
-        with self._machine(service.name, is_again=bool(cell.attempts.causes)) as (bench, notes):
+        quiet = LIMIT_SECONDS if cell.attempts.causes else 0.0
+        with self._machine(service.name, quiet) as (bench, notes):
             telling.begin()
             return self._watched_run(bench, service, cell.key.definition, notes)
 
     @contextlib.contextmanager
-    def _machine(self, service: str, *, is_again: bool) -> Iterator[tuple[Bench, tuple[str, ...]]]:
-        """Hold the machine for a load on a service; give the bench, and what is to be said."""
+    def _machine(self, service: str, quiet: float) -> Iterator[tuple[Bench, tuple[str, ...]]]:
+        """Hold the machine for a load on a service; give the bench, and what is to be said.
+
+        Args:
+            quiet: for how many seconds others may be waited for.
+        """
         config = self._services.configs[service]
         bench = Bench(
             reaper=self._services.reaper,
@@ -274,8 +282,8 @@ class Runs:
             warm=self._warm,
         )
         notes = self._services.settle_all()
-        if is_again:
-            self._services.wait_for_quiet(config)
+        if quiet:
+            self._services.wait_for_quiet(config, quiet)
         with contextlib.ExitStack() as machine:
             machine.enter_context(alone(self._services.say))
             self._services.loads(service)

@@ -129,17 +129,20 @@ class Services:
             except PerfqaError as error:
                 self.say(f"service {name} could not be stopped: {error}")
 
-    def wait_for_quiet(self, config: ServiceConfig) -> None:
+    def wait_for_quiet(self, config: ServiceConfig, limit: float = LIMIT_SECONDS) -> None:
         """Wait until others leave the CPUs alone that a service and its load are to have.
 
         Who has waited in vain waits less the next time: they mean to stay.
+
+        Args:
+            limit: for how many seconds at most.
         """
         is_quiet = wait_for_quiet(
             self._started.values(),
             (service_cpus(config.limits) or allowed_cpus(), spare_cpus(config.limits)),
             self.reaper,
             self.say,
-            self._patience,
+            min(self._patience, limit),
         )
         self._patience = LIMIT_SECONDS if is_quiet else AGAIN_SECONDS
 

@@ -43,7 +43,7 @@ class Piece:
         return self.end - self.start
 
 
-def pieces(scenario: Scenario, seconds: float = 4.0, arrivals: int = 50) -> tuple[Piece, ...]:
+def pieces(scenario: Scenario, seconds: float, arrivals: int) -> tuple[Piece, ...]:
     """Cut a scenario into pieces, none of which reaches from one phase into another.
 
     Each is as long as said and has so many arrivals, and as little more as can be; a phase that

@@ -157,6 +157,19 @@ def test_it_is_held_for_a_run_that_nobody_else_knows_of(session: PerfSession, st
     assert session.runs.cells == {}
 
 
+def test_a_run_among_others_does_not_wait_long(
+    session: PerfSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is to be of the same minutes as they are; one of its own waits for as long as is usual."""
+    limits = []
+    monkeypatch.setattr(services, "wait_for_quiet", lambda *given: limits.append(given[-1]) or True)
+    session.runs.make("toy", SCENARIO, is_again=True)
+    session.runs.run("toy", SCENARIO)
+    assert limits == [5.0]
+    session.services.wait_for_quiet(session.services.configs["toy"])
+    assert limits == [5.0, 30.0]
+
+
 def test_it_is_held_for_probes(
     session: PerfSession, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 BASE = Contender("toy (base)", "base (git:main)")
 HEAD = Contender("toy", "head")
-STEADY = scenario(flat(20, 12))
+STEADY = scenario(flat(20, 9))
 OVERHEAD = 0.5
 
 
@@ -117,11 +117,11 @@ def test_slices_take_turns_after_a_warm_up() -> None:
         assert who(machine)[2 + place : 6 + place] in {"BHHB", "HBBH"}
     starts = [start for _, start, _ in counted]
     assert starts[::2] == starts[1::2]
-    assert sorted(starts[0:6:2]) == sorted(starts[6:12:2]) == [0, 4, 8]
+    assert sorted(starts[0:6:2]) == sorted(starts[6:12:2]) == [0, 3, 6]
     for base, head in found:
         assert float(base.latency.max) == pytest.approx(0.05)
         assert float(head.latency.max) == pytest.approx(0.1)
-        assert base.launched == head.launched == 80
+        assert base.launched == head.launched == 60
         assert base.definition.excerpt == head.definition.excerpt
 
 
@@ -139,7 +139,7 @@ def test_no_more_is_made_than_is_asked_for() -> None:
 def test_the_budget_ends_it() -> None:
     """No pair begins that would not end in that time, with what each slice takes besides."""
     slices, each = [], SECONDS + OVERHEAD
-    for budget in (1, 9, 17.9, 18, 26.9, 27, 100):
+    for budget in (1, 7, 13.9, 14, 20.9, 21, 100):
         machine = Machine()
         found = list(machine.pairs(budget=budget))
         assert len(machine.made) == 2 * len(found) + min(len(machine.made), 2)
@@ -152,22 +152,22 @@ def test_who_has_begun_a_pair_ends_it() -> None:
     """It may take a little longer; if it is made again, that must fit."""
     machine = Machine()
     machine.overheads = [OVERHEAD, OVERHEAD, 1.0]
-    assert len(list(machine.pairs(budget=18))) == 1
-    assert machine.now == 100 + 18.5
+    assert len(list(machine.pairs(budget=14))) == 1
+    assert machine.now == 100 + 14.5
     disturbed = Machine(None, None, None, "disturbed")
-    assert list(disturbed.pairs(budget=18)) == []
+    assert list(disturbed.pairs(budget=14)) == []
     assert len(disturbed.made) == 4
 
 
 def test_warm_up_phases_are_run_and_not_counted() -> None:
     """By both, all of them; a disturbed one is no worse."""
     machine = Machine("disturbed", ("late",))
-    whole = scenario(flat(20, 4), flat(40, 4), warmup=frozenset({"p0"}))
+    whole = scenario(flat(20, 3), flat(40, 3), warmup=frozenset({"p0"}))
     pairs = machine.pairs(whole)
     found = list(islice(pairs, 2))
-    assert [start for _, start, _ in machine.made] == [0, 0, 4, 4, 4, 4]
+    assert [start for _, start, _ in machine.made] == [0, 0, 3, 3, 3, 3]
     assert pairs.dropped == []
-    assert all(base.launched == 160 for base, _ in found)
+    assert all(base.launched == 120 for base, _ in found)
 
 
 @pytest.mark.parametrize("fate", ["disturbed", ("the generator was late",)])
@@ -257,27 +257,27 @@ def test_slices_last_as_long_at_every_scale() -> None:
     """As they run: pieces of what is at full scale are longer."""
     machine = Machine()
     machine.scale = 0.5
-    pairs = machine.pairs(scenario(flat(20, 40)), time_scale=0.5)
+    pairs = machine.pairs(scenario(flat(20, 30)), time_scale=0.5)
     (pair,) = islice(pairs, 1)
-    assert [piece.duration for piece in pairs.pieces] == [8] * 5
-    assert pair.base.launched == 160
+    assert [piece.duration for piece in pairs.pieces] == [6] * 5
+    assert pair.base.launched == 120
     assert machine.now == 100 + 4 * (SECONDS + OVERHEAD)
 
 
 @pytest.mark.parametrize(
     ("phases", "said"),
     [
-        ([flat(20, 8)], "slices of 4 s"),
-        ([flat(5, 40), flat(20, 8)], "slices of 4 s to 10 s"),
+        ([flat(20, 6)], "slices of 3 s"),
+        ([flat(5, 40), flat(20, 6)], "slices of 3 s to 10 s"),
         ([flat(1, 30)], "slices of 30 s"),
     ],
 )
 def test_what_is_about_to_be_done_is_said(phases: list[Phase], said: str) -> None:
-    """Where few arrivals come, slices are longer than 4 s."""
+    """Where few arrivals come, slices are longer than 3 s."""
     machine = Machine()
     next(iter(machine.pairs(scenario(*phases))))
     assert machine.said[0] == f"head against base (git:main), s: {said}, 1000 s at most"
-    assert (SECONDS, ARRIVALS) == (4, 50)
+    assert (SECONDS, ARRIVALS) == (3, 50)
 
 
 def test_faults_are_left_out_and_that_is_said() -> None:
