@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 import time
@@ -23,7 +24,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers with the status that the path says."""
 
     def do_GET(self) -> None:
-        """Say who answers, too."""
+        """Say who answers, too; or say something for ever."""
+        if self.path == "/events":
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"data: 1\n" * 1000)
+            return
         self.send_response(int(self.path.strip("/") or "204"))
         self.send_header("Content-Length", "0")
         self.send_header("X-Upstream", "app-1")
@@ -66,6 +74,15 @@ def test_ready_is_2xx_and_up_is_no_error_of_the_server(
     assert (told.is_good, told.status, told.replica) == (is_ready, status, "app-1")
     place = Address(address.host, address.port, prefix=f"/{status}")
     assert readiness.canary(place, Ready(path=None, tcp=True), None)(1.0).is_good is is_up
+
+
+def test_an_answer_without_an_end_is_none(address: Address) -> None:
+    """Nobody waits for it for ever, nor keeps all of it."""
+    begin = time.monotonic()
+    told = readiness.get(address, "/events", 0.3)
+    assert time.monotonic() - begin < 30
+    assert (told.is_good, told.status) == (False, None)
+    assert told.detail.endswith("TimeoutError: 200 OK, but it had not ended after 0.3 s")
 
 
 def test_nobody_there_is_not_ready(address: Address) -> None:

@@ -71,7 +71,8 @@ def get(
     """Ask for ``path`` on a new connection; good is a status 2xx.
 
     Args:
-        timeout: seconds until it counts as unanswered, for the connection and for each read.
+        timeout: seconds until it counts as unanswered, for the connection and for each read, and
+            for an answer that goes on and on.
         replica_header: its value goes into the answer.
     """
     from .http_client import get_once, reason  # noqa: PLC0415 - a session may start no service
