@@ -44,6 +44,7 @@ _OPTIONS = (
     ("invalid", "remeasure|error", "what becomes of runs that can't be believed; remeasure"),
     ("report", "DIR", "write a report in HTML and JSON to this folder"),
     ("keep", "DIR", "keep what was measured in a folder below this one: perfqa show reads it"),
+    ("save", "NAME", "save what was measured as a baseline, in .perfqa/baselines/MACHINE/NAME"),
     ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
 )
 _MARKERS = (

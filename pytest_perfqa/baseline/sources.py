@@ -12,6 +12,7 @@ from ..base.wording import did_you_mean, shown
 from ..errors import ConfigurationError
 from ..service.discovery import FILE_NAME, discover
 from .repository import Commit, find_commit
+from .saved import is_baseline_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,6 @@ _ACCEPTED = (
     "saved:NAME (what was measured before)"
 )
 _KINDS = ("git", "service", "saved")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _source(written: str, project: HeadProject) -> Source:
             return Revision(rest, find_commit(rest, _with_services(project.services_dir)))
         if kind == "service":
             return _other_service(rest, project)
-        if kind == "saved" and _NAME.fullmatch(rest):
+        if kind == "saved" and is_baseline_name(rest):
             return Saved(rest)
     folder = project.here / written
     if written and folder.is_dir():

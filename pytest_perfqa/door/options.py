@@ -23,7 +23,7 @@ _MOST_PROCESSES = 64
 INCONCLUSIVE = ("fail", "pass", "remeasure")
 XDIST = ("run", "skip")
 # What messages name as the user wrote it.
-_SPELLED = ("services", "url", "xdist", "report", "keep", "export")
+_SPELLED = ("services", "url", "xdist", "report", "keep", "save", "export")
 INVALID = ("remeasure", "error")
 
 
@@ -52,6 +52,7 @@ def read(config: pytest.Config) -> Options:
         mistakes.append(
             f"{spelled(config, 'services')}: found {names!r}; accepted: names, separated by commas"
         )
+    save = _baseline(config, mistakes)
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
     return Options(
@@ -71,12 +72,10 @@ def read(config: pytest.Config) -> Options:
         invalid=invalid,
         report=path(config, "report"),
         keep=path(config, "keep"),
+        save=save,
         export=text(config, "export"),
         folder=_folder(config, "export"),
-        spellings={
-            name: spelled(config, name)
-            for name in ("services", "url", "xdist", "report", "keep", "export")
-        },
+        spellings={name: spelled(config, name) for name in _SPELLED},
     )
 
 
@@ -101,6 +100,19 @@ def path(config: pytest.Config, name: str) -> Path | None:
     if written is None:
         return None
     return _folder(config, name) / written
+
+
+def _baseline(config: pytest.Config, mistakes: list[str]) -> Path | None:
+    """Give the folder of a baseline, which is named."""
+    name = text(config, "save")
+    if name is None:
+        return None
+    from ..baseline import saved  # noqa: PLC0415 - who saves none need not look at the machine
+
+    if not saved.is_baseline_name(name):
+        mistakes.append(f"{spelled(config, 'save')}: found {name!r}; accepted: {saved.NAMES}")
+        return None
+    return saved.baseline_folder(config.rootpath / saved.BASELINES, name)
 
 
 def _folder(config: pytest.Config, name: str) -> Path:

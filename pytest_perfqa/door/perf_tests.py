@@ -119,6 +119,10 @@ class PerfTests:
             from ..report.kept import check_keeping
 
             check_keeping(options.keep, options.spelled("keep"))
+        if options.save is not None:
+            from ..report.saved import check_saving
+
+            check_saving(options.save, options.spelled("save"))
 
     @property
     def agenda(self) -> Agenda:
@@ -167,7 +171,7 @@ class PerfTests:
 
         options = self.options()
         exported = targets(options.export, options.folder)
-        return Outputs(options.report, exported, options.keep, options.setting)
+        return Outputs(options.report, exported, options.keep, options.setting, save=options.save)
 
     def say(self, line: str) -> None:
         """Print a line of its own."""

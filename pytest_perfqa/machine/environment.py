@@ -5,12 +5,18 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..base.units import Unit, show
+from ..base.units import Unit, parse, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PATIENCE_SECONDS = 10
+_NO_NAME = re.compile(r"\((?:R|TM)\)|\bCPU\b|\bProcessor\b|@", re.IGNORECASE)
 _PACKAGES = ("pytest-perfqa", "pytest", "locust", "gevent", "numpy")
 
 
@@ -24,6 +30,20 @@ def machine() -> dict[str, str]:
         "memory": show(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), Unit.BYTE),
     }
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def machine_name(facts: Mapping[str, str]) -> str:
+    """Give a machine that was described a name that it shares with those like it.
+
+    Of its processor, the CPUs that may be used, and its memory: a host of a CI has another name
+    every day, ``intel-xeon-platinum-8370c-2.80ghz-4-cpus-16-gib`` stays.
+    """
+    processor = facts.get("processor") or facts.get("system", "machine").rpartition(" ")[2]
+    parts = [_NO_NAME.sub(" ", processor), f"{facts.get('CPUs', 'some')} CPUs"]
+    if memory := facts.get("memory"):
+        size = float(parse(memory, Unit.BYTE))
+        parts.append(f"{size / 2**30:.0f} GiB" if size > 2**30 else f"{size / 2**20:.0f} MiB")
+    return re.sub(r"[^a-z0-9.]+", "-", " ".join(parts).lower()).strip("-.")
 
 
 def _processor() -> str:

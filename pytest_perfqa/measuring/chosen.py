@@ -32,6 +32,7 @@ class Options:
         invalid: what becomes of a run that can't be believed, one of ``options.INVALID``.
         report: the folder that a report is written to.
         keep: the folder that what was measured is kept in.
+        save: the folder that it is saved in as a baseline, in place of the one before.
         export: where figures are sent or written beside it, as the user put it.
         folder: what its files are relative to.
         spellings: how the user wrote options, by their names.
@@ -51,6 +52,7 @@ class Options:
     invalid: str = "remeasure"
     report: Path | None = None
     keep: Path | None = None
+    save: Path | None = None
     export: str | None = None
     folder: Path = Path()
     spellings: Mapping[str, str] = field(default_factory=dict)

@@ -201,9 +201,7 @@ def _runs(found: Findings, folder: Path, provenance: Provenance) -> Iterator[_Ru
         name = None
         if cell.result is not None:
             name = f"run-{number}"
-            one = copy.copy(cell.result)
-            one.provenance = replace(provenance, setting=one.provenance.setting)
-            one.save(folder / name)
+            as_made(cell.result, provenance).save(folder / name)
         yield _Run(
             service=cell.key.service,
             scenario=cell.key.scenario,
@@ -216,6 +214,13 @@ def _runs(found: Findings, folder: Path, provenance: Provenance) -> Iterator[_Ru
             held=cell.held,
             definition=cell.key.definition,
         )
+
+
+def as_made(result: RunResult, provenance: Provenance) -> RunResult:
+    """Give a result that was made where a session was, of the same, in its own setting."""
+    made = copy.copy(result)
+    made.provenance = replace(provenance, setting=result.provenance.setting)
+    return made
 
 
 def _searches(found: Findings) -> Iterator[_Search]:

@@ -13,6 +13,7 @@ from .comparison import compare, compare_services
 from .html import folder
 from .kept import write_session
 from .record.gathered import gather
+from .saved import save_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,16 +37,20 @@ class Outputs:
         exports: Sequence[Exporter] = (),
         keep: Path | None = None,
         setting: Mapping[str, str] | None = None,
+        *,
+        save: Path | None = None,
     ) -> None:
         """Write to these.
 
         Args:
             keep: the folder below which sessions are kept.
             setting: how they are made, for those.
+            save: the folder that sessions are saved in as a baseline.
         """
         self._report = report
         self.exports = tuple(exports)
         self._keep = keep
+        self._save = save
         self._setting = dict(setting or {})
         self._started_at = datetime.now(UTC)
 
@@ -54,11 +59,13 @@ class Outputs:
         return list(self._write(found, interrupted=interrupted))
 
     def _write(self, found: Findings, *, interrupted: bool) -> Iterator[str]:
+        about = self._started_at, self._setting
         if self._keep is not None:
-            directory, about = self._keep, (self._started_at, self._setting)
-            yield _told(
-                "kept", lambda: write_session(directory, found, *about, interrupted=interrupted)
-            )
+            keep = self._keep
+            yield _told("kept", lambda: write_session(keep, found, *about, interrupted=interrupted))
+        if self._save is not None:
+            save = self._save
+            yield _told("saved", lambda: save_session(save, found, *about, interrupted=interrupted))
         if self._report or self.exports or _step_summary():
             yield from self._write_records(found, interrupted=interrupted)
 
@@ -84,7 +91,7 @@ def _step_summary() -> Path | None:
     return Path(named) if named else None
 
 
-def _told(what: str, write: Callable[[], Path]) -> str:
+def _told(what: str, write: Callable[[], Path | str]) -> str:
     """Write something; a full disk is no reason to lose what the terminal has to say."""
     try:
         return f"{what}: {write()}"

@@ -166,6 +166,7 @@ def test_properties_of_a_test_of_several_runs(toy: Project) -> None:
     [
         ("--perfqa-report=test_it.py", "--perfqa-report: * is a file; accepted: a folder"),
         ("--perfqa-keep=test_it.py/x", "--perfqa-keep: * is a file; accepted: a folder"),
+        ("--perfqa-save=../x", "--perfqa-save: found '../x'; accepted: letters, digits, *"),
         ("--perfqa-export=statsd:x", "--perfqa-export: found 'statsd:x'; accepted: graphite:*"),
         ("--perfqa-export=graphite:x:0", "--perfqa-export: found 'graphite:x:0'; accepted: *"),
     ],
