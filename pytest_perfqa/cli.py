@@ -19,6 +19,7 @@ from .errors import (
     Inconclusive,
     InvalidRun,
     PerfqaError,
+    PrerequisiteMissing,
     UnitError,
 )
 
@@ -94,6 +95,26 @@ def _parser() -> argparse.ArgumentParser:
     for name, which in (("first", "the one that the other is compared with"), ("second", "other")):
         compared.add_argument(name, metavar=name.upper(), type=Path, help=which)
     compared.set_defaults(command=_compare, report=None)
+    past = commands.add_parser(
+        "history",
+        parents=[_as_json()],
+        help="key figures of all of them over time, and where they changed",
+        description=(
+            "List what --perfqa-save and --perfqa-keep have written in the order of time, and mark "
+            "from which run on a figure is another. It judges nothing."
+        ),
+    )
+    past.add_argument(
+        "folders",
+        metavar="FOLDER",
+        nargs="*",
+        type=Path,
+        help="the DIR of --perfqa-keep; by default, .perfqa/baselines",
+    )
+    past.add_argument(
+        "--last", metavar="N", type=_count, default=100, help="of each, the youngest; 100"
+    )
+    past.set_defaults(command=_history, report=None)
     breaking = commands.add_parser(
         "breaking-point",
         parents=[common],
@@ -149,6 +170,13 @@ def _as_json() -> argparse.ArgumentParser:
     printed = argparse.ArgumentParser(add_help=False)
     printed.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return printed
+
+
+def _count(written: str) -> int:
+    number = int(written)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {written}; accepted: a whole number from 1 on")
+    return number
 
 
 def _check_report(chosen: argparse.Namespace) -> None:
@@ -249,6 +277,21 @@ def _compare(chosen: argparse.Namespace) -> int:
 
     compared = Compared(chosen.first, chosen.second)
     sys.stdout.write("\n".join([compared.document()] if chosen.json else compared.lines()) + "\n")
+    return OK
+
+
+def _history(chosen: argparse.Namespace) -> int:
+    from .baseline.saved import BASELINES
+    from .report.history import history_document, read_histories, with_changes
+    from .report.text.history import history_text
+
+    histories = read_histories(chosen.folders or [BASELINES], chosen.last)
+    try:
+        histories = with_changes(histories)
+    except PrerequisiteMissing as error:
+        _say(f"perfqa: {error}")
+    lines = [history_document(histories)] if chosen.json else history_text(histories)
+    sys.stdout.write("\n".join(lines) + "\n")
     return OK
 
 

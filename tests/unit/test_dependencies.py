@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-DISTRIBUTIONS = packages_distributions()
+# Otava wants a numpy of its own: who develops need not have it.
+DISTRIBUTIONS = {"otava": ["apache-otava"], **packages_distributions()}
 FOLDERS = ("pytest_perfqa", "services/apps/flask", "tests", "bench")
 OURS = {path.stem for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")} | {FOLDERS[0]}
 
@@ -50,7 +51,7 @@ def imports(folder: str) -> Iterator[tuple[str, Path]]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    list(zip(FOLDERS, (["report"], ["embedded"], EXTRAS, EXTRAS), strict=True)),
+    list(zip(FOLDERS, (["report", "history"], ["embedded"], EXTRAS, EXTRAS), strict=True)),
     ids=FOLDERS,
 )
 def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
