@@ -14,6 +14,7 @@ from demo_report import characters, conclusions, records, searches
 from pytest_perfqa.base import files
 from pytest_perfqa.errors import ConfigurationError, PrerequisiteMissing
 from pytest_perfqa.report.html import folder, pages
+from pytest_perfqa.report.html.pages import RunPage, run_page
 from pytest_perfqa.report.record.schema import EndpointRecord, OutcomeRecord, Record
 
 HOSTILE = (
@@ -241,3 +242,12 @@ def test_a_page_stays_small(made: list[Record], tmp_path: Path) -> None:
     shared = tmp_path / "assets"
     own = [path for path in tmp_path.rglob("*.*") if shared not in path.parents]
     assert sum(path.stat().st_size for path in own if path.suffix in {".js", ".html"}) < 1_000_000
+
+
+def test_an_error_beside_a_result_is_told_as_that(made: list[Record]) -> None:
+    """A hook may fail after a run that came to its result."""
+    ended = replace(made[0], error="ValueError: post")
+    page = run_page(RunPage("slug", ended), [])
+    assert "It ended in an error" in page
+    assert "came to no result" not in page
+    assert "It came to no result" in run_page(RunPage("slug", replace(ended, measured=None)), [])
