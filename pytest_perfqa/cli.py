@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .capacity.character.kind import Character
     from .report.record.schema import CharacterRecord, SearchRecord
 
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 OK, FAILED, USAGE, INVALID, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -68,7 +70,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Find out what a running HTTP service can do; show what was kept of it.",
     )
     commands = parser.add_subparsers(title="commands", required=True)
-    common = _common()
+    _add_show(commands)
+    _add_compare(commands)
+    _add_history(commands)
+    _add_breaking_point(commands)
+    _add_characterize(commands)
+    return parser
+
+
+def _add_show(commands: _Commands) -> None:
     shown = commands.add_parser(
         "show",
         parents=[_outcome()],
@@ -83,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         help="of a session, of a result, or the DIR of --perfqa-keep with all its sessions",
     )
     shown.set_defaults(command=_show)
+
+
+def _add_compare(commands: _Commands) -> None:
     compared = commands.add_parser(
         "compare",
         parents=[_as_json()],
@@ -95,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, which in (("first", "the one that the other is compared with"), ("second", "other")):
         compared.add_argument(name, metavar=name.upper(), type=Path, help=which)
     compared.set_defaults(command=_compare, report=None)
+
+
+def _add_history(commands: _Commands) -> None:
     past = commands.add_parser(
         "history",
         parents=[_as_json()],
@@ -115,9 +131,12 @@ def _parser() -> argparse.ArgumentParser:
         "--last", metavar="N", type=_count, default=100, help="of each, the youngest; 100"
     )
     past.set_defaults(command=_history, report=None)
+
+
+def _add_breaking_point(commands: _Commands) -> None:
     breaking = commands.add_parser(
         "breaking-point",
-        parents=[common],
+        parents=[_common()],
         help="how much it takes",
         description=(
             "With --burst-within, the largest burst that is served; with --slo alone, the highest "
@@ -134,15 +153,17 @@ def _parser() -> argparse.ArgumentParser:
     breaking.add_argument("--timeout", metavar="TIME", default="120s", help="for one request")
     breaking.add_argument("--canary", metavar="PATH", help="a quick path of the same workers")
     breaking.set_defaults(command=_breaking_point, budget="10 min")
+
+
+def _add_characterize(commands: _Commands) -> None:
     character = commands.add_parser(
         "characterize",
-        parents=[common],
+        parents=[_common()],
         help="what kind of service it is",
         description="Synchronous or not, how many workers, how long a request takes.",
     )
     character.add_argument("--quick", metavar="PATH", help="a quick path of the same workers")
     character.set_defaults(command=_characterize, budget="60s")
-    return parser
 
 
 def _common() -> argparse.ArgumentParser:

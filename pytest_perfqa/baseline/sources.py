@@ -106,15 +106,15 @@ class Saved:
 
 Startable = Revision | OtherFolder | RunningAt | OtherService
 """What can be measured beside the head."""
-Source = Startable | Saved
+BaseSource = Startable | Saved
 
 
-def side(source: Source) -> str:
+def side(source: BaseSource) -> str:
     """Name the base in a message: ``base (git:main)``."""
     return f"base ({source})"
 
 
-def read_source(written: str, project: HeadProject, said: str = "--perfqa-against") -> Source:
+def read_source(written: str, project: HeadProject, said: str = "--perfqa-against") -> BaseSource:
     """Read where a base comes from, and make sure that it is there.
 
     Args:
@@ -129,7 +129,7 @@ def read_source(written: str, project: HeadProject, said: str = "--perfqa-agains
         raise ConfigurationError(f"{said}: found {shown(written)}; {error}") from None
 
 
-def _source(written: str, project: HeadProject) -> Source:
+def _source(written: str, project: HeadProject) -> BaseSource:
     kind, colon, rest = written.partition(":")
     if re.match(r"https?://", written):
         return _running(written, project)
