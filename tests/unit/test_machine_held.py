@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from pytest_perfqa.measuring import probing, searches, services
 from pytest_perfqa.measuring import run as run_module
 from pytest_perfqa.measuring.session import PerfSession
 from pytest_perfqa.scenario.records import Flow, Phase, Scenario
+from pytest_perfqa.service.config import ServiceConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,21 +109,10 @@ def session(steps: Steps) -> Iterator[PerfSession]:
         "invalid": "remeasure",
         "setting": {},
     }
-    config = SimpleNamespace(
-        name="toy",
-        description="a toy",
-        limits=SimpleNamespace(cpus=None, memory=None),
-        patience=None,
-        replica_header=None,
-        workers={},
-        ready=SimpleNamespace(path="/"),
-        workers_of=lambda _: None,
-        scaled=lambda _: config,
-        time_scale=lambda wished: wished,
-    )
+    config = ServiceConfig("toy", Path(), Path("service.yaml"), description="a toy")
     with Reaper() as reaper:
         one = PerfSession(
-            {"toy": config},  # type: ignore[dict-item]
+            {"toy": config},
             {"toy": SimpleNamespace(backend="process")},  # type: ignore[dict-item]
             SimpleNamespace(**options),  # type: ignore[arg-type]
             lambda _: None,
