@@ -1,10 +1,10 @@
 """The verdicts of a session that compares head with base, as its pairs come.
 
-All checks of a session share one error. Each has an equal part of it; one that has FAILED leaves
-its part to the others (Holm, A simple sequentially rejective multiple test procedure, 1979; as
-pairs come: Bartroff and Song, Sequential tests of multiple hypotheses, 2014). So a session in which
-nothing differs says FAILED of anything with a probability below that error, however its checks
-depend on each other.
+All checks of a gate share one error; of a session that asks several times each gate has a part of
+that (``allowance``). Each check has an equal part; one that has FAILED leaves its part to the
+others (Holm, A simple sequentially rejective multiple test procedure, 1979; as pairs come: Bartroff
+and Song, Sequential tests of multiple hypotheses, 2014). So a session in which nothing differs says
+FAILED of anything with a probability below that error, however its checks depend on each other.
 """
 
 from __future__ import annotations
