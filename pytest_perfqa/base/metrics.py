@@ -166,6 +166,7 @@ def _status(found: re.Match[str]) -> RunMetric:
         f"answers with a status of {code}",
         lambda part: part.status[code],
         lambda part: part.status.share(code),
+        worse="more" if code >= "4" else "less",
         windows=WindowCount("answered", lambda rows: _between(rows["status"], low, high)),
     )
 
@@ -269,6 +270,13 @@ _OWN = (
         "CPU time of all parts of the service for each answer as expected",
         of="service",
         is_scaled=False,
+    ),
+    RunMetric(
+        "memory",
+        Unit.BYTE,
+        "the most memory in use, of all parts of the service together",
+        attrgetter("resources.total.memory.max"),
+        of="service",
     ),
     RunMetric(
         "launched",

@@ -25,7 +25,7 @@ def test_a_metric_can_be_taken_from_a_run(name: str) -> None:
     assert metric.text
     result = run(
         samples(np.arange(100) / 10, status=np.arange(100) % 2 * 303 + 200),
-        readings=readings([-1, 11], app={Metric.CPU: [0, 1]}),
+        readings=readings([-1, 5, 11], app={Metric.CPU: [0, 0.5, 1], Metric.MEMORY: 64}),
     )
     assert metric.take(result).unit is metric.unit
     assert float(result.metric(name)) == float(metric.take(result))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...base.conditions import Condition
-    from ...base.metrics import Which
+    from ...base.metrics import Which, WindowCount
     from ...scenario.records import Scenario
 
 #: What the definitions of metrics call rows that count, and what each of them adds.
@@ -129,6 +129,17 @@ def parts_of(condition: Condition, rows: NDArray[np.void]) -> tuple[NDArray[Any]
         is_closed = condition.operator in {">", "<="}
         parts = parts <= condition.limit if is_closed else parts < condition.limit
     return counts, parts
+
+
+def counted(count: WindowCount, rows: NDArray[np.void]) -> tuple[int, int]:
+    """Give how many requests are of a kind, and of how many, where one counts or doesn't.
+
+    Args:
+        rows: records of requests.
+    """
+    weights = rows["weight"] if "weight" in (rows.dtype.names or ()) else np.ones(len(rows), int)
+    of = _said(count.of, rows)
+    return int(weights[of & _said(count.part, rows)].sum()), int(weights[of].sum())
 
 
 def _said(which: Which, rows: NDArray[np.void]) -> NDArray[Any]:

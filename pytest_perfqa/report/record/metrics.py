@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PLACED = {
     *("error_rate", "errors", "throughput", "throughput.offered", "pending", "latency.min"),
-    *("requests", "answers", "launched", "completed", "failed", "skipped"),
+    *("requests", "answers", "launched", "completed", "failed", "skipped", "memory"),
 }
 _SUFFIXES = {
     Unit.SECOND: "_seconds",
