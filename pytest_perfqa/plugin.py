@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .capacity.character.kind import Character
     from .capacity.limits.found import BreakingPoint
+    from .door.baseline import AgainstBase
     from .door.loading import Loader
     from .door.perf_tests import PerfTests
     from .result.run_result import RunResult
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 _FIXTURES = frozenset(
-    {"perf_service", "perf_run", "perf_load", "perf_breaking_point", "perf_characterize"}
+    {
+        *("perf_service", "perf_run", "perf_load", "perf_baseline"),
+        *("perf_breaking_point", "perf_characterize"),
+    }
 )
 _HOOKS = "perfqa-hooks"
 _PERF_TESTS = pytest.StashKey["PerfTests"]()
@@ -43,6 +47,8 @@ _OPTIONS = (
     ),
     ("invalid", "remeasure|error", "what becomes of runs that can't be believed; remeasure"),
     ("report", "DIR", "write a report in HTML and JSON to this folder"),
+    ("against", "WHERE", "compare with git:REF, FOLDER, URL or service:NAME (perf_baseline)"),
+    ("budget", "TIME", "how long one service is compared under a scenario, at most; 5 min"),
     ("keep", "DIR", "keep what was measured in a folder below this one: perfqa show reads it"),
     ("save", "NAME", "save what was measured as a baseline, in .perfqa/baselines/MACHINE/NAME"),
     ("export", "TARGETS", "graphite:HOST:PORT[/PREFIX] (live) or openmetrics:FILE; or both, a,b"),
@@ -229,3 +235,9 @@ def perf_characterize(
 def perf_load(request: pytest.FixtureRequest, perf_service: Service) -> Loader:
     """Call it to run a scenario with parameters of the test's own; gives the result."""
     return _perf_tests(request.config).loader(request.node)
+
+
+@pytest.fixture
+def perf_baseline(request: pytest.FixtureRequest, _perfqa_service: str) -> AgainstBase:
+    """Compares the service with that of ``--perfqa-against``, under the marked scenario."""
+    return _perf_tests(request.config).baseline(request)

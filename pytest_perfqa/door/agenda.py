@@ -12,12 +12,14 @@ from ..scenario.artillery import read_scenario
 from ..scenario.variation import labelled
 from ..service import selection
 from .marks import (
+    BASELINE_FIXTURE,
     LOAD_FIXTURE,
     MARKER,
     RUN_FIXTURE,
     Wish,
     asks_for_run,
     is_asked_for,
+    is_compared,
     scenario_path,
     service_of,
     wish,
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = True
 
-_UNMARKED = f"{RUN_FIXTURE} needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
+_NEEDS = f"needs @pytest.mark.{MARKER}(scenario='FILE.yaml')"
+_UNMARKED = f"{RUN_FIXTURE} {_NEEDS}"
 # Tests with these find out something themselves; how long that takes, nobody knows before.
 SEARCH_FIXTURES = frozenset({"perf_breaking_point", "perf_characterize"})
 
@@ -65,6 +68,7 @@ class Agenda:
         scenarios: by path and environment.
         tests: how many tests still need each service.
         searches: how many tests find out themselves what a service can do.
+        compared: which service and scenario tests compare with a base, by their ids.
         will_run: whether a test asks for runs, of its own parameters or not.
     """
 
@@ -86,6 +90,7 @@ class Agenda:
         self.runs: dict[tuple[str, tuple[Path, str | None]], None] = {}
         self.tests: dict[str, int] = {}
         self.searches = 0
+        self.compared: dict[str, tuple[str, tuple[Path, str | None]]] = {}
         self.will_run = False
         self._check_names(options.only or (), options.spelled("services"))
         for item in items:
@@ -215,6 +220,8 @@ class Agenda:
             asked = getattr(item, "fixturenames", ())
             self.searches += not SEARCH_FIXTURES.isdisjoint(asked)
             self.will_run |= asks_for_run(item)
+            if is_compared(item):
+                self._add_comparison(item, service, self._key(wanted), where)
             if is_asked_for(item, RUN_FIXTURE):
                 self._add_run(service, self._key(wanted), where)
             elif not {RUN_FIXTURE, LOAD_FIXTURE}.isdisjoint(asked):
@@ -226,6 +233,20 @@ class Agenda:
             return
         self._read_scenario(key)
         self.runs[service, key] = None
+
+    def _add_comparison(
+        self,
+        item: pytest.Item,
+        service: str,
+        key: tuple[Path, str | None] | None,
+        where: str,
+    ) -> None:
+        if key is None:
+            self._mistakes[f"{where}: {BASELINE_FIXTURE} {_NEEDS}"] = None
+            return
+        self._read_scenario(key)
+        self.will_run |= self._options.against is not None
+        self.compared[item.nodeid] = service, key
 
     def _read_scenario(self, key: tuple[Path, str | None] | None) -> None:
         if key is not None and key not in self.scenarios and key not in self._broken:

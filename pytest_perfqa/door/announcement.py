@@ -11,11 +11,22 @@ if TYPE_CHECKING:
     from .agenda import Agenda
 
 
-def announcement(agenda: Agenda, time_scale: float) -> str:
-    """Say what is about to run, and for how long."""
+def announcement(
+    agenda: Agenda, time_scale: float, against: str | None = None, budget: float = 0.0
+) -> str:
+    """Say what is about to run, and for how long.
+
+    Args:
+        against: what services are compared with; None of nothing.
+        budget: for how many seconds each is, at most.
+    """
     runs, services = plural(len(agenda.runs), "run"), plural(len(agenda.configs), "service")
     if agenda.searches:
         runs += f" and {plural(agenda.searches, 'test')} with loads of their own"
+    if compared := len(set(agenda.compared.values())) if against else 0:
+        runs += (
+            f" and {plural(compared, 'comparison')} with {against} of {duration(budget)} at most"
+        )
     return (
         f"perfqa: {runs} on {services} ({', '.join(agenda.configs)}), "
         f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}"

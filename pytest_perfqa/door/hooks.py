@@ -30,7 +30,9 @@ class Hooks:
 
     def pytest_report_collectionfinish(self) -> str:
         """Say how much load is to come."""
-        return announcement(self._perf_tests.agenda, self._perf_tests.options().time_scale)
+        options = self._perf_tests.options()
+        agenda = self._perf_tests.agenda
+        return announcement(agenda, options.time_scale, self._perf_tests.against, options.budget)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -40,7 +42,7 @@ class Hooks:
         if session is not None:
             service = service_of(item)
             if service is not None and self._perf_tests.agenda.no_longer_needed(service):
-                session.services.stop(service)
+                session.stop(service)
         return done
 
     @pytest.hookimpl(wrapper=True)

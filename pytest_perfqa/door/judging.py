@@ -67,6 +67,7 @@ def _note(
             cell.judge(item.nodeid, verdict, said)
     for search in session.searches.of_test(item.nodeid):
         search.judge(verdict)
+    compared = session.comparisons.of_test(item.nodeid)
     # On the item, so that the report of the teardown, which JUnit reads, has them.
     before = item.stash.get(_TOLD, [])
     item.stash[_TOLD] = properties(
@@ -75,6 +76,7 @@ def _note(
         cells,
         session.searches.of_test(item.nodeid),
         _characters(item, session),
+        [finding for one in compared for finding in one.findings],
     )
     kept = [one for one in item.user_properties if one not in before]
     item.user_properties[:] = [*kept, *item.stash[_TOLD]]

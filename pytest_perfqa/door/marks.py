@@ -24,6 +24,7 @@ SERVICE_FIXTURE = "perf_service"
 SERVICE_PARAMETER = "_perfqa_service"
 RUN_FIXTURE = "perf_run"
 LOAD_FIXTURE = "perf_load"
+BASELINE_FIXTURE = "perf_baseline"
 _KEYS = ("services", "scenario", "environment", "errors")
 _EXPECTED = "expected"
 _SCENARIOS = "scenarios"
@@ -122,7 +123,8 @@ def scenario_path(name: str, folder: Path) -> Path:
 
 def is_perf_test(item: pytest.Item) -> bool:
     """Whether a test needs a service."""
-    return service_of(item) is not None or SERVICE_FIXTURE in getattr(item, "fixturenames", ())
+    needs = {SERVICE_FIXTURE, BASELINE_FIXTURE}
+    return service_of(item) is not None or not needs.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def is_asked_for(item: Any, fixture: str) -> bool:
@@ -139,6 +141,12 @@ def asks_for_run(item: pytest.Item) -> bool:
     """Whether a test asks for runs, of its own parameters or not."""
     asked = getattr(item, "fixturenames", ())
     return service_of(item) is not None and (RUN_FIXTURE in asked or LOAD_FIXTURE in asked)
+
+
+def is_compared(item: pytest.Item) -> bool:
+    """Whether a test compares its service with a base."""
+    asked = getattr(item, "fixturenames", ())
+    return service_of(item) is not None and BASELINE_FIXTURE in asked
 
 
 def services_for(item: Any, options: Options) -> tuple[str, ...]:

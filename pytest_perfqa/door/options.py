@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.units import Unit, parse
 from ..errors import ConfigurationError, UnitError
-from ..measuring.chosen import Options
+from ..measuring.chosen import BUDGET_SECONDS, Options
 from ..scenario.records import MAX_ERROR_RATE
 from ..service.backend import AUTO
 
@@ -23,7 +23,10 @@ _MOST_PROCESSES = 64
 INCONCLUSIVE = ("fail", "pass", "remeasure")
 XDIST = ("run", "skip")
 # What messages name as the user wrote it.
-_SPELLED = ("services", "url", "xdist", "report", "keep", "save", "export")
+_SPELLED = (
+    *("services", "url", "xdist", "report", "keep", "save", "export"),
+    *("against", "budget"),
+)
 INVALID = ("remeasure", "error")
 
 
@@ -46,6 +49,7 @@ def read(config: pytest.Config) -> Options:
     inconclusive = _choice(config, "inconclusive", INCONCLUSIVE, mistakes)
     invalid = _choice(config, "invalid", INVALID, mistakes)
     xdist = _choice(config, "xdist", XDIST, mistakes)
+    budget = _time(config, "budget", BUDGET_SECONDS, mistakes)
     names = text(config, "services")
     only = None if names is None else tuple(filter(None, map(str.strip, names.split(","))))
     if only == ():
@@ -75,6 +79,10 @@ def read(config: pytest.Config) -> Options:
         save=save,
         export=text(config, "export"),
         folder=_folder(config, "export"),
+        against=text(config, "against"),
+        against_folder=_folder(config, "against"),
+        root=config.rootpath,
+        budget=budget,
         spellings={name: spelled(config, name) for name in _SPELLED},
     )
 
@@ -134,6 +142,22 @@ def _share(config: pytest.Config, name: str, default: float, mistakes: list[str]
     where = name if config.inipath is None else f"{name} in {config.inipath}"
     accepted = "a share from 0% to 100%, such as 1% or 0.01"
     mistakes.append(f"{where}: found {written!r}; accepted: {accepted}")
+    return default
+
+
+def _time(config: pytest.Config, name: str, default: float, mistakes: list[str]) -> float:
+    """Give a time in seconds."""
+    written = text(config, name)
+    if written is None:
+        return default
+    with contextlib.suppress(UnitError):
+        found = parse(written)
+        if found.unit in {Unit.SECOND, Unit.COUNT} and found > 0:
+            return float(found)
+    mistakes.append(
+        f"{spelled(config, name)}: found {written!r}; accepted: a time above 0, such as '90s' or "
+        "'5 min'"
+    )
     return default
 
 

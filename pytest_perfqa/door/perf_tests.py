@@ -5,6 +5,7 @@ What needs time to import is imported when it is needed: tests may be deselected
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 from functools import cached_property
@@ -13,11 +14,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..errors import ConfigurationError
-from .marks import asks_for_run, is_perf_test, required_service
+from .marks import (
+    BASELINE_FIXTURE,
+    SERVICE_FIXTURE,
+    asks_for_run,
+    is_compared,
+    is_perf_test,
+    required_service,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..compare.allowance import Allowance
     from ..load.driver.warm import Warm
     from ..measuring.chosen import Options
     from ..measuring.runs import Cell, Watcher
@@ -25,23 +34,35 @@ if TYPE_CHECKING:
     from ..report.outputs import Outputs
     from ..result.run_result import RunResult
     from .agenda import Agenda
+    from .baseline import AgainstBase
+    from .bases import Prepared
     from .loading import Loader
     from .screen import Screen
 
 __tracebackhide__ = True
 
 _CELL = pytest.StashKey["Cell | None"]()
+_NO_BASE = (
+    "perfqa: nothing to compare with; accepted: "
+    "--perfqa-against=git:REF, FOLDER, URL or service:NAME"
+)
 _LOADER = pytest.StashKey["Loader"]()
 
 
 class PerfTests:
-    """What perf tests share: read, begun or made when the first of them needs it."""
+    """What perf tests share: read, begun or made when the first of them needs it.
+
+    Attributes:
+        against: what services are compared with, as messages name it; None of nothing.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._options: Options | None = None
         self._agenda: Agenda | None = None
         self._session: PerfSession | None = None
+        self._bases: Prepared | None = None
+        self.against: str | None = None
 
     def options(self) -> Options:
         """Give the options, read once.
@@ -75,7 +96,8 @@ class PerfTests:
     def _import_locust_for(self, first: pytest.Item) -> None:
         """Begin to, if the first test needs it: that takes as long as all that we import before."""
         is_run = not self._config.option.collectonly and first.get_closest_marker("skip") is None
-        if is_run and asks_for_run(first):
+        compares = is_compared(first) and self.options().against is not None
+        if is_run and (asks_for_run(first) or compares):
             self._warm.start()
 
     @cached_property
@@ -102,9 +124,37 @@ class PerfTests:
             if not self._config.option.collectonly:
                 agenda.check_programs()
                 self._check_outputs()
+            self._prepare_bases(agenda, items)
             self._agenda = agenda
         except ConfigurationError as error:
             raise pytest.UsageError(*str(error).splitlines()) from None
+
+    def _prepare_bases(self, agenda: Agenda, items: list[pytest.Item]) -> None:
+        """Make what services are compared with, where a test does; skip it where there is none."""
+        if not agenda.compared:
+            return
+        from ..baseline.sources import side
+        from . import bases
+
+        source = bases.source_of(self.options())
+        if source is None:
+            for item in filter(is_compared, items):
+                item.add_marker(pytest.mark.skip(reason=_NO_BASE))
+            return
+        self.against = side(source)
+        if not self._config.option.collectonly:
+            folder = self._warm.reaper.folder()
+            self._config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+            tree, reaper = folder / "base", self._warm.reaper
+            self._bases = bases.prepare_bases(source, self.options(), agenda, tree, reaper)
+
+    @cached_property
+    def _allowance(self) -> Allowance:
+        """What all checks of the session share."""
+        from ..compare.allowance import Allowance
+        from ..compare.gate import FALSE_ALARM
+
+        return Allowance(self.agenda.compared, FALSE_ALARM)
 
     def _check_outputs(self) -> None:
         from ..report.export.targets import targets
@@ -144,14 +194,16 @@ class PerfTests:
             from ..measuring.session import PerfSession
             from .hook_caller import HookCaller
 
+            found = self._bases
             self._session = PerfSession(
-                self.agenda.configs,
-                self.agenda.choices,
+                {**self.agenda.configs, **(found.configs if found else {})},
+                {**self.agenda.choices, **(found.choices if found else {})},
                 self.options(),
                 self.say,
                 self._warm,
                 tuple(self._watchers()),
                 HookCaller(self._config),
+                found.bases if found else None,
             )
             self._config.add_cleanup(self._session.close)
         return self._session
@@ -198,6 +250,31 @@ class PerfTests:
             return runs.run(service, scenario)
         finally:
             item.stash[_CELL] = runs.cell(service, scenario)
+
+    def baseline(self, request: pytest.FixtureRequest) -> AgainstBase:
+        """Give what compares the service of a test with its base; both are started.
+
+        Raises:
+            ConfigurationError: there is no scenario, it has mistakes, or it can't be compared.
+            PerfqaError: one of them can't be started; says which.
+        """
+        item = request.node
+        if self.options().against is None:
+            pytest.skip(_NO_BASE)
+        if item.nodeid not in self.agenda.compared:
+            raise ConfigurationError(
+                f"{BASELINE_FIXTURE}: accepted as an argument of the test, or of a fixture that it "
+                "names, not by request.getfixturevalue()"
+            )
+        from .baseline import AgainstBase
+
+        service = required_service(item)
+        scenario = self.agenda.marked_scenario(item, service)
+        comparisons = self.session().comparisons
+        comparisons.start(service)
+        request.getfixturevalue(SERVICE_FIXTURE)  # what overrides it may prepare the service
+        comparison = comparisons.comparison(service, scenario)
+        return AgainstBase(comparisons, comparison, self._allowance, item.nodeid)
 
     def cell(self, item: pytest.Item) -> Cell | None:
         """Give the run that a test is about, if it has asked for it."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..service.config import ServiceConfig
 
 
+BUDGET_SECONDS = 300.0
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user chose, checked.
@@ -35,6 +38,10 @@ class Options:
         save: the folder that it is saved in as a baseline, in place of the one before.
         export: where figures are sent or written beside it, as the user put it.
         folder: what its files are relative to.
+        against: where the base comes from that services are compared with, as the user put it.
+        against_folder: what it is relative to, if it is a folder.
+        root: the folder of the project.
+        budget: for how many seconds one of them is compared under a scenario, at most.
         spellings: how the user wrote options, by their names.
     """
 
@@ -55,6 +62,10 @@ class Options:
     save: Path | None = None
     export: str | None = None
     folder: Path = Path()
+    against: str | None = None
+    against_folder: Path = Path()
+    root: Path = Path()
+    budget: float = BUDGET_SECONDS
     spellings: Mapping[str, str] = field(default_factory=dict)
 
     def spelled(self, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .characters import Characters
+from .comparisons import Comparisons
 from .probing import Probing
 from .runs import Runs
 from .searches import Searches
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..service.config import ServiceConfig
     from ..service.selection import Choice
     from .chosen import Options
+    from .comparisons import Bases
     from .runs import Watcher
     from .telling import Listener
 
@@ -32,6 +34,7 @@ class PerfSession:
         runs: of scenarios on services.
         searches: for breaking points.
         characters: what kind of services they are.
+        comparisons: of services with their bases.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class PerfSession:
         warm: Warm,
         watchers: tuple[Watcher, ...],
         listener: Listener,
+        bases: Bases | None = None,
     ) -> None:
         """Have services, none of them started.
 
@@ -53,6 +57,7 @@ class PerfSession:
             warm: what generators are forked from.
             watchers: who looks on while runs are made.
             listener: who is told of each run before they look, and after.
+            bases: what services are compared with, which are among the configurations.
         """
         self.options = options
         self._warm = warm
@@ -61,6 +66,12 @@ class PerfSession:
         probing = Probing(self.services, warm, is_repeated=options.invalid == "remeasure")
         self.searches = Searches(probing)
         self.characters = Characters(probing)
+        self.comparisons = Comparisons(self.runs, self.services, bases)
+
+    def stop(self, service: str) -> None:
+        """Stop a service that nobody needs any more, and its base."""
+        self.services.stop(service)
+        self.comparisons.stop(service)
 
     def close(self) -> None:
         """Stop everything and remove all files; a second call does nothing."""

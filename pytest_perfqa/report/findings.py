@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..capacity.character.kind import Character
     from ..capacity.character.question import Question
     from ..capacity.limits.found import BreakingPoint
+    from ..measuring.judged_pairs import Checked
     from ..measuring.runs import Cell
     from ..measuring.searches import Search
     from ..measuring.session import PerfSession
@@ -26,12 +27,14 @@ class Findings:
         cells: the runs that were asked for.
         searches: the breaking points that were.
         characters: the characterisations that were, or why there is none.
+        compared: what was checked of services and their bases.
     """
 
     time_scale: Callable[[str], float]
     cells: list[Cell] = field(default_factory=list)
     searches: list[Search] = field(default_factory=list)
     characters: dict[Question, Character | BaseException] = field(default_factory=dict)
+    compared: list[Checked] = field(default_factory=list)
 
     @property
     def results(self) -> list[RunResult]:
@@ -56,6 +59,7 @@ def findings_of(session: PerfSession) -> Findings:
         list(session.runs.cells.values()),
         list(session.searches.made.values()),
         dict(session.characters.made),
+        list(session.comparisons.checked.values()),
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ...base.verdicts import Verdict
     from ...capacity.character.kind import Character
+    from ...measuring.judged_pairs import CheckFinding
     from ...measuring.runs import Cell
     from ...measuring.searches import Search
     from ...result.run_result import RunResult
@@ -24,6 +25,7 @@ def properties(
     cells: Sequence[Cell],
     searches: Sequence[Search] = (),
     characters: Sequence[Character] = (),
+    compared: Sequence[CheckFinding] = (),
 ) -> list[tuple[str, str]]:
     """Give the properties of a test: its verdict, and figures of all that it is about.
 
@@ -36,6 +38,8 @@ def properties(
     told += _numbered("perfqa_breaking_point_", "perfqa_breaking_point", found)
     kinds = [dict(_of_character(character)) for character in characters]
     told += _numbered("perfqa_characterization_", "perfqa_characterization", kinds)
+    changes = [dict(_of_finding(finding)) for finding in compared]
+    told += _numbered("perfqa_check_", "perfqa_check", changes)
     return told
 
 
@@ -75,6 +79,20 @@ def _of_character(found: Character) -> Iterator[tuple[str, str]]:
     yield "service_time_seconds", f"{float(found.service_time):.6g}"
     if found.saturation_rate is not None:
         yield "saturation_per_second", f"{float(found.saturation_rate):.6g}"
+
+
+def _of_finding(finding: CheckFinding) -> Iterator[tuple[str, str]]:
+    found = finding.found
+    yield "metric", finding.check.metric
+    if finding.check.endpoint is not None:
+        yield "endpoint", finding.check.endpoint
+    if finding.verdict is not None:
+        yield "verdict", finding.verdict.name
+    yield "within", f"{finding.check.within:g}"
+    for name, value in zip(("low", "high"), found.ratio.ends, strict=True):
+        yield f"ratio_{name}", f"{value:.6g}"
+    yield "ratio", f"{float(found.ratio):.6g}"
+    yield "pairs", str(found.pairs)
 
 
 def _figures(result: RunResult) -> dict[str, float]:
