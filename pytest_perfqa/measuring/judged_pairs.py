@@ -174,8 +174,13 @@ def _pairs_of(made: Sequence[Pair], check: Check) -> FigurePairs | SharePairs:
 
 def _figures(pair: Pair, check: Check) -> Figures | None:
     """Give the figures of both; None where one has none."""
+    base, head = _figure(pair.base, check), _figure(pair.head, check)
+    return None if base is None or head is None else (base, head)  # type: ignore[return-value]
+
+
+def _figure(result: RunResult, check: Check) -> float | Share | None:
     try:
-        return figure(pair.base, check), figure(pair.head, check)  # type: ignore[return-value]
+        return figure(result, check)
     except (NoData, Inconclusive):
         return None
 
@@ -330,14 +335,33 @@ def _compared(comparison: Comparison, asked: tuple[Check, ...], gate: Gate, pair
         _finding(comparison, made, found, is_asked=check in asked)
         for check, found in gate.findings.items()
     )
+    gone = tuple(filter(None, (_gone(comparison, made, check) for check in asked)))
     verdicts = [one.verdict for one in findings]
     verdict = Verdict.PASSED
     if Verdict.FAILED in verdicts:
         verdict = Verdict.FAILED
-    elif Verdict.INCONCLUSIVE in verdicts:
+    elif Verdict.INCONCLUSIVE in verdicts or gone:
         verdict = Verdict.INCONCLUSIVE
-    lines = tuple(_lines(comparison, made, findings, verdict))
+    lines = (*_lines(comparison, made, findings, verdict), *gone)
     return Checked(comparison, asked, verdict, findings, lines)
+
+
+def _gone(comparison: Comparison, made: Sequence[Pair], check: Check) -> str | None:
+    """Say that head has no figure in slices where base has one; None if it has.
+
+    Such pairs can't be compared, and what is left of the others is no reason to be content: a service
+    that answers nothing for some time is not as quick as before.
+    """
+    lost = [
+        pair.head
+        for pair in made
+        if _figure(pair.base, check) is not None and _figure(pair.head, check) is None
+    ]
+    if not lost:
+        return None
+    said = f"{check}: head has none in {len(lost)} of {len(made)} slices, base has"
+    unexpected = max((one.unexpected for one in lost), key=lambda one: one.count)
+    return f"{said}; {unexpected}" if unexpected.count else said
 
 
 def _finding(

@@ -296,6 +296,21 @@ def test_what_is_not_known_of_one_of_them() -> None:
     assert len(baseline._comparison.made) == 1
 
 
+def test_what_answers_nothing_for_some_time_is_no_pass() -> None:
+    """The slices that are left out say nothing good of those that remain."""
+    calls = itertools.count()
+
+    def at_times(random: np.random.Generator) -> RunResult:
+        return sliced(errors=1.0 if next(calls) % 4 == 3 else 0.0)(random)
+
+    against, made = compared(sliced(), at_times)
+    with pytest.raises(Inconclusive, match=r"cpu_per_request: head has none in \d+ of \d+ slices"):
+        against.check("cpu_per_request")
+    (checked,) = made.checked.values()
+    assert checked.verdict is Verdict.INCONCLUSIVE
+    assert "500" in checked.lines[-1]
+
+
 def test_a_percentile_of_too_few_is_none() -> None:
     """It would be the longest time of all."""
     baseline, _ = compared(sliced(), sliced())
