@@ -335,7 +335,7 @@ def _compared(comparison: Comparison, asked: tuple[Check, ...], gate: Gate, pair
         _finding(comparison, made, found, is_asked=check in asked)
         for check, found in gate.findings.items()
     )
-    gone = tuple(filter(None, (_gone(comparison, made, check) for check in asked)))
+    gone = tuple(filter(None, (_gone(made, check) for check in asked)))
     verdicts = [one.verdict for one in findings]
     verdict = Verdict.PASSED
     if Verdict.FAILED in verdicts:
@@ -346,10 +346,10 @@ def _compared(comparison: Comparison, asked: tuple[Check, ...], gate: Gate, pair
     return Checked(comparison, asked, verdict, findings, lines)
 
 
-def _gone(comparison: Comparison, made: Sequence[Pair], check: Check) -> str | None:
+def _gone(made: Sequence[Pair], check: Check) -> str | None:
     """Say that head has no figure in slices where base has one; None if it has.
 
-    Such pairs can't be compared, and what is left of the others is no reason to be content: a service
+    Such pairs can't be compared, and the others are no reason to be content: a service
     that answers nothing for some time is not as quick as before.
     """
     lost = [
