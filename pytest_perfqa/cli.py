@@ -194,10 +194,9 @@ def _as_json() -> argparse.ArgumentParser:
 
 
 def _count(written: str) -> int:
-    number = int(written)
-    if number < 1:
+    if not written.isdecimal() or int(written) < 1:
         raise argparse.ArgumentTypeError(f"found {written}; accepted: a whole number from 1 on")
-    return number
+    return int(written)
 
 
 def _check_report(chosen: argparse.Namespace) -> None:

@@ -199,7 +199,7 @@ def test_without_the_extra_the_list_is_printed(
     [
         (["history"], "perfqa: .perfqa/baselines: nothing was kept there; accepted: the DIR of"),
         (["history", "--last=0"], "argument --last: found 0; accepted: a whole number from 1 on"),
-        (["history", "--last=x"], "argument --last: invalid _count value: 'x'"),
+        (["history", "--last=x"], "argument --last: found x; accepted: a whole number from 1 on"),
     ],
 )
 def test_a_wrong_argument(
