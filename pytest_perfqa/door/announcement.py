@@ -29,7 +29,8 @@ def announcement(
         )
     return (
         f"perfqa: {runs} on {services} ({', '.join(agenda.configs)}), "
-        f"{duration(agenda.seconds)} of arrivals at time scale {time_scale:g}"
+        f"{duration(agenda.seconds)} of arrivals{' besides' if compared else ''} at time scale "
+        f"{time_scale:g}"
         f"{_other_scales(agenda, time_scale)}{_backends(agenda)}"
     )
 
